@@ -1,0 +1,68 @@
+# Ringside: `make help` tells the targets. Everything built lies under build/, one folder per flavour:
+#   plain gcc -O2 | clang clang -O3 | asan gcc ASan+UBSan | msan clang MSan | fuzz clang libFuzzer+ASan+UBSan | afl AFL++ | cov coverage
+FLAVOUR ?= plain
+BUILD   ?= build
+B       := $(BUILD)/$(FLAVOUR)
+WARN    := -std=gnu11 -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
+SAN     := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+COUNT   := -fsanitize-coverage=inline-8bit-counters,pc-table
+
+CC_plain := gcc
+CF_plain := -O2
+CC_clang := clang
+CF_clang := -O3
+CC_asan  := gcc
+CF_asan  := -O1 $(SAN)
+CC_msan  := clang
+CF_msan  := -O1 -fsanitize=memory -fsanitize-memory-track-origins -fno-omit-frame-pointer
+CC_fuzz  := clang
+CF_fuzz  := -O2
+CC_afl   := afl-clang-fast
+CF_afl   := -O2
+CC_cov   := clang
+CF_cov   := -O1 -fprofile-instr-generate -fcoverage-mapping
+CC       := $(CC_$(FLAVOUR))
+CFLAGS   := $(WARN) -g $(CF_$(FLAVOUR))
+# In the fuzz flavour the core carries sanitizers and counters; the harness around it stays plain and fast.
+CORE_fuzz := $(SAN) $(COUNT)
+LINK_fuzz := $(SAN)
+
+core_src := $(wildcard core/*.c core/*/*.c)
+sim_src  := $(filter-out sim-frontend/main.c,$(wildcard sim-frontend/*.c))
+kvm_src  := $(filter-out kvm-frontend/main.c,$(wildcard kvm-frontend/*.c kvm-frontend/boot/*.c))
+I_core   := -Icore
+I_sim    := -Icore -Isim-frontend
+I_kvm    := -Icore -Ikvm-frontend
+I_fuzz   := -Icore -Isim-frontend -Ikvm-frontend/boot -Ifuzz
+I_tests  := -I. -Icore -Isim-frontend -Ikvm-frontend -Ifuzz
+o         = $(patsubst %.c,$(B)/%.o,$(1))
+units    := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
+targets  := $(patsubst fuzz/fuzz_%.c,%,$(wildcard fuzz/fuzz_*.c))
+
+all: $(B)/ringside $(B)/ringside-vmm ## build both programs of one FLAVOUR (plain by default)
+
+$(B)/core/%.o: core/%.c
+	@mkdir -p $(@D) && $(CC) $(CFLAGS) $(CORE_$(FLAVOUR)) $(I_core) -MMD -c $< -o $@
+$(B)/sim-frontend/%.o: sim-frontend/%.c
+	@mkdir -p $(@D) && $(CC) $(CFLAGS) $(I_sim) -MMD -c $< -o $@
+$(B)/kvm-frontend/%.o: kvm-frontend/%.c
+	@mkdir -p $(@D) && $(CC) $(CFLAGS) $(I_kvm) -MMD -c $< -o $@
+$(B)/fuzz/%.o: fuzz/%.c
+	@mkdir -p $(@D) && $(CC) $(CFLAGS) $(I_fuzz) -MMD -c $< -o $@
+$(B)/tests/%.o: tests/%.c
+	@mkdir -p $(@D) && $(CC) $(CFLAGS) $(I_tests) -MMD -c $< -o $@
+$(B)/libcore.a: $(call o,$(core_src))
+$(B)/libsim.a: $(call o,$(sim_src))
+$(B)/libkvm.a: $(call o,$(kvm_src))
+%.a:
+	@rm -f $@ && ar rcs $@ $^
+$(B)/ringside: $(B)/sim-frontend/main.o $(B)/libsim.a $(B)/libcore.a
+	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -o $@
+$(B)/ringside-vmm: $(B)/kvm-frontend/main.o $(B)/libkvm.a $(B)/libcore.a
+	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -luring -lpthread -o $@
+$(B)/tests/test_%: $(B)/tests/unit/test_%.o $(B)/libsim.a $(B)/libkvm.a $(B)/libcore.a
+	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lcmocka -lzstd -luring -lpthread -o $@
+units: $(units)
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+.PHONY: all units
+.SECONDARY:
