@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "vmem.h"
+
+void vmem_init(struct vmem *m, const struct vmem_map *map)
+{
+	memset(m, 0, sizeof(*m));
+	m->map = map;
+	vmem_set_tap(m, NULL, NULL);
+}
+
+void vmem_set_tap(struct vmem *m, const struct vmem_tap *tap, void *ctx)
+{
+	m->tap = tap;
+	m->tap_ctx = ctx;
+	m->near_len = 0;
+	for (uint32_t i = 0; !tap && i < m->map->nregions; i++) {
+		const struct vmem_region *r = &m->map->region[i];
+		if (r->len <= m->near_len)
+			continue;
+		m->near_gpa = r->gpa;
+		m->near_len = r->len;
+		m->near_host = r->host;
+	}
+}
+
+bool vmem_map_valid(const struct vmem_map *map)
+{
+	uint64_t end = 0;
+	if (map->nregions == 0 || map->nregions > VMEM_REGIONS_MAX)
+		return false;
+	for (uint32_t i = 0; i < map->nregions; i++) {
+		const struct vmem_region *r = &map->region[i];
+		bool wraps = r->gpa + r->len < r->gpa;
+		if (r->len == 0 || ((r->gpa | r->len | (uintptr_t)r->host) & 7) || wraps || (i && r->gpa < end))
+			return false;
+		end = r->gpa + r->len;
+	}
+	return true;
+}
+
+/* The region that holds the byte at a, or NULL. */
+static const struct vmem_region *vmem_find(const struct vmem *m, gpa_t a)
+{
+	for (uint32_t i = 0; i < m->map->nregions; i++) {
+		const struct vmem_region *r = &m->map->region[i];
+		if (a.v - r->gpa < r->len)
+			return r;
+	}
+	return NULL;
+}
+
+/* How many of n bytes from a lie in region r, which holds a. */
+static uint32_t vmem_part(const struct vmem_region *r, gpa_t a, uint32_t n)
+{
+	uint64_t left = r->len - (a.v - r->gpa);
+	return left < n ? (uint32_t)left : n;
+}
+
+bool vmem_covers_slow(const struct vmem *m, gpa_t a, uint64_t len)
+{
+	while (len) {
+		const struct vmem_region *r = vmem_find(m, a);
+		if (!r)
+			return false;
+		uint64_t left = r->len - (a.v - r->gpa);
+		if (len <= left)
+			return true;
+		len -= left;
+		a = gpa_add(a, left);
+		if (a.v == 0) /* ran past the top of the address space: 0 is no continuation of it */
+			return false;
+	}
+	return true;
+}
+
+static void tap_before(const struct vmem *m, enum vmem_kind kind, enum vmem_for what, gpa_t a, uint32_t n)
+{
+	if (m->tap && m->tap->before)
+		m->tap->before(m->tap_ctx, kind, what, a, n);
+}
+
+static void tap_after(const struct vmem *m, enum vmem_kind kind, enum vmem_for what, gpa_t a, uint32_t n, const void *p)
+{
+	if (m->tap && m->tap->after)
+		m->tap->after(m->tap_ctx, kind, what, a, n, p);
+}
+
+bool vmem_read_slow(struct vmem *m, enum vmem_for what, gpa_t a, void *out, uint32_t n)
+{
+	if (!vmem_covers_slow(m, a, n))
+		return false;
+	if (n == 0)
+		return true;
+	tap_before(m, VMEM_LOAD, what, a, n);
+	for (uint32_t done = 0; done < n;) {
+		const struct vmem_region *r = vmem_find(m, gpa_add(a, done));
+		uint32_t part = vmem_part(r, gpa_add(a, done), n - done);
+		memcpy((uint8_t *)out + done, r->host + (a.v + done - r->gpa), part);
+		done += part;
+	}
+	vmem_copied();
+	tap_after(m, VMEM_LOAD, what, a, n, out);
+	return true;
+}
+
+bool vmem_write_slow(struct vmem *m, enum vmem_for what, gpa_t a, const void *in, uint32_t n)
+{
+	if (!vmem_covers_slow(m, a, n))
+		return false;
+	if (n == 0)
+		return true;
+	tap_before(m, VMEM_STORE, what, a, n);
+	for (uint32_t done = 0; done < n;) {
+		const struct vmem_region *r = vmem_find(m, gpa_add(a, done));
+		uint32_t part = vmem_part(r, gpa_add(a, done), n - done);
+		memcpy(r->host + (a.v + done - r->gpa), (const uint8_t *)in + done, part);
+		done += part;
+	}
+	vmem_copied();
+	tap_after(m, VMEM_STORE, what, a, n, in);
+	return true;
+}
+
+/* An even address whose two bytes lie in one region (regions are multiples of 8), or NULL. */
+static uint8_t *vmem_host16(const struct vmem *m, gpa_t a)
+{
+	const struct vmem_region *r = a.v & 1 ? NULL : vmem_find(m, a);
+	return r ? r->host + (a.v - r->gpa) : NULL;
+}
+
+bool vmem_load16_slow(struct vmem *m, enum vmem_for what, gpa_t a, uint16_t *out)
+{
+	const uint8_t *host = vmem_host16(m, a);
+	if (!host)
+		return false;
+	tap_before(m, VMEM_LOAD, what, a, 2);
+	*out = __atomic_load_n((const uint16_t *)(const void *)host, __ATOMIC_ACQUIRE);
+	tap_after(m, VMEM_LOAD, what, a, 2, out);
+	return true;
+}
+
+bool vmem_store16_slow(struct vmem *m, enum vmem_for what, gpa_t a, uint16_t v)
+{
+	uint8_t *host = vmem_host16(m, a);
+	if (!host)
+		return false;
+	tap_before(m, VMEM_STORE, what, a, 2);
+	__atomic_store_n((uint16_t *)(void *)host, v, __ATOMIC_RELEASE);
+	tap_after(m, VMEM_STORE, what, a, 2, &v);
+	return true;
+}
+
+uint32_t vmem_pin(struct vmem *m, enum vmem_kind kind, gpa_t a, uint32_t len, struct vspan *out)
+{
+	const struct vmem_region *r = len ? vmem_find(m, a) : NULL;
+	if (!r)
+		return 0;
+	uint32_t n = vmem_part(r, a, len);
+	void *host = r->host + (a.v - r->gpa);
+	void *lent = m->tap && m->tap->pin ? m->tap->pin(m->tap_ctx, kind, a, n, host) : host;
+	if (!lent)
+		return 0;
+	*out = (struct vspan){lent, n};
+	return n;
+}
+
+void vmem_unpin(struct vmem *m, enum vmem_kind kind, gpa_t a, struct vspan span, uint32_t stored)
+{
+	const struct vmem_region *r = vmem_find(m, a);
+	uint8_t *host = r->host + (a.v - r->gpa); /* it was pinned, so r is there: regions never change */
+	uint32_t n = (uint32_t)span.len;
+	if (m->tap && m->tap->unpin)
+		m->tap->unpin(m->tap_ctx, kind, a, n, host, span.base, stored);
+	if (span.base != host && kind == VMEM_STORE)
+		memcpy(host, span.base, stored);
+	if (m->tap && m->tap->unpinned)
+		m->tap->unpinned(m->tap_ctx, span.base, n);
+}
