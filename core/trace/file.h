@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The trace file (.vtrace): pure functions over buffers; who compresses, reads and writes files stands in the frontends.
+ *
+ *   file   = magic "RVTRACE\n" (8 bytes), u32 version, u32 0, then chunks
+ *   chunk  = u32 type, u32 flags (1: zstd), u32 stored length, u32 plain length, u64 sequence, u32 crc32c, payload
+ *            all little-endian. The crc covers the header with the crc field as 0, then the stored payload.
+ *   types  = HEAD (the first: struct trace_head encoded as varints), OPS (op records, whole ones only),
+ *            END (recording ended on purpose; its payload tells why: one enum trace_end byte)
+ *
+ * Sequence counts chunks from 0. A recorder killed at any point leaves a readable prefix: a chunk that is not whole at
+ * the end of the file is a truncation, a damaged one before it is an error. Unknown chunk types are skipped.
+ * Version 0: not frozen yet; another version is refused.
+ */
+#ifndef RINGSIDE_TRACE_FILE_H
+#define RINGSIDE_TRACE_FILE_H
+
+#include "trace/op.h"
+#include "vmem.h"
+
+#define TRACE_MAGIC        "RVTRACE\n"
+#define TRACE_VERSION      0u
+#define TRACE_PREAMBLE_LEN 16u
+#define TRACE_CHUNK_LEN    28u          /* chunk header, bytes */
+#define TRACE_CHUNK_MAX    (1u << 20)   /* plain payload of one chunk, at most */
+
+enum trace_chunk_type { TRACE_HEAD = 1, TRACE_OPS = 2, TRACE_END = 3 };
+enum trace_flags { TRACE_ZSTD = 1 };
+enum trace_end { TRACE_END_DONE = 0, TRACE_END_LIMIT = 1, TRACE_END_ERROR = 2 };
+enum trace_payload { TRACE_PAYLOAD_HASH = 0, TRACE_PAYLOAD_FULL = 1 };
+
+#define TRACE_CONFIG_MAX 256
+#define TRACE_QUEUES_MAX 8
+
+/* One device of a trace: enough to make a fresh one that behaves the same. */
+struct trace_device {
+	uint16_t id;        /* virtio device id: 2 block, 4 entropy */
+	uint16_t transport; /* 0: virtio-mmio */
+	uint64_t features;  /* offered */
+	uint16_t nqueues;
+	uint16_t queue_size_max[TRACE_QUEUES_MAX];
+	uint16_t config_len;
+	uint8_t config[TRACE_CONFIG_MAX]; /* configuration space at creation */
+	uint8_t ident_len;
+	uint8_t ident[32]; /* what the device was made with beyond that: blk: the 20 bytes of GET_ID */
+};
+
+struct trace_head {
+	char build[64]; /* of the recorder, NUL-terminated */
+	uint8_t payload; /* enum trace_payload */
+	uint32_t nregions;
+	struct {
+		uint64_t gpa, len;
+	} region[VMEM_REGIONS_MAX];
+	uint32_t ndevices;
+	struct trace_device device[OP_DEV_MAX];
+};
+
+struct trace_chunk {
+	uint32_t type, flags, stored_len, plain_len;
+	uint64_t seq;
+	const uint8_t *payload; /* stored bytes */
+};
+
+enum trace_read { TRACE_OK, TRACE_EOF, TRACE_TRUNCATED, TRACE_DAMAGED, TRACE_NOT_A_TRACE, TRACE_OTHER_VERSION };
+
+size_t trace_put_preamble(uint8_t *out); /* TRACE_PREAMBLE_LEN bytes */
+enum trace_read trace_get_preamble(const uint8_t *in, size_t n, uint32_t *version);
+/* Writes the header of a chunk whose stored payload is given; TRACE_CHUNK_LEN bytes. */
+void trace_put_chunk(uint8_t *out, const struct trace_chunk *);
+/* Reads the chunk at in; *used is its whole size. Checks crc, lengths and sequence (want_seq). */
+enum trace_read trace_get_chunk(const uint8_t *in, size_t n, uint64_t want_seq, struct trace_chunk *, size_t *used);
+size_t trace_put_head(uint8_t *out, size_t max, const struct trace_head *); /* 0: does not fit */
+bool trace_get_head(const uint8_t *in, size_t n, struct trace_head *);      /* false: damaged or out of bounds */
+
+#endif
