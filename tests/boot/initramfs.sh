@@ -1,0 +1,44 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Builds the two initramfs images into build/boot, when absent or older than what they are made of:
+#   guest.cpio    the stock guest under test: busybox, virtio modules, mke2fs, guest-init.sh
+#   level1.cpio   the nested machine's level 1: busybox, KVM and virtio-pci modules, level1-init.sh
+set -eu
+. "$(dirname "$0")/lib.sh"
+need busybox
+need mke2fs
+need gcc
+
+stale() {
+	local out=$1 from
+	shift
+	[ -s "$out" ] || return 0
+	for from; do [ "$from" -nt "$out" ] && return 0; done
+	return 1
+}
+fresh_tree() {
+	rm -rf "$1"
+	mkdir -p "$1/bin" "$1/dev"
+	pack_program "$1" busybox bin/busybox
+	cp "$2" "$1/init"
+	chmod 755 "$1/init"
+}
+
+common=("$here/lib.sh" "$here/initramfs.sh" "$cache/kernel/release")
+tree=$cache/tree.$$
+trap 'rm -rf "$tree"' EXIT
+
+if stale "$cache/guest.cpio" "$here/guest-init.sh" "$here/bench.c" "${common[@]}"; then
+	fresh_tree "$tree" "$here/guest-init.sh"
+	pack_modules "$tree" virtio_ring virtio virtio_mmio virtio_blk rng-core virtio-rng
+	PATH=$PATH:/usr/sbin:/sbin pack_program "$tree" mke2fs usr/sbin/mke2fs
+	PATH=$PATH:/usr/sbin:/sbin pack_program "$tree" blkdiscard usr/sbin/blkdiscard
+	gcc -O2 -Wall -Wextra -Werror -static "$here/bench.c" -o "$tree/bin/bench" -lpthread
+	pack_cpio "$tree" "$cache/guest.cpio"
+fi
+if stale "$cache/level1.cpio" "$here/level1-init.sh" "${common[@]}"; then
+	fresh_tree "$tree" "$here/level1-init.sh"
+	pack_modules "$tree" virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk \
+		irqbypass kvm kvm-amd brd
+	pack_cpio "$tree" "$cache/level1.cpio"
+fi
