@@ -19,7 +19,8 @@ enum op_code {
 #undef OP
 };
 
-/* arg[i] is the op's i-th field in ops.def; data (len bytes) points into the buffer it was decoded from. */
+/* arg[i] is the op's i-th field in ops.def, 0 beyond those; data (len bytes, NULL for none) points into the buffer it was
+ * decoded from. */
 struct op {
 	uint8_t code, dev;
 	uint32_t len;
@@ -53,11 +54,15 @@ const struct op_info *op_info(uint8_t code); /* never NULL; text is NULL for an 
  * Trace record: varint length of what follows, code, device, fields as varints (LEB128), then for an op with data
  * its length as a varint and its bytes. A reader skips a code it does not know by the record's length.
  */
-size_t op_encode(const struct op *, uint8_t *out, size_t max); /* bytes written; 0: does not fit */
+/* Bytes written; 0: it does not fit, or the op may not stand in a trace (class DRV, unassigned, dev too large). */
+size_t op_encode(const struct op *, uint8_t *out, size_t max);
 
+/* OP_MALFORMED: fields and data do not fill the record exactly, or the op may not stand in a trace. */
 enum op_decode { OP_DECODED, OP_TRUNCATED, OP_MALFORMED, OP_UNKNOWN };
 /* *used: the record's whole size, set for OP_DECODED and OP_UNKNOWN (skip it). */
 enum op_decode op_decode(const uint8_t *in, size_t n, struct op *, size_t *used);
+
+#define OP_PROGRAM_DATA_MAX 255
 
 /*
  * Program op: one byte (device << 6 | code), fields as varints reduced to their bounds, data with a length of at most 255.
@@ -65,7 +70,8 @@ enum op_decode op_decode(const uint8_t *in, size_t n, struct op *, size_t *used)
  * Returns the bytes used (0 only when n is 0).
  */
 size_t op_program_decode(const uint8_t *in, size_t n, struct op *);
-/* The canonical form; decode(encode(decode(x))) equals decode(x). 0: does not fit. */
+/* The canonical form; decode(encode(decode(x))) equals decode(x). Values are reduced to their bounds, data is cut, the
+ * device is taken modulo 4. 0: it does not fit, or the op may not stand in a program (class OUT, unassigned). */
 size_t op_program_encode(const struct op *, uint8_t *out, size_t max);
 
 /* crc32c (Castagnoli) of a chunk. */

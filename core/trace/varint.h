@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Varints (LEB128): seven bits a byte, the lowest first, the top bit set in all bytes but the last. Internal to core/trace.
+ * Longer forms of a small value are accepted; a value of more than 64 bits is not.
+ */
+#ifndef RINGSIDE_TRACE_VARINT_H
+#define RINGSIDE_TRACE_VARINT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define VARINT_MAX 10 /* bytes of the longest */
+
+static inline uint32_t varint_load32(const uint8_t *p)
+{
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static inline uint64_t varint_load64(const uint8_t *p)
+{
+	return varint_load32(p) | (uint64_t)varint_load32(p + 4) << 32;
+}
+
+/* Byte by byte: for the end of a buffer and for values of more than 56 bits. NULL: cut short, or over 64 bits. */
+static inline const uint8_t *varint_get_slow(const uint8_t *p, const uint8_t *end, uint64_t *out)
+{
+	uint64_t v = 0;
+
+	for (unsigned shift = 0; shift < 64 && p < end; shift += 7) {
+		uint64_t b = *p++;
+
+		if (shift == 63 && b > 1)
+			return NULL;
+		v |= (b & 0x7f) << shift;
+		if (b < 0x80) {
+			*out = v;
+			return p;
+		}
+	}
+	return NULL;
+}
+
+/*
+ * Reads one value at p; returns what follows it, NULL when it does not end before `end`. Where eight bytes can be
+ * loaded there is no branch on the value's length: mispredicted, those cost more than all the rest of a replay's decoding.
+ */
+static inline const uint8_t *varint_get(const uint8_t *p, const uint8_t *end, uint64_t *out)
+{
+	uint64_t w, stop;
+
+	if (end - p < 8)
+		return varint_get_slow(p, end, out);
+	w = varint_load64(p);
+	stop = ~w & 0x8080808080808080u; /* the lowest set bit ends the value */
+	if (!stop)
+		return varint_get_slow(p, end, out);
+	w &= stop ^ (stop - 1);
+	w = (w & 0x007f007f007f007fu) | (w & 0x7f007f007f007f00u) >> 1;
+	w = (w & 0x00003fff00003fffu) | (w & 0x3fff00003fff0000u) >> 2;
+	w = (w & 0x000000000fffffffu) | (w & 0x0fffffff00000000u) >> 4;
+	*out = w;
+	return p + ((unsigned)__builtin_ctzll(stop) + 1) / 8;
+}
+
+static inline size_t varint_len(uint64_t v)
+{
+	return (size_t)(70 - __builtin_clzll(v | 1)) / 7;
+}
+
+static inline uint8_t *varint_put(uint8_t *out, uint64_t v)
+{
+	for (; v >= 0x80; v >>= 7)
+		*out++ = (uint8_t)(v | 0x80);
+	*out++ = (uint8_t)v;
+	return out;
+}
+
+#endif
