@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * vdev: what every virtio device is, above every transport and below every device type: the status machine, feature
+ * negotiation, queue enabling, configuration space, interrupt status, and the reactions to a guest's offences.
+ *
+ * Transports (transport/) call the first half, device types (devices/) the second; a frontend calls vdev_run and owns
+ * the lock that all of it is called under. Nothing here allocates: a device is one struct, embedded in its type's.
+ */
+#ifndef RINGSIDE_VDEV_H
+#define RINGSIDE_VDEV_H
+
+#include "host.h"
+#include "vmem.h"
+#include "vq.h"
+
+#define VDEV_QUEUES_MAX 8
+#define VDEV_CONFIG_MAX 256 /* bytes */
+
+#define VDEV_ISR_QUEUE  1u /* used buffer notification */
+#define VDEV_ISR_CONFIG 2u /* configuration change notification */
+
+struct vdev;
+
+/* One per device type, const. Members may be NULL but kick and reset. */
+struct vdev_ops {
+	const char *name;
+	uint16_t id; /* virtio device id */
+	uint16_t nqueues;
+	uint32_t config_len;
+	uint16_t queue_size_max[VDEV_QUEUES_MAX];
+	/* The queue is ready and the device live; process a bounded amount, call host->again for the rest. */
+	void (*kick)(struct vdev *, uint16_t queue);
+	/* Returns with none of the queue's chains in flight; those end unpublished. */
+	void (*queue_reset)(struct vdev *, uint16_t queue);
+	/* Returns with no I/O in flight and nothing pinned. The device is not live any more when it is called. */
+	void (*reset)(struct vdev *);
+	/* Fills all config_len bytes (image comes zeroed). */
+	void (*config_read)(struct vdev *, uint8_t *image);
+	/* False: not a writable field, or not a legal value. */
+	bool (*config_write)(struct vdev *, uint32_t off, const uint8_t *, uint32_t n);
+	/* Folds what the type keeps beyond struct vdev into a state hash. */
+	uint64_t (*hash)(const struct vdev *, uint64_t h);
+};
+
+struct vdev {
+	const struct vdev_ops *ops;
+	const struct host *host;
+	void *host_ctx;
+	struct vmem *mem;
+	uint64_t offered, accepted; /* feature bits */
+	uint32_t config_gen;
+	uint32_t isr; /* VDEV_ISR_*; atomic: a transport may acknowledge without the device's lock */
+	uint16_t nqueues;
+	uint8_t status;
+	struct vq queue[VDEV_QUEUES_MAX];
+};
+
+/* -- making one: `features` are the device type's; VERSION_1 and the ring features are added here -------------------- */
+void vdev_init(struct vdev *, const struct vdev_ops *, struct vmem *, const struct host *, void *host_ctx, uint64_t features);
+/* Lowers a queue's size limit, before the guest runs. */
+void vdev_limit_queue(struct vdev *, uint16_t queue, uint16_t size_max);
+
+/* -- for transports ------------------------------------------------------------------------------------------------ */
+uint32_t vdev_get_features(const struct vdev *, uint32_t word); /* 32 bits each; 0 beyond */
+void vdev_accept_features(struct vdev *, uint32_t word, uint32_t bits);
+/* Writes the status register (2.1): 0 resets, and has taken effect when this returns. */
+void vdev_set_status(struct vdev *, uint32_t);
+void vdev_set_queue_size(struct vdev *, uint32_t queue, uint32_t size);
+void vdev_set_queue_area(struct vdev *, uint32_t queue, enum vq_area, bool high, uint32_t value);
+void vdev_set_queue_ready(struct vdev *, uint32_t queue, uint32_t value);
+bool vdev_queue_ready(struct vdev *, uint32_t queue);
+uint16_t vdev_queue_size_max(struct vdev *, uint32_t queue); /* 0: no such queue */
+/* The driver's kick, where the transport itself runs the queue. */
+void vdev_notify(struct vdev *, uint32_t queue);
+/* Bytes beyond the configuration space read as 0 and swallow writes. */
+void vdev_config_read(struct vdev *, uint64_t off, void *, uint32_t n);
+void vdev_config_write(struct vdev *, uint64_t off, const void *, uint32_t n);
+uint32_t vdev_isr(const struct vdev *);
+void vdev_isr_ack(struct vdev *, uint32_t bits);
+void vdev_offend(struct vdev *, enum offence);
+
+/* -- for frontends ------------------------------------------------------------------------------------------------- */
+/* Runs a queue's handler: after an ioeventfd or host->again. Spurious runs are harmless. */
+void vdev_run(struct vdev *, uint16_t queue);
+/* The device's whole visible state, the same on every build. */
+uint64_t vdev_hash(const struct vdev *);
+
+/* -- for device types ---------------------------------------------------------------------------------------------- */
+/* DRIVER_OK, and no reset needed. When it is false, nothing more may reach the guest. */
+bool vdev_live(const struct vdev *);
+static inline bool vdev_has(const struct vdev *d, unsigned feature)
+{
+	return d->accepted >> feature & 1;
+}
+/*
+ * Takes what is available on a queue, a ring's worth at most (then host->again), and hands each chain to start, which answers
+ * it or remembers its token; false from start means "no room now", and the chain goes back. Kicks are off meanwhile, and stay
+ * off when there was no room: false then, and the device runs the queue again once it has some. Publish afterwards.
+ */
+bool vdev_serve(struct vdev *, uint16_t queue, bool (*start)(struct vdev *, uint16_t queue, const struct vq_chain *));
+/* False: nothing there, or the guest broke a rule and the device with it. */
+bool vdev_pop(struct vdev *, uint16_t queue, struct vq_chain *);
+void vdev_complete(struct vdev *, uint16_t queue, struct vq_tok, uint32_t written);
+/* Publishes what is staged and interrupts where that is due. */
+void vdev_publish(struct vdev *, uint16_t queue);
+/* Configuration changed by the host: new generation, configuration interrupt. */
+void vdev_config_changed(struct vdev *);
+
+#endif
