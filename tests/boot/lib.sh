@@ -38,3 +38,30 @@ pack_modules() {
 pack_cpio() {
 	(cd "$1" && find . | busybox cpio -o -H newc -R 0:0 2>/dev/null) >"$2.tmp" && mv "$2.tmp" "$2"
 }
+
+# Verdicts: one line each, counted by .ci/run
+failures=0
+pass() { echo "PASS boot-test/$1"; }
+fail() { echo "FAIL boot-test/$1: $2"; failures=$((failures + 1)); }
+finish() { [ "$failures" = 0 ]; exit; }
+
+# verdicts OUT STATUS CONSOLE...: prints what a script inside the machine found; the consoles' ends where something failed
+verdicts() {
+	local out=$1 status=$2 c
+	shift 2
+	cat "$out/results" 2>/dev/null || true
+	if [ "$status" != 0 ]; then
+		fail machine "the script inside the machine ended with status $status"
+		tail -n 40 "$out.console"
+	fi
+	for c; do
+		# a script that stopped half-way left no verdict at all
+		grep -q "^[PF]A[SI][SL] boot-test/$c" "$out/results" 2>/dev/null || fail "$c" "nothing came back"
+		grep -q "^FAIL boot-test/$c" "$out/results" 2>/dev/null || continue
+		failures=$((failures + 1))
+		[ -s "$out/$c.console" ] || continue
+		echo "--- the last 40 lines of $c.console:"
+		tail -n 40 "$out/$c.console"
+		echo "---"
+	done
+}

@@ -3,8 +3,6 @@
 # machine itself. $IN holds the files given, $OUT is brought back. Verdicts go to $OUT/results, one line each.
 pass() { echo "PASS boot-test/$1" | tee -a "$OUT/results"; }
 fail() { echo "FAIL boot-test/$1: $2" | tee -a "$OUT/results"; }
-failed() { grep -q "^FAIL boot-test/$1" "$OUT/results"; }
-tell() { echo "--- the last 40 lines of $1"; tail -n 40 "$OUT/$1"; echo "---"; }
 sum() { sha256sum "$1" | cut -d ' ' -f 1; }
 size() { stat -c %s "$1"; }
 # seconds since the machine started, as 1234 (hundredths): busybox date knows no fractions

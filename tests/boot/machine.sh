@@ -1,0 +1,122 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Runs a shell script where /dev/kvm boots stock kernels, and says in one line where that is:
+#   direct   on this machine, if /dev/kvm may be opened and the CPU has svm or vmx
+#   nested   in a machine that QEMU interprets (TCG emulates an AMD CPU with SVM): the stock Debian kernel with KVM is level 1,
+#            the script runs there, and what it boots is level 2
+#
+#   machine.sh [OPTION]... SCRIPT [ARG]...
+#     --how HOW          direct or nested; default: the best that works here ($RINGSIDE_MACHINE says the same)
+#     --need kvm         the script wants only /dev/kvm, not a CPU that runs stock kernels (small guests of our own)
+#     --out DIR          where what the script leaves in $OUT is found afterwards (emptied first); default build/boot/out
+#     --file SRC[:NAME]  a file or folder that the script finds as $IN/NAME
+#     --prog PROGRAM     a program, with its libraries; the script finds it in its PATH
+#     --same PATH        a file or folder that the script finds at the same path
+#     --timeout SECONDS  default 300
+#     --memory MIB       of level 1, default 2048
+#     --live             show the script's output (nested: level 1's console) while it runs
+#
+# The script runs in $OUT, under busybox sh as root where nested; it may use what sh, coreutils and busybox have in common, and
+# $TMPDIR for large files. Its exit status is ours; 125: the machine itself failed. Its output is left in DIR.console.
+set -eu
+. "$(dirname "$0")/lib.sh"
+usage() { echo "machine.sh: $*; usage: machine.sh [OPTION]... SCRIPT [ARG]..." >&2; exit 2; }
+how=${RINGSIDE_MACHINE:-} kvm=stock out=$cache/out timeout=300 memory=2048 live=
+files=() progs=() same=()
+while :; do
+	case ${1:-} in
+	--how) how=$2 ;;
+	--need) kvm=$2 ;;
+	--out) out=$2 ;;
+	--file) files+=("$2") ;;
+	--prog) progs+=("$2") ;;
+	--same) same+=("$2") ;;
+	--timeout) timeout=$2 ;;
+	--memory) memory=$2 ;;
+	--live) live=1; shift; continue ;;
+	--*) usage "unknown option $1" ;;
+	*) break ;;
+	esac
+	shift 2
+done
+[ $# -ge 1 ] || usage "no script"
+script=$1
+shift
+
+why_not_direct() {
+	if [ ! -e /dev/kvm ]; then
+		echo "no /dev/kvm"
+	elif ! [ -r /dev/kvm -a -w /dev/kvm ]; then
+		echo "no permission for /dev/kvm"
+	elif [ "$kvm" = stock ] && ! grep -qwE 'svm|vmx' /proc/cpuinfo; then
+		echo "no svm or vmx in /proc/cpuinfo"
+	fi
+}
+why=$(why_not_direct)
+case $how in
+direct) [ -z "$why" ] || die "cannot run here directly: $why" ;;
+nested) why="as asked" ;;
+'') if [ -z "$why" ]; then how=direct; else how=nested; fi ;;
+*) usage "--how is direct or nested, not $how" ;;
+esac
+if [ "$how" = nested ] && ! command -v qemu-system-x86_64 >/dev/null; then
+	die "nothing here can boot a stock kernel: directly, $why; nested, no qemu-system-x86_64 (tests/deps.sh boot installs it)"
+fi
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/ringside-machine.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+rm -rf "$out" "$out.console"
+mkdir -p "$out" "$work/in/bin"
+out=$(cd "$out" && pwd)
+for f in "${files[@]}"; do
+	name=${f#*:}
+	[ "$name" != "$f" ] || name=${f##*/}
+	cp -rL "${f%%:*}" "$work/in/$name"
+done
+cp "$script" "$work/in/script.sh"
+show() { if [ -n "$live" ]; then tee "$out.console"; else cat >"$out.console"; fi; }
+
+if [ "$how" = direct ]; then
+	echo "machine: direct (/dev/kvm, $(uname -r))"
+	for p in "${progs[@]}"; do
+		ln -s "$(PATH=$PATH:/usr/sbin:/sbin command -v "$p" | xargs realpath)" "$work/in/bin/${p##*/}"
+	done
+	mkdir "$work/tmp"
+	{
+		cd "$out"
+		IN=$work/in OUT=$out TMPDIR=$work/tmp PATH=$work/in/bin:$PATH:/usr/sbin:/sbin \
+			timeout "$timeout" sh "$work/in/script.sh" "$@" </dev/null 2>&1 && status=0 || status=$?
+		echo $status >"$out/status"
+	} | show
+	exit "$(cat "$out/status")"
+fi
+
+"$here/kernel.sh"
+"$here/initramfs.sh"
+echo "machine: nested ($why), the stock kernel $(cat "$cache/kernel/release") under QEMU's TCG is level 1"
+for p in "${progs[@]}"; do
+	pack_program "$work" "$p" "in/bin/${p##*/}"
+done
+for f in "${same[@]}"; do
+	mkdir -p "$work${f%/*}"
+	cp -rL "$f" "$work${f%/*}/"
+done
+# the script's arguments, quoted for sh
+{ printf 'exec sh /in/script.sh'; [ $# = 0 ] || printf " '%s'" "${@//\'/\'\\\'\'}"; echo; } >"$work/in/run.sh"
+tar -C "$work" --owner=0 --group=0 -cf "$work.in" .
+trap 'rm -rf "$work" "$work.in" "$work.out"' EXIT
+truncate -s %512 "$work.in"
+truncate -s 1G "$work.out"
+timeout --foreground "$timeout" qemu-system-x86_64 -accel tcg,thread=multi -smp 2 -cpu max,+svm,+npt -m "$memory" \
+	-display none -monitor none -serial stdio -no-reboot -nodefaults \
+	-kernel "$cache/kernel/vmlinuz" -initrd "$cache/level1.cpio" -append "console=ttyS0 panic=-1 quiet loglevel=1" \
+	-drive "file=$work.in,format=raw,if=virtio,readonly=on" -drive "file=$work.out,format=raw,if=virtio,cache=unsafe" \
+	</dev/null 2>"$work/qemu.err" | sed -u 's/\r$//' | show || true
+tar -C "$out" -xf "$work.out" 2>/dev/null || true
+if [ ! -s "$out/status" ]; then
+	cat "$work/qemu.err" >&2
+	tail -n 40 "$out.console" >&2
+	echo "machine: level 1 ended without a result (time-out: $timeout s)" >&2
+	exit 125
+fi
+exit "$(cat "$out/status")"
