@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "hash.h"
+#include "trace/recorder.h"
+
+void recorder_put(struct recorder *r, const struct op *op)
+{
+	if (r->stopped)
+		return;
+	if (r->max - r->len < OP_ENCODED_MAX + (size_t)op->len)
+		r->full(r, OP_ENCODED_MAX + (size_t)op->len);
+	size_t n = r->stopped ? 0 : op_encode(op, r->buf + r->len, r->max - r->len);
+	if (!n) {
+		r->stopped = true;
+		return;
+	}
+	r->len += n;
+	r->nrecords++;
+	r->since_state++;
+}
+
+static void put(struct recorder_dev *d, uint8_t code, uint64_t a, uint64_t b, uint64_t c, uint64_t e)
+{
+	struct op op = {.code = code, .dev = d->dev, .arg = {a, b, c, e}};
+	recorder_put(d->rec, &op);
+}
+
+static void after(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, uint32_t n, const void *data)
+{
+	struct recorder_dev *d = ctx;
+	struct op op = {.code = kind == VMEM_LOAD ? OP_LOAD : OP_STORE, .dev = d->dev, .arg = {what, a.v}, .data = data, .len = n};
+	recorder_put(d->rec, &op);
+}
+
+/* The bytes themselves, or their hash: a guest's data is a secret. */
+static void put_payload(struct recorder_dev *d, struct op *op, const void *data, uint32_t n)
+{
+	if (d->rec->full_payload) {
+		op->data = data;
+		op->len = n;
+	} else if (n) {
+		op->arg[4] = hash_bytes(HASH_SEED, data, n);
+	}
+	recorder_put(d->rec, op);
+}
+
+static void *pin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *host)
+{
+	struct recorder_dev *d = ctx;
+	void *lent = arena_get(d->arena, n);
+	struct op op = {.code = OP_PIN, .dev = d->dev, .arg = {kind, a.v, n, lent != NULL}};
+	if (lent && kind == VMEM_LOAD) {
+		memcpy(lent, host, n); /* once: what is recorded is what the backend gets, whatever the guest does meanwhile */
+		put_payload(d, &op, lent, n);
+	} else {
+		recorder_put(d->rec, &op);
+	}
+	return lent;
+}
+
+static void unpin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *host, void *lent, uint32_t stored)
+{
+	struct recorder_dev *d = ctx;
+	(void)host;
+	struct op op = {.code = OP_UNPIN, .dev = d->dev, .arg = {kind, a.v, n, stored}};
+	put_payload(d, &op, lent, stored);
+}
+
+static void unpinned(void *ctx, void *lent, uint32_t n)
+{
+	struct recorder_dev *d = ctx;
+	arena_put(d->arena, lent, n);
+}
+
+const struct vmem_tap recorder_tap = {.after = after, .pin = pin, .unpin = unpin, .unpinned = unpinned};
+
+void recorder_read(struct recorder_dev *d, uint64_t off, uint32_t size, uint64_t value)
+{
+	put(d, OP_READ, off, size, value, 0);
+}
+
+void recorder_write(struct recorder_dev *d, uint64_t off, uint32_t size, uint64_t value)
+{
+	put(d, OP_WRITE, off, size, value, 0);
+}
+
+void recorder_run(struct recorder_dev *d, uint16_t queue)
+{
+	put(d, OP_RUN, queue, 0, 0, 0);
+}
+
+void recorder_done(struct recorder_dev *d, uint16_t id, uint32_t result, uint32_t bytes)
+{
+	put(d, OP_DONE, id, result, bytes, d->depth > 0);
+}
+
+void recorder_flushed(struct recorder_dev *d)
+{
+	put(d, OP_FLUSHED, 0, 0, 0, 0);
+}
+
+void recorder_resize(struct recorder_dev *d, uint64_t sectors)
+{
+	put(d, OP_RESIZE, sectors, 0, 0, 0);
+}
+
+void recorder_irq(struct recorder_dev *d, uint16_t source)
+{
+	put(d, OP_IRQ, source, 0, 0, 0);
+}
+
+void recorder_again(struct recorder_dev *d, uint16_t queue)
+{
+	put(d, OP_AGAIN, queue, 0, 0, 0);
+}
+
+void recorder_offence(struct recorder_dev *d, uint32_t offence)
+{
+	put(d, OP_OFFENCE, offence, 0, 0, 0);
+}
+
+void recorder_enter_blk(struct recorder_dev *d, const struct blk_io *io)
+{
+	struct op op = {.code = OP_SUBMIT, .dev = d->dev};
+	uint64_t arg[OP_ARGS_MAX] = {io->id, io->type, io->sector, io->len, io->sync, io->nspans};
+	memcpy(op.arg, arg, sizeof(arg));
+	op.data = (const uint8_t *)io->range;
+	op.len = io->nranges * (uint32_t)sizeof(io->range[0]);
+	recorder_put(d->rec, &op);
+	d->depth++;
+}
+
+void recorder_enter_rng(struct recorder_dev *d, const struct rng_io *io)
+{
+	struct op op = {.code = OP_SUBMIT, .dev = d->dev, .arg = {io->id, 0, 0, io->span.len, 0, 1}};
+	recorder_put(d->rec, &op);
+	d->depth++;
+}
+
+void recorder_enter_drain(struct recorder_dev *d)
+{
+	put(d, OP_DRAIN, 0, 0, 0, 0);
+	d->depth++;
+}
+
+void recorder_leave(struct recorder_dev *d, bool drain)
+{
+	d->depth--;
+	if (drain)
+		put(d, OP_DRAINED, 0, 0, 0, 0);
+}
+
+bool recorder_state_due(const struct recorder *r)
+{
+	return r->since_state >= RECORDER_STATE_EVERY && !r->stopped;
+}
+
+void recorder_state(struct recorder_dev *d, uint64_t hash)
+{
+	put(d, OP_STATE, hash, 0, 0, 0);
+	d->rec->since_state = 0;
+}

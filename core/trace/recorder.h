@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * recorder: writes what passes a device's doors as op records into a buffer. The same code records a KVM guest and a
+ * simulated one; who owns the buffer (file, compression, limits) is the frontend's business.
+ *
+ * Set recorder_tap, with a struct recorder_dev as its context, as the device's tap, and call the functions below at the
+ * other doors. Inputs are recorded just before they are given to the device, so that what they cause follows; a register
+ * read is recorded just after, with its value. All devices of one recorder run under one lock, so that the order is total.
+ */
+#ifndef RINGSIDE_RECORDER_H
+#define RINGSIDE_RECORDER_H
+
+#include "arena.h"
+#include "devices/blk.h"
+#include "devices/rng.h"
+#include "trace/op.h"
+#include "vmem.h"
+
+/* A state hash is due after this many records. */
+#define RECORDER_STATE_EVERY 4096u
+/* The largest record: a LOAD or an UNPIN with all its bytes. */
+#define RECORDER_RECORD_MAX (OP_ENCODED_MAX + (4u << 20))
+
+struct recorder {
+	uint8_t *buf;
+	size_t len, max; /* whole records only */
+	bool full_payload, stopped;
+	uint32_t since_state;
+	uint64_t nrecords;
+	/*
+	 * The next record of `need` bytes does not fit: take buf[0..len) away and set len to 0 (or set stopped, and
+	 * nothing more is recorded). A record larger than max ends in `stopped`.
+	 */
+	void (*full)(struct recorder *, size_t need);
+	void *ctx; /* the frontend's */
+};
+
+struct recorder_dev {
+	struct recorder *rec;
+	struct arena *arena; /* for lent copies */
+	uint8_t dev;
+	uint32_t depth; /* inside submit or drain */
+};
+
+extern const struct vmem_tap recorder_tap; /* ctx: struct recorder_dev * */
+
+void recorder_put(struct recorder *, const struct op *);
+
+/* Doors in. */
+void recorder_read(struct recorder_dev *, uint64_t off, uint32_t size, uint64_t value);
+void recorder_write(struct recorder_dev *, uint64_t off, uint32_t size, uint64_t value);
+void recorder_run(struct recorder_dev *, uint16_t queue);
+void recorder_done(struct recorder_dev *, uint16_t id, uint32_t result, uint32_t bytes);
+void recorder_flushed(struct recorder_dev *); /* before blk_publish, rng_publish */
+void recorder_resize(struct recorder_dev *, uint64_t sectors);
+/* Doors out. submit and drain nest: call the begin before, and recorder_leave after, the backend's own function. */
+void recorder_irq(struct recorder_dev *, uint16_t source);
+void recorder_again(struct recorder_dev *, uint16_t queue);
+void recorder_offence(struct recorder_dev *, uint32_t offence);
+void recorder_enter_blk(struct recorder_dev *, const struct blk_io *);
+void recorder_enter_rng(struct recorder_dev *, const struct rng_io *);
+void recorder_enter_drain(struct recorder_dev *);
+void recorder_leave(struct recorder_dev *, bool drain);
+/* After an input was handled: records a state hash when one is due (pass the transport's hash), or always. */
+bool recorder_state_due(const struct recorder *);
+void recorder_state(struct recorder_dev *, uint64_t hash);
+
+#endif
