@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* What an op means beyond its fields. Comments are for people: they are never read back. */
+#include "host.h"
+#include "trace/names.h"
+#include "trace/varint.h"
+#include "vmem.h"
+
+#include <linux/virtio_ids.h>
+#include <linux/virtio_mmio.h>
+
+#define COMMENT_COLUMN 56
+#define DESCS_SHOWN    4
+
+static uint16_t load16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] | p[1] << 8);
+}
+
+static void put(struct fmt *f, const char *label, uint64_t v)
+{
+	fmt_text(f, label);
+	fmt_dec(f, v);
+}
+
+static void comment_config(struct fmt *f, uint64_t off, uint16_t id)
+{
+	const char *text = id == VIRTIO_ID_BLOCK ? name_blk_config(off) : NULL;
+
+	fmt_text(f, "Config ");
+	if (text)
+		fmt_text(f, text);
+	else
+		fmt_hex(f, off, 1);
+}
+
+static void comment_register(struct fmt *f, const struct op *op, uint16_t id)
+{
+	uint64_t reg = op->arg[0], value = op->arg[2];
+	const char *text = name_of(name_registers, reg);
+
+	if (reg >= VIRTIO_MMIO_CONFIG) {
+		comment_config(f, reg - VIRTIO_MMIO_CONFIG, id);
+		return;
+	}
+	fmt_text(f, text ? text : "no such register");
+	if (reg == VIRTIO_MMIO_STATUS && !value && op->code == OP_WRITE) {
+		fmt_text(f, " reset");
+	} else if (reg == VIRTIO_MMIO_STATUS) {
+		fmt_char(f, ' ');
+		name_bits(f, name_status, value);
+	} else if (reg == VIRTIO_MMIO_INTERRUPT_STATUS || reg == VIRTIO_MMIO_INTERRUPT_ACK) {
+		fmt_char(f, ' ');
+		name_bits(f, name_isr, value);
+	} else if (reg == VIRTIO_MMIO_DEVICE_ID && op->code == OP_READ) {
+		fmt_char(f, ' ');
+		fmt_text(f, name_device((uint16_t)value));
+	}
+}
+
+static void comment_descs(struct fmt *f, const struct op *op)
+{
+	const uint8_t *p = op->data;
+	uint32_t n = op->len / 16;
+
+	for (uint32_t i = 0; i < n && i < DESCS_SHOWN; i++, p += 16) {
+		if (i)
+			fmt_text(f, "; ");
+		fmt_text(f, "addr=");
+		fmt_hex(f, varint_load64(p), 1);
+		put(f, " len=", varint_load32(p + 8));
+		fmt_char(f, ' ');
+		name_bits(f, name_desc_flags, load16(p + 12));
+		put(f, " next=", load16(p + 14));
+	}
+	if (n > DESCS_SHOWN)
+		fmt_text(f, "; ...");
+}
+
+/*
+ * A block request's header, or one of the ranges behind it, which look alike: in a range the upper half of the first
+ * eight bytes is 0 as well, and a line does not know what came before it. So this says "header" where it may be one.
+ */
+static void comment_blk_header(struct fmt *f, const struct op *op)
+{
+	const char *text = name_of(name_blk_types, varint_load32(op->data));
+
+	if (op->len != 16)
+		return;
+	fmt_text(f, "header ");
+	if (text)
+		fmt_text(f, text);
+	else
+		fmt_dec(f, varint_load32(op->data));
+	put(f, " sector=", varint_load64(op->data + 8));
+}
+
+static void comment_blk_status(struct fmt *f, const struct op *op)
+{
+	const char *text = name_of(name_blk_status, op->data[0]);
+
+	fmt_text(f, text ? text : "unknown status");
+}
+
+static void comment_ring(struct fmt *f, const struct op *op)
+{
+	static const char *const labels[] = {
+		[VMEM_AVAIL_IDX] = "idx=", [VMEM_AVAIL_ENTRY] = "head=", [VMEM_USED_IDX] = "idx=", [VMEM_EVENT] = "value=",
+	};
+
+	if (op->len == 2 && op->arg[0] <= VMEM_EVENT && labels[op->arg[0]])
+		put(f, labels[op->arg[0]], load16(op->data));
+	if (op->len == 8 && op->arg[0] == VMEM_USED_ENTRY) {
+		put(f, "id=", varint_load32(op->data));
+		put(f, " len=", varint_load32(op->data + 4));
+	}
+}
+
+static void comment_access(struct fmt *f, const struct op *op, uint16_t id)
+{
+	bool blk = id == VIRTIO_ID_BLOCK;
+
+	if (op->arg[0] == VMEM_DESC || op->arg[0] == VMEM_INDIRECT)
+		comment_descs(f, op);
+	else if (op->arg[0] == VMEM_HEADER && blk && op->len >= 16)
+		comment_blk_header(f, op);
+	else if (op->arg[0] == VMEM_STATUS && blk && op->len == 1)
+		comment_blk_status(f, op);
+	else
+		comment_ring(f, op);
+}
+
+static void comment_offence(struct fmt *f, uint64_t number)
+{
+	static const struct {
+		const char *what, *clause;
+	} table[] = {
+		{"", ""},
+#define OFFENCE(NAME, text, reaction, clause, what) {what, clause},
+#include "offence.def"
+#undef OFFENCE
+	};
+
+	if (number >= sizeof(table) / sizeof(table[0]))
+		return;
+	fmt_text(f, table[number].what);
+	if (!*table[number].clause)
+		return;
+	fmt_text(f, " (");
+	fmt_text(f, table[number].clause);
+	fmt_char(f, ')');
+}
+
+static void comment_irq(struct fmt *f, uint64_t source)
+{
+	if (source == HOST_SOURCE_CONFIG)
+		fmt_text(f, "configuration change");
+	else
+		put(f, "used buffers, queue ", source);
+}
+
+static void comment_text(struct fmt *f, const struct op *op, uint16_t id)
+{
+	switch (op->code) {
+	case OP_WRITE:
+	case OP_READ:
+		comment_register(f, op, id);
+		break;
+	case OP_LOAD:
+	case OP_STORE:
+		comment_access(f, op, id);
+		break;
+	case OP_CHAIN:
+		comment_descs(f, op);
+		break;
+	case OP_NEGOTIATE:
+		name_features(f, id, op->arg[0]);
+		break;
+	case OP_IRQ:
+		comment_irq(f, op->arg[0]);
+		break;
+	case OP_OFFENCE:
+		comment_offence(f, op->arg[0]);
+		break;
+	case OP_PIN:
+		if (!op->arg[3])
+			fmt_text(f, "not now");
+		break;
+	}
+}
+
+void op_comment(struct fmt *f, const struct op *op, uint16_t id)
+{
+	size_t start = f->len, body;
+
+	do
+		fmt_char(f, ' ');
+	while (f->len < COMMENT_COLUMN);
+	fmt_text(f, "# ");
+	body = f->len;
+	comment_text(f, op, id);
+	if (f->len == body)
+		f->len = start; /* nothing to say */
+}
