@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Files into guest memory: maps kernel and initrd read-only, lets boot/ copy what is needed, unmaps them
+ * again, so that nothing of them stays resident outside of the guest's memory.
+ */
+#ifndef KVM_LOAD_H
+#define KVM_LOAD_H
+
+#include "boot/boot.h"
+#include "boot/err.h"
+#include "options.h"
+
+int load_guest(const struct options *, const struct boot_ram *, struct boot_image *, char err[ERR_MAX]);
+
+#endif

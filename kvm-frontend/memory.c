@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "memory.h"
+#include "boot/layout.h"
+#include <errno.h>
+#include <linux/kvm.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#define GUARD_LEN UINT64_C(4096)
+
+static int region_create(struct vmem_map *map, uint64_t gpa, uint64_t len, char err[ERR_MAX])
+{
+	uint8_t *area = mmap(NULL, len + 2 * GUARD_LEN, PROT_NONE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (area == MAP_FAILED)
+		return err_set(err, "--memory: the host does not give %llu bytes: %s; use less",
+			       (unsigned long long)len, strerror(errno));
+	map->region[map->nregions++] = (struct vmem_region){gpa, len, area + GUARD_LEN};
+	if (mprotect(area + GUARD_LEN, len, PROT_READ | PROT_WRITE))
+		return err_set(err, "--memory: mprotect: %s", strerror(errno));
+	return 0;
+}
+
+int memory_create(struct vmem_map *map, uint64_t len, char err[ERR_MAX])
+{
+	uint64_t low_len = len < LAYOUT_HOLE ? len : LAYOUT_HOLE;
+
+	memset(map, 0, sizeof(*map));
+	if (region_create(map, 0, low_len, err) ||
+	    (len > low_len && region_create(map, LAYOUT_HOLE_END, len - low_len, err))) {
+		memory_destroy(map);
+		return -1;
+	}
+	return 0;
+}
+
+void memory_destroy(struct vmem_map *map)
+{
+	for (uint32_t i = 0; i < map->nregions; i++)
+		munmap(map->region[i].host - GUARD_LEN, map->region[i].len + 2 * GUARD_LEN);
+	map->nregions = 0;
+}
+
+int memory_attach(const struct vmem_map *map, int vm_fd, char err[ERR_MAX])
+{
+	for (uint32_t i = 0; i < map->nregions; i++) {
+		const struct vmem_region *r = &map->region[i];
+		struct kvm_userspace_memory_region slot = {
+			.slot = i,
+			.guest_phys_addr = r->gpa,
+			.memory_size = r->len,
+			.userspace_addr = (uintptr_t)r->host,
+		};
+
+		if (ioctl(vm_fd, KVM_SET_USER_MEMORY_REGION, &slot))
+			return err_set(err,
+				       "KVM refuses guest memory of %llu bytes: %s; use a smaller --memory",
+				       (unsigned long long)r->len, strerror(errno));
+	}
+	return 0;
+}
+
+struct boot_ram memory_boot_ram(const struct vmem_map *map)
+{
+	return (struct boot_ram){
+		.base = map->region[0].host,
+		.low_len = map->region[0].len,
+		.high_len = map->nregions > 1 ? map->region[1].len : 0,
+	};
+}

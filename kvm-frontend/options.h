@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The command line of ringside-vmm, parsed into a struct. Pure: no file is touched, so what an option names
+ * may not exist; who opens it tells.
+ */
+#ifndef KVM_OPTIONS_H
+#define KVM_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "boot/err.h"
+#include "boot/layout.h"
+
+#define OPTIONS_PATH_MAX  4096
+#define OPTIONS_DISKS_MAX LAYOUT_VIRTIO_MAX
+
+struct option_disk {
+	char path[OPTIONS_PATH_MAX];
+	bool readonly;
+};
+
+/* Strings point into argv. NULL: not given. */
+struct options {
+	const char *kernel, *initrd;
+	const char *cmdline; /* never NULL after options_parse: a default stands in */
+	uint64_t memory_len; /* bytes, a multiple of 2 MiB within LAYOUT_MEMORY_MIN..MAX */
+	struct option_disk disks[OPTIONS_DISKS_MAX];
+	unsigned disk_count;
+	bool rng;
+	const char *record;
+	bool record_full;      /* payload kept in full, not as length and hash */
+	uint64_t record_limit; /* bytes; 0: none */
+	const char *console;   /* a file; NULL: standard input and output */
+};
+
+enum options_verdict { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_BAD };
+
+/* argv as main() gets it, argv[0] included. OPTIONS_BAD has filled err. */
+enum options_verdict options_parse(struct options *, int argc, char *const argv[], char err[ERR_MAX]);
+
+/* The text of --help. */
+const char *options_help(void);
+
+#endif
