@@ -65,8 +65,10 @@ static void print_device(struct fmt *f, const struct trace_device *d, uint32_t n
 	fmt_bytes(f, d->config, d->config_len);
 	put_key(f, "ident");
 	fmt_bytes(f, d->ident, d->ident_len);
-	fmt_text(f, " # ");
-	name_features(f, d->id, d->features);
+	if (d->features) {
+		fmt_text(f, " # ");
+		name_features(f, d->id, d->features);
+	}
 }
 
 size_t trace_print_head(const struct trace_head *h, uint32_t i, char *out, size_t max)

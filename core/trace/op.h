@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define OP_ARGS_MAX 6
-#define OP_DEV_MAX  16 /* devices in one trace; 4 in one program */
+#define OP_DEV_MAX  16 /* devices in one trace */
 
 enum op_code {
 #define OP(code, NAME, ...) OP_##NAME = (code),
@@ -63,6 +63,7 @@ enum op_decode { OP_DECODED, OP_TRUNCATED, OP_MALFORMED, OP_UNKNOWN };
 enum op_decode op_decode(const uint8_t *in, size_t n, struct op *, size_t *used);
 
 #define OP_PROGRAM_DATA_MAX 255
+#define OP_PROGRAM_DEV_MAX  4
 
 /*
  * Program op: one byte (device << 6 | code), fields as varints reduced to their bounds, data with a length of at most 255.

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "cmd.h"
+#include "textfile.h"
+#include "tracefile.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <limits.h>
+#include <unistd.h>
+
+static const char *output;
+
+static const struct usage usage = {
+	.command = "assemble",
+	.operands = "FILE.txt -o FILE",
+	.about = "Makes a trace, or a program's bytes, from its text. A text that begins with a `trace` line is a\n"
+		 "trace; any other is a program (its device lines are for ringside run: the bytes do not hold them).",
+	.operands_min = 1,
+	.operands_max = 1,
+	.option = {{.name = "-o", .value_name = "FILE", .value = &output, .help = "where to write it; replaced if it is there"}},
+};
+
+static int assemble_trace(struct textfile *text)
+{
+	struct trace_writer w;
+	struct op op;
+	bool ok = true;
+
+	if (!trace_create(&w, output, &text->text.head))
+		return fail("%s", w.error);
+	while (ok && textfile_next(text, &op))
+		ok = trace_write(&w, &op);
+	if (!ok || *text->error) {
+		trace_abandon(&w);
+		return fail("%s", ok ? text->error : w.error);
+	}
+	return trace_finish(&w, text->text.ended ? text->text.end : -1) ? EXIT_SUCCESS : fail("%s", w.error);
+}
+
+static bool put_program(struct textfile *text, FILE *file)
+{
+	uint8_t bytes[OP_ENCODED_MAX + OP_PROGRAM_DATA_MAX];
+	struct op op;
+
+	while (textfile_next(text, &op)) {
+		size_t n = op_program_encode(&op, bytes, sizeof(bytes));
+
+		if (fwrite(bytes, 1, n, file) != n)
+			return false;
+	}
+	return !*text->error;
+}
+
+static int assemble_program(struct textfile *text)
+{
+	FILE *file = fopen(output, "wb");
+	bool ok;
+
+	if (!file)
+		return fail("%s: cannot create: %s", output, strerror(errno));
+	ok = put_program(text, file);
+	if (!fclose(file) && ok)
+		return EXIT_SUCCESS;
+	if (*text->error)
+		fail("%s", text->error);
+	else
+		fail("%s: cannot write: %s", output, strerror(errno));
+	unlink(output);
+	return EXIT_USAGE;
+}
+
+/* Writing would destroy what is being read. */
+static bool same_file(const char *a, const char *b)
+{
+	char real_a[PATH_MAX], real_b[PATH_MAX];
+
+	return realpath(a, real_a) && realpath(b, real_b) && !strcmp(real_a, real_b);
+}
+
+int cmd_assemble(int argc, char **argv)
+{
+	int n = options_parse(&usage, argc, argv), status;
+	struct textfile text;
+
+	if (n < 0)
+		return options_status(n);
+	if (!output)
+		return fail("assemble: missing option -o FILE: where to write the result");
+	if (same_file(argv[0], output))
+		return fail("assemble: %s is the text itself: choose another output", output);
+	if (!textfile_open(&text, argv[0]))
+		return fail("%s", text.error);
+	status = text.text.trace ? assemble_trace(&text) : assemble_program(&text);
+	textfile_close(&text);
+	return status;
+}

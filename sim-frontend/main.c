@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "cmd.h"
+#include "trace/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *about;
+};
+
+static const struct command commands[] = {
+	{"show", cmd_show, "print a trace or a program as text, decoded"},
+	{"assemble", cmd_assemble, "make a trace or a program from its text"},
+	{"diff", cmd_diff, "find the first op in which two traces differ"},
+};
+
+static const char intro[] =
+	"ringside: virtio devices without a machine.\n"
+	"\n"
+	"A trace (.vtrace) is what passed the doors of a real guest's devices: register accesses, loads and\n"
+	"stores of guest memory, interrupts, requests to the disk. A program is a short list of things to do\n"
+	"to a device. Both have a text form, one op a line, that can be read, compared and edited.\n"
+	"\n"
+	"Commands (ringside COMMAND --help tells more):\n";
+
+static const char examples[] =
+	"\n"
+	"Try:\n"
+	"  ringside show boot.vtrace | less\n"
+	"  ringside show boot.vtrace > boot.txt && ringside assemble boot.txt -o copy.vtrace\n"
+	"  ringside diff boot.vtrace copy.vtrace\n"
+	"\n"
+	"Exit status: 0 all well; 1 the answer is no (traces differ, replay diverged); 2 bad usage or file.\n";
+
+static int help(void)
+{
+	fputs(intro, stdout);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		printf("  %-10s %s\n", commands[i].name, commands[i].about);
+	fputs(examples, stdout);
+	return EXIT_SUCCESS;
+}
+
+static int version(void)
+{
+	printf("ringside %s, trace format %u\n", RINGSIDE_VERSION, TRACE_VERSION);
+	return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2)
+		return fail("no command given; see ringside --help");
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
+		return help();
+	if (!strcmp(argv[1], "--version"))
+		return version();
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	return fail("no such command: %s; see ringside --help", argv[1]);
+}

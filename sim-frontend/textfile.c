@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "textfile.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <linux/virtio_ids.h>
+
+static bool wrong_at(struct textfile *t, size_t column, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static bool wrong_at(struct textfile *t, size_t column, const char *format, ...)
+{
+	va_list args;
+	int n = snprintf(t->error, sizeof(t->error), "%s:%" PRIu64 ":%zu: ", t->path, t->line_number, column);
+
+	va_start(args, format);
+	if (n >= 0 && (size_t)n < sizeof(t->error))
+		vsnprintf(t->error + n, sizeof(t->error) - (size_t)n, format, args);
+	va_end(args);
+	return false;
+}
+
+static bool read_line(struct textfile *t)
+{
+	ssize_t n;
+
+	if (t->held) {
+		t->held = false;
+		return true;
+	}
+	errno = 0;
+	n = getline(&t->line, &t->line_max, t->file);
+	if (n < 0) {
+		if (!feof(t->file))
+			snprintf(t->error, sizeof(t->error), "%s: cannot read: %s", t->path, strerror(errno));
+		return false;
+	}
+	t->line_len = (size_t)n;
+	if (n && t->line[n - 1] == '\n')
+		t->line_len--;
+	t->line_number++;
+	if (t->line_len <= OP_TEXT_MAX(TRACE_CHUNK_MAX))
+		return true;
+	return wrong_at(t, 1, "line too long: is this a text file?");
+}
+
+/* Fills op from the current line; *none when it holds none. */
+static bool parse_op(struct textfile *t, struct op *op, bool *none)
+{
+	size_t at;
+	const char *wrong = op_parse(t->line, t->line_len, t->ids, t->text.head.ndevices, op, t->data, TRACE_CHUNK_MAX, none, &at);
+
+	return wrong ? wrong_at(t, at, "%s", wrong) : true;
+}
+
+static bool check_program(struct textfile *t, const struct op *op)
+{
+	const struct op_info *info = op_info(op->code);
+	int beyond = op_beyond(op);
+
+	if (info->class == OP_CLASS_OUT)
+		return wrong_at(t, 1, "%s is an output: it stands in traces only", info->text);
+	if (beyond >= 0)
+		return wrong_at(t, 1, "%s must be below %" PRIu64 " in a program", info->field[beyond].name,
+				info->field[beyond].bound);
+	if (op->len > OP_PROGRAM_DATA_MAX)
+		return wrong_at(t, 1, "an op of a program has at most %u bytes of data", OP_PROGRAM_DATA_MAX);
+	return true;
+}
+
+static bool check_op(struct textfile *t, const struct op *op)
+{
+	const struct op_info *info = op_info(op->code);
+
+	if (!t->text.trace)
+		return check_program(t, op);
+	if (info->class == OP_CLASS_DRV)
+		return wrong_at(t, 1, "%s is an op of programs: a trace has none", info->text);
+	if (op->len > TRACE_CHUNK_MAX - OP_ENCODED_MAX)
+		return wrong_at(t, 1, "data does not fit a chunk");
+	return true;
+}
+
+/* Without declarations a program is about one block device. */
+static bool finish_head(struct textfile *t)
+{
+	struct trace_head *h = &t->text.head;
+
+	if (!h->ndevices && !t->text.trace) {
+		h->ndevices = 1;
+		h->device[0].id = VIRTIO_ID_BLOCK;
+	}
+	if (h->ndevices > OP_PROGRAM_DEV_MAX && !t->text.trace)
+		return wrong_at(t, 1, "a program has at most %d devices", OP_PROGRAM_DEV_MAX);
+	for (uint32_t i = 0; i < h->ndevices; i++)
+		t->ids[i] = h->device[i].id;
+	return true;
+}
+
+/* Takes a head or end line; *taken false: it is another. */
+static bool parse_head(struct textfile *t, bool *taken)
+{
+	size_t at;
+	const char *wrong = trace_parse_head(t->line, t->line_len, &t->text, taken, &at);
+
+	return wrong ? wrong_at(t, at, "%s", wrong) : true;
+}
+
+/* A line with nothing but blanks and a comment. */
+static bool is_blank(const struct textfile *t)
+{
+	size_t i = 0;
+
+	while (i < t->line_len && (t->line[i] == ' ' || t->line[i] == '\t' || t->line[i] == '\r'))
+		i++;
+	return i == t->line_len || t->line[i] == '#';
+}
+
+static bool read_head(struct textfile *t)
+{
+	bool taken = true;
+
+	while (taken && !t->text.ended) {
+		if (!read_line(t))
+			return !*t->error && finish_head(t);
+		if (!parse_head(t, &taken))
+			return false;
+		taken = taken || is_blank(t);
+	}
+	t->held = !taken;
+	return finish_head(t);
+}
+
+bool textfile_open(struct textfile *t, const char *path)
+{
+	memset(t, 0, sizeof(*t));
+	t->path = path;
+	t->file = fopen(path, "r");
+	if (!t->file) {
+		snprintf(t->error, sizeof(t->error), "%s: cannot open: %s", path, strerror(errno));
+		return false;
+	}
+	t->data = malloc(TRACE_CHUNK_MAX);
+	if (!t->data)
+		snprintf(t->error, sizeof(t->error), "out of memory");
+	else if (read_head(t))
+		return true;
+	textfile_close(t);
+	return false;
+}
+
+bool textfile_next(struct textfile *t, struct op *op)
+{
+	bool none;
+
+	while (read_line(t)) {
+		if (is_blank(t))
+			continue;
+		if (t->text.ended)
+			return wrong_at(t, 1, "nothing stands behind the end line");
+		if (!parse_head(t, &none))
+			return false;
+		if (none && t->text.ended)
+			continue;
+		if (none)
+			return wrong_at(t, 1, "this line must stand before the first op");
+		return parse_op(t, op, &none) && check_op(t, op);
+	}
+	return false;
+}
+
+void textfile_close(struct textfile *t)
+{
+	if (t->file)
+		fclose(t->file);
+	free(t->line);
+	free(t->data);
+	t->file = NULL;
+	t->line = NULL;
+	t->data = NULL;
+}
