@@ -155,7 +155,7 @@ uint32_t vmem_pin(struct vmem *m, enum vmem_kind kind, gpa_t a, uint32_t len, st
 	const struct vmem_region *r = len ? vmem_find(m, a) : NULL;
 	if (!r)
 		return 0;
-	uint32_t n = vmem_part(r, a, len);
+	uint32_t n = vmem_part(r, a, len < VMEM_PIN_MAX ? len : VMEM_PIN_MAX);
 	void *host = r->host + (a.v - r->gpa);
 	void *lent = m->tap && m->tap->pin ? m->tap->pin(m->tap_ctx, kind, a, n, host) : host;
 	if (!lent)

@@ -199,9 +199,12 @@ static inline void vmem_fence(const struct vmem *m)
 		m->tap->fence(m->tap_ctx);
 }
 
+/* The longest pin. Lent copies and trace records are bounded by it, and it holds with and without a tap. */
+#define VMEM_PIN_MAX (1u << 18)
+
 /*
  * Lends guest memory to a backend, which alone touches payload bytes. Pins as much of [a, a+len) as lies in one
- * region (len > 0) and returns how many bytes that is; call again for the rest. 0: not guest memory, or the tap's
+ * region, at most VMEM_PIN_MAX (len > 0), and returns how many bytes that is; call again for the rest. 0: not guest memory, or the tap's
  * bounded arena is full (check vmem_covers first, then 0 means "later"). Each pin is unpinned once, with the same kind
  * and address; `stored` tells how many leading bytes the backend stored: 0 on error, then nothing is copied back.
  */

@@ -18,10 +18,11 @@
 #define BLK_QUEUE_SIZE   256
 #define BLK_INFLIGHT_MAX 256 /* requests at the backend, all queues together */
 #define BLK_SEG_MAX      (VQ_SEGS_MAX - 2)
-#define BLK_SIZE_MAX     (1u << 22) /* bytes of one segment, as offered */
+#define BLK_SIZE_MAX     VMEM_PIN_MAX /* bytes of one segment, as offered; longer ones take several spans */
 #define BLK_RANGES_MAX   16         /* of one discard or write-zeroes request */
 #define BLK_RANGE_MAX    (1u << 22) /* sectors of one range: 2 GiB */
-/* Pieces of host memory of one request: a segment that crosses from one region to the next needs two. */
+/* Pieces of host memory of one request: a segment that crosses from one region to the next needs two. A request of more
+ * pieces than this is answered IOERR. */
 #define BLK_SPANS_MAX (VQ_SEGS_MAX + VMEM_REGIONS_MAX)
 
 /* What a backend is asked to do; the order is part of the trace format. */

@@ -18,8 +18,8 @@
 
 /* A state hash is due after this many records. */
 #define RECORDER_STATE_EVERY 4096u
-/* The largest record: a LOAD or an UNPIN with all its bytes. */
-#define RECORDER_RECORD_MAX (OP_ENCODED_MAX + (4u << 20))
+/* The largest record: a PIN or an UNPIN with all its bytes. */
+#define RECORDER_RECORD_MAX (OP_ENCODED_MAX + VMEM_PIN_MAX)
 
 struct recorder {
 	uint8_t *buf;
