@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What an op means beyond its fields. Comments are for people: they are never read back. */
+#include "devices/blk.h"
 #include "host.h"
 #include "trace/names.h"
 #include "trace/varint.h"
 #include "vmem.h"
 
+#include <linux/virtio_blk.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_mmio.h>
 
@@ -76,22 +78,56 @@ static void comment_descs(struct fmt *f, const struct op *op)
 		fmt_text(f, "; ...");
 }
 
+static void put_range(struct fmt *f, uint64_t sector, uint64_t sectors, uint32_t flags)
+{
+	put(f, "range sector=", sector);
+	put(f, " sectors=", sectors);
+	if (flags & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP)
+		fmt_text(f, " unmap");
+}
+
 /*
- * A block request's header, or one of the ranges behind it, which look alike: in a range the upper half of the first
- * eight bytes is 0 as well, and a line does not know what came before it. So this says "header" where it may be one.
+ * A block request's header, or one of the ranges behind it: both have 16 bytes, and a line does not know what came
+ * before it. What begins with a request type is taken for a header.
  */
 static void comment_blk_header(struct fmt *f, const struct op *op)
 {
-	const char *text = name_of(name_blk_types, varint_load32(op->data));
+	const uint8_t *p = op->data;
+	const char *text = name_of(name_blk_types, varint_load64(p));
 
 	if (op->len != 16)
 		return;
-	fmt_text(f, "header ");
-	if (text)
+	if (text) {
 		fmt_text(f, text);
-	else
-		fmt_dec(f, varint_load32(op->data));
-	put(f, " sector=", varint_load64(op->data + 8));
+		put(f, " sector=", varint_load64(p + 8));
+		return;
+	}
+	put_range(f, varint_load64(p), varint_load32(p + 8), varint_load32(p + 12));
+	put(f, ", or request type ", varint_load32(p));
+}
+
+/* The ranges of a discard or write-zeroes request stand in the data: sector, sectors, unmap. */
+static void comment_submit(struct fmt *f, const struct op *op, uint16_t id)
+{
+	const uint8_t *p = op->data;
+
+	if (id != VIRTIO_ID_BLOCK)
+		return;
+	if (op->arg[4] & 1)
+		fmt_text(f, op->len ? "write-through, " : "write-through");
+	for (uint32_t i = 0; i < op->len / 16 && i < DESCS_SHOWN; i++, p += 16) {
+		if (i)
+			fmt_text(f, "; ");
+		put_range(f, varint_load64(p), varint_load32(p + 8), varint_load32(p + 12));
+	}
+}
+
+static void comment_done(struct fmt *f, const struct op *op, uint16_t id)
+{
+	if (id == VIRTIO_ID_BLOCK && op->arg[1] == BLK_IO_ERROR)
+		fmt_text(f, "I/O error");
+	else if (id == VIRTIO_ID_BLOCK && op->arg[1] == BLK_UNSUPPORTED)
+		fmt_text(f, "unsupported");
 }
 
 static void comment_blk_status(struct fmt *f, const struct op *op)
@@ -180,6 +216,12 @@ static void comment_text(struct fmt *f, const struct op *op, uint16_t id)
 		break;
 	case OP_OFFENCE:
 		comment_offence(f, op->arg[0]);
+		break;
+	case OP_SUBMIT:
+		comment_submit(f, op, id);
+		break;
+	case OP_DONE:
+		comment_done(f, op, id);
 		break;
 	case OP_PIN:
 		if (!op->arg[3])

@@ -23,7 +23,8 @@
 #define TRACE_VERSION      0u
 #define TRACE_PREAMBLE_LEN 16u
 #define TRACE_CHUNK_LEN    32u          /* chunk header, bytes */
-#define TRACE_CHUNK_MAX    (1u << 20)   /* payload of one chunk, plain and stored alike, at most; so of one op record */
+/* Payload of one chunk, plain and stored alike, at most; so of one op record: the largest segment in full fits. */
+#define TRACE_CHUNK_MAX (8u << 20)
 
 enum trace_chunk_type { TRACE_HEAD = 1, TRACE_OPS = 2, TRACE_END = 3 };
 enum trace_flags { TRACE_ZSTD = 1 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "trace/names.h"
 #include "compat.h"
+#include "devices/blk.h"
 #include "host.h"
 #include "vmem.h"
 
@@ -119,7 +120,12 @@ static const struct name blk_posts[] = {
 	{0, "in"}, {1, "out"}, {2, "flush"}, {3, "get_id"}, {4, "discard"}, {5, "write_zeroes"}, {6, "unsupported"}, {0, NULL},
 };
 static const struct name blk_submits[] = {
-	{0, "read"}, {1, "write"}, {2, "flush"}, {3, "discard"}, {4, "write_zeroes"}, {0, NULL},
+	{BLK_IO_READ, "read"},
+	{BLK_IO_WRITE, "write"},
+	{BLK_IO_FLUSH, "flush"},
+	{BLK_IO_DISCARD, "discard"},
+	{BLK_IO_WRITE_ZEROES, "write_zeroes"},
+	{0, NULL},
 };
 
 static const struct name ring_features[] = {
