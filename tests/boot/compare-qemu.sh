@@ -21,7 +21,8 @@ status=0
 median() { awk -v v="$1" -v m="$2" '$1 == v && $2 == m { print $3 }' "$out/figures" | sort -n | awk '{ a[NR] = $1 } END { print NR ? a[int((NR + 1) / 2)] : 0 }'; }
 runs() { awk -v v="$1" -v m="$2" '$1 == v && $2 == m { n++ } END { print n + 0 }' "$out/figures"; }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", b ? a / b : 0 }'; }
-at_least() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a >= b) }'; }
+holds() { awk "BEGIN { print ($1) }"; }
+verdict=()
 
 echo
 printf '%-12s %12s %12s %8s\n' measure ringside-vmm qemu-microvm ratio
@@ -31,9 +32,9 @@ for m in boot read-qd1 write-qd1 read-qd16 write-qd16 memory; do
 	done
 	ours=$(median ringside $m) theirs=$(median qemu $m)
 	case $m in
-	boot) unit='/100 s' good=$([ "$ours" -gt "$theirs" ] || echo 1) want='no slower' ;;
-	memory) unit=KiB good=$([ "$ours" -ge 8192 ] || echo 1) want='under 8192 KiB' ;;
-	*) unit=/s good=$(at_least "$(ratio "$ours" "$theirs")" 1.5 && echo 1) want='at least 1.5 times as many' ;;
+	boot) unit='/100 s' good=$(holds "$ours <= $theirs") want='no slower' ;;
+	memory) unit=' KiB' good=$(holds "$ours < 8192") want='under 8192 KiB' ;;
+	*) unit=/s good=$(holds "$ours >= 1.5 * $theirs") want='at least 1.5 times as many' ;;
 	esac
 	printf '%-12s %12s %12s %8s\n' "$m" "$ours$unit" "$theirs$unit" "$(ratio "$ours" "$theirs")"
 	verdict+=("$m|$good|$ours against $theirs$unit, wanted: $want")

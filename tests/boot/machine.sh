@@ -46,7 +46,7 @@ shift
 why_not_direct() {
 	if [ ! -e /dev/kvm ]; then
 		echo "no /dev/kvm"
-	elif ! [ -r /dev/kvm -a -w /dev/kvm ]; then
+	elif [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
 		echo "no permission for /dev/kvm"
 	elif [ "$kvm" = stock ] && ! grep -qwE 'svm|vmx' /proc/cpuinfo; then
 		echo "no svm or vmx in /proc/cpuinfo"
