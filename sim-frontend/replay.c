@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "hash.h"
+#include "replay.h"
+
+static struct replay *replay_of(struct twin_device *d)
+{
+	return d->twin->owner;
+}
+
+/* -- the trace, one op ahead --------------------------------------------------------------------------------------- */
+
+static void advance(struct replay *r)
+{
+	r->count.events++;
+	r->have_next = trace_next(r->trace, &r->next);
+}
+
+static void diverge(struct replay *r, const struct op *did)
+{
+	if (r->diverged)
+		return;
+	r->diverged = true;
+	r->at = r->count.events + 1;
+	r->trace_says = r->have_next;
+	r->says = r->next;
+	r->device_did = did != NULL;
+	if (!did)
+		return;
+	r->did = *did;
+	r->did_len = did->len;
+	r->did.len = did->len < sizeof(r->did_data) ? did->len : (uint32_t)sizeof(r->did_data);
+	r->did.data = r->did_data;
+	if (did->len)
+		memcpy(r->did_data, did->data, r->did.len);
+}
+
+/* The device does something: it must be what the trace says. nargs: how many of its fields are compared. */
+static bool expect(struct replay *r, const struct op *did, uint32_t nargs)
+{
+	const struct op *want = &r->next;
+	if (r->diverged)
+		return false;
+	bool same = r->have_next && want->code == did->code && want->dev == did->dev && want->len == did->len;
+	for (uint32_t i = 0; same && i < nargs; i++)
+		same = want->arg[i] == did->arg[i];
+	if (!same || (did->len && memcmp(want->data, did->data, did->len) != 0)) {
+		diverge(r, did);
+		return false;
+	}
+	r->output_hash = hash_u64(r->output_hash, (uint64_t)did->code << 8 | did->dev);
+	for (uint32_t i = 0; i < nargs; i++)
+		r->output_hash = hash_u64(r->output_hash, did->arg[i]);
+	if (did->len)
+		r->output_hash = hash_bytes(r->output_hash, did->data, did->len);
+	return true;
+}
+
+/* -- doors out: memory --------------------------------------------------------------------------------------------- */
+
+/* Puts recorded bytes where the device is about to load them. Regions may touch, so byte ranges may cross. */
+static void put_memory(struct replay *r, gpa_t a, const uint8_t *data, uint32_t n)
+{
+	uint8_t *host = twin_memory(&r->twin, a, n);
+	if (host) {
+		memcpy(host, data, n);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		*twin_memory(&r->twin, gpa_add(a, i), 1) = data[i];
+}
+
+static void before(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, uint32_t n)
+{
+	struct twin_device *d = ctx;
+	struct replay *r = replay_of(d);
+	const struct op *want = &r->next;
+	if (kind != VMEM_LOAD || r->diverged)
+		return;
+	struct op did = {.code = OP_LOAD, .dev = d->nr, .arg = {what, a.v}, .len = n};
+	if (!r->have_next || want->code != OP_LOAD || want->dev != d->nr || want->arg[0] != what || want->arg[1] != a.v ||
+	    want->len != n) {
+		did.len = 0; /* it has loaded nothing yet */
+		diverge(r, &did);
+		return;
+	}
+	put_memory(r, a, want->data, n);
+	r->count.loads++;
+	advance(r);
+}
+
+static void after(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, uint32_t n, const void *data)
+{
+	struct twin_device *d = ctx;
+	struct op did = {.code = OP_STORE, .dev = d->nr, .arg = {what, a.v}, .len = n, .data = data};
+	if (kind == VMEM_STORE && expect(replay_of(d), &did, 2))
+		advance(replay_of(d));
+}
+
+/* Like expect, but the payload's bytes or hash are not ours to make: the backend is the trace itself. */
+static bool expect_payload(struct replay *r, struct op *did)
+{
+	uint32_t len = r->have_next && r->next.code == did->code ? r->next.len : 0;
+	const uint8_t *data = r->next.data;
+	did->len = len;
+	did->data = data;
+	bool ok = expect(r, did, did->code == OP_PIN ? 3 : 4);
+	did->len = 0;
+	return ok;
+}
+
+/* Lends guest memory itself: a payload is touched by nobody else here. */
+static void *pin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *host)
+{
+	struct twin_device *d = ctx;
+	struct replay *r = replay_of(d);
+	struct op did = {.code = OP_PIN, .dev = d->nr, .arg = {kind, a.v, n, 1}};
+	if (!expect_payload(r, &did))
+		return NULL;
+	bool granted = r->next.arg[3];
+	if (granted && r->next.len <= n && r->next.len)
+		memcpy(host, r->next.data, r->next.len);
+	advance(r);
+	return granted ? host : NULL;
+}
+
+static void unpin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *host, void *lent, uint32_t stored)
+{
+	struct twin_device *d = ctx;
+	struct replay *r = replay_of(d);
+	struct op did = {.code = OP_UNPIN, .dev = d->nr, .arg = {kind, a.v, n, stored}};
+	(void)lent;
+	if (!expect_payload(r, &did))
+		return;
+	if (r->next.len && r->next.len <= n)
+		memcpy(host, r->next.data, r->next.len);
+	advance(r);
+}
+
+/* -- doors out: the rest ------------------------------------------------------------------------------------------- */
+
+static void expect_simple(struct twin_device *d, uint8_t code, uint64_t arg)
+{
+	struct op did = {.code = code, .dev = d->nr, .arg = {arg}};
+	if (expect(replay_of(d), &did, 1))
+		advance(replay_of(d));
+}
+
+static void interrupt(void *ctx, uint16_t source)
+{
+	struct twin_device *d = ctx;
+	replay_of(d)->count.interrupts++;
+	expect_simple(d, OP_IRQ, source);
+}
+
+static void again(void *ctx, uint16_t queue)
+{
+	expect_simple(ctx, OP_AGAIN, queue); /* the run that follows stands in the trace */
+}
+
+static void offence(void *ctx, enum offence o)
+{
+	expect_simple(ctx, OP_OFFENCE, o);
+}
+
+static uint64_t clock_ns(void *ctx)
+{
+	(void)ctx;
+	return 0;
+}
+
+/* A completion that was recorded inside submit or drain comes now; nested ones have no input of their own. */
+static void deliver_nested(struct twin_device *d)
+{
+	struct replay *r = replay_of(d);
+	while (!r->diverged && r->have_next && r->next.code == OP_DONE && r->next.dev == d->nr && r->next.arg[3]) {
+		struct op done = r->next;
+		advance(r);
+		r->count.inputs++;
+		if (!twin_done(d, done.arg[0], done.arg[1], done.arg[2]))
+			diverge(r, NULL);
+	}
+}
+
+static void submit(struct twin_device *d, const struct op *op)
+{
+	if (expect(replay_of(d), op, OP_ARGS_MAX)) {
+		advance(replay_of(d));
+		deliver_nested(d);
+	}
+}
+
+/* Whatever the trace says, drain leaves nothing in flight. */
+static void drain(struct twin_device *d)
+{
+	struct replay *r = replay_of(d);
+	expect_simple(d, OP_DRAIN, 0);
+	deliver_nested(d);
+	for (uint64_t id = 0; d->ninflight && id < BLK_INFLIGHT_MAX; id++) {
+		if (!d->io[id])
+			continue;
+		diverge(r, NULL);
+		twin_done(d, id, d->blk ? BLK_IO_ERROR : BLK_DONE, 0);
+	}
+	expect_simple(d, OP_DRAINED, 0);
+}
+
+static const struct twin_doors doors = {
+	.host = {interrupt, again, clock_ns, offence},
+	.tap = {.before = before, .after = after, .pin = pin, .unpin = unpin},
+	.submit = submit,
+	.drain = drain,
+};
+
+/* -- doors in ------------------------------------------------------------------------------------------------------ */
+
+static bool read_matches(struct twin_device *d, const struct op *op)
+{
+	struct op did = *op;
+	did.arg[2] = mmio_read(&d->mmio, op->arg[0], (uint32_t)op->arg[1]);
+	if (did.arg[2] == op->arg[2])
+		return true;
+	replay_of(d)->next = *op; /* report the read itself, not what follows it */
+	replay_of(d)->have_next = true;
+	replay_of(d)->count.events--;
+	diverge(replay_of(d), &did);
+	return false;
+}
+
+/* Gives one input to its device; false: the trace holds something that is no input, or can not be given. */
+static bool give(struct twin_device *d, const struct op *op)
+{
+	switch (op->code) {
+	case OP_READ:
+		return read_matches(d, op);
+	case OP_WRITE:
+		mmio_write(&d->mmio, op->arg[0], (uint32_t)op->arg[1], op->arg[2]);
+		return true;
+	case OP_RUN:
+		vdev_run(d->vdev, op->arg[0] < VDEV_QUEUES_MAX ? (uint16_t)op->arg[0] : VDEV_QUEUES_MAX);
+		return true;
+	case OP_DONE:
+		return twin_done(d, op->arg[0], op->arg[1], op->arg[2]);
+	case OP_FLUSHED:
+		twin_publish(d);
+		return true;
+	case OP_RESIZE:
+		return twin_resize(d, op->arg[0]);
+	default:
+		return false;
+	}
+}
+
+static void step(struct replay *r)
+{
+	struct op op = r->next;
+	if (op.dev >= r->twin.ndevices) {
+		diverge(r, NULL);
+		return;
+	}
+	struct twin_device *d = &r->twin.device[op.dev];
+	if (op.code == OP_STATE) {
+		expect_simple(d, OP_STATE, mmio_hash(&d->mmio));
+		return;
+	}
+	if (op_info(op.code)->class != OP_CLASS_IN) {
+		diverge(r, NULL); /* an output that the device did not make */
+		return;
+	}
+	if (op.code == OP_POKE && vmem_covers(&d->mem, gpa(op.arg[0]), op.len))
+		put_memory(r, gpa(op.arg[0]), op.data, op.len);
+	advance(r);
+	r->count.inputs++;
+	if (op.code != OP_POKE && !give(d, &op))
+		diverge(r, NULL);
+}
+
+bool replay_create(struct replay *r, struct trace_reader *trace, char *err, size_t max)
+{
+	memset(r, 0, sizeof(*r));
+	r->trace = trace;
+	r->output_hash = HASH_SEED;
+	r->twin.owner = r;
+	bool ok = twin_create(&r->twin, &trace->head, &doors, err, max);
+	r->twin.owner = r;
+	if (ok)
+		r->have_next = trace_next(trace, &r->next);
+	return ok;
+}
+
+void replay_run(struct replay *r)
+{
+	while (r->have_next && !r->diverged)
+		step(r);
+}
+
+uint64_t replay_state_hash(const struct replay *r)
+{
+	uint64_t h = r->output_hash;
+	for (uint32_t i = 0; i < r->twin.ndevices; i++)
+		h = hash_u64(h, mmio_hash(&r->twin.device[i].mmio));
+	return h;
+}
+
+void replay_destroy(struct replay *r)
+{
+	twin_destroy(&r->twin);
+}

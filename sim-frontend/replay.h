@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * replay: gives a trace's inputs to fresh devices, without the guest, and holds what they do against what they did.
+ *
+ * Strict: the same code must do the same. Each load must ask for the same bytes in the same order and gets them as they were
+ * (the tap writes them into guest memory just ahead of the load); each output must match. The first difference ends it.
+ * Loose: for changed code. The loads of a step (one input and all that follows from it) are a pool that the device may
+ * read in any order; requests are matched to the recorded ones by what they ask; what the guest could see is compared.
+ */
+#ifndef RINGSIDE_REPLAY_H
+#define RINGSIDE_REPLAY_H
+
+#include "trace/op.h"
+#include "tracefile.h"
+#include "twin.h"
+
+struct replay_counts {
+	uint64_t events, loads, interrupts, inputs;
+};
+
+struct replay {
+	struct twin twin;
+	struct trace_reader *trace;
+	struct op next; /* the next op of the trace, where have_next */
+	bool have_next;
+	struct replay_counts count;
+	uint64_t output_hash;
+	/* The first divergence. */
+	bool diverged;
+	bool device_did; /* `did` says what; else the device did nothing where the trace says something */
+	bool trace_says; /* `says` holds it; else the trace is over */
+	uint64_t at;     /* op number, from 1 */
+	struct op did, says;
+	uint8_t did_data[64];
+	uint32_t did_len; /* bytes of data; the first 64 are kept */
+	/* How deep we are in submit or drain: completions recorded there are delivered there. */
+	uint32_t depth;
+};
+
+/* False, with a reason in err, when the head can not be met. */
+bool replay_create(struct replay *, struct trace_reader *, char *err, size_t max);
+void replay_run(struct replay *); /* to the end or the first divergence */
+uint64_t replay_state_hash(const struct replay *); /* of all outputs and all devices' final state */
+void replay_destroy(struct replay *);
+
+/* The loose kind, in loose.c; prints its findings to standard output. Returns the number of differences. */
+uint64_t loose_run(struct trace_reader *, struct replay_counts *, char *err, size_t max);
+
+#endif

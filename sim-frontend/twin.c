@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include <linux/virtio_blk.h>
+#include <linux/virtio_ids.h>
+
+#include "twin.h"
+
+#define RAM_MAX (1ull << 42) /* bytes of address space that we are ready to reserve */
+
+/* -- backends: everything goes to the doors ------------------------------------------------------------------------ */
+
+static void submit(struct twin_device *d, uint16_t id, void *io, const struct op *op)
+{
+	d->io[id] = io;
+	d->ninflight++;
+	d->twin->doors->submit(d, op);
+}
+
+static void blk_submit(void *ctx, struct blk_io *io)
+{
+	struct twin_device *d = ctx;
+	struct op op = {.code = OP_SUBMIT, .dev = d->nr, .data = (const uint8_t *)io->range};
+	uint64_t arg[OP_ARGS_MAX] = {io->id, io->type, io->sector, io->len, io->sync, io->nspans};
+	memcpy(op.arg, arg, sizeof(arg));
+	op.len = io->nranges * (uint32_t)sizeof(io->range[0]);
+	submit(d, io->id, io, &op);
+}
+
+static void rng_submit(void *ctx, struct rng_io *io)
+{
+	struct twin_device *d = ctx;
+	struct op op = {.code = OP_SUBMIT, .dev = d->nr, .arg = {io->id, 0, 0, io->span.len, 0, 1}};
+	submit(d, io->id, io, &op);
+}
+
+static void drain(void *ctx)
+{
+	struct twin_device *d = ctx;
+	d->twin->doors->drain(d);
+}
+
+bool twin_done(struct twin_device *d, uint64_t id, uint64_t result, uint64_t bytes)
+{
+	void *io = id < BLK_INFLIGHT_MAX ? d->io[id] : NULL;
+	if (!io || result >= BLK_RESULTS || bytes > UINT32_MAX)
+		return false;
+	if (d->rng && bytes > ((struct rng_io *)io)->span.len)
+		return false;
+	d->io[id] = NULL;
+	d->ninflight--;
+	if (d->blk)
+		blk_io_done(d->blk, io, (enum blk_result)result, (uint32_t)bytes);
+	else
+		rng_io_done(d->rng, io, (uint32_t)bytes);
+	return true;
+}
+
+void twin_publish(struct twin_device *d)
+{
+	if (d->blk)
+		blk_publish(d->blk);
+	else
+		rng_publish(d->rng);
+}
+
+bool twin_resize(struct twin_device *d, uint64_t sectors)
+{
+	if (!d->blk)
+		return false;
+	blk_resize(d->blk, sectors);
+	return true;
+}
+
+/* -- making the devices -------------------------------------------------------------------------------------------- */
+
+static bool has(const struct trace_device *t, unsigned feature)
+{
+	return t->features >> feature & 1;
+}
+
+static bool create_blk(struct twin_device *d, const struct trace_device *t)
+{
+	struct virtio_blk_config c = {0};
+	memcpy(&c, t->config, t->config_len < sizeof(c) ? t->config_len : sizeof(c));
+	struct blk_options o = {
+		.read_only = has(t, VIRTIO_BLK_F_RO),
+		.nqueues = t->nqueues,
+		.physical_exp = c.physical_block_exp,
+		.opt_io_sectors = c.opt_io_size,
+		.without = ~t->features,
+	};
+	struct blk_backend b = {.submit = blk_submit, .drain = drain, .sectors = c.capacity, .ctx = d};
+	if (t->nqueues == 0 || t->nqueues > BLK_QUEUES_MAX || o.physical_exp > 7)
+		return false;
+	b.can = (has(t, VIRTIO_BLK_F_FLUSH) ? BLK_CAN_FLUSH : 0u) | (has(t, VIRTIO_BLK_F_DISCARD) ? BLK_CAN_DISCARD : 0u) |
+		(has(t, VIRTIO_BLK_F_WRITE_ZEROES) ? BLK_CAN_WRITE_ZEROES : 0u) |
+		(c.write_zeroes_may_unmap ? BLK_CAN_UNMAP : 0u);
+	memcpy(o.ident, t->ident, t->ident_len < sizeof(o.ident) ? t->ident_len : sizeof(o.ident));
+	d->blk = malloc(sizeof(*d->blk));
+	if (!d->blk)
+		return false;
+	blk_init(d->blk, &d->mem, &d->twin->doors->host, d, &b, &o);
+	d->vdev = &d->blk->vdev;
+	return true;
+}
+
+static bool create_rng(struct twin_device *d, const struct trace_device *t)
+{
+	struct rng_backend b = {.submit = rng_submit, .drain = drain, .ctx = d};
+	d->rng = t->nqueues == 1 ? malloc(sizeof(*d->rng)) : NULL;
+	if (!d->rng)
+		return false;
+	rng_init(d->rng, &d->mem, &d->twin->doors->host, d, &b);
+	d->vdev = &d->rng->vdev;
+	return true;
+}
+
+static bool create_device(struct twin *w, uint32_t nr, const struct trace_device *t, char *err, size_t max)
+{
+	struct twin_device *d = &w->device[nr];
+	bool made = false;
+	*d = (struct twin_device){.twin = w, .nr = (uint8_t)nr, .head = t};
+	vmem_init(&d->mem, &w->map);
+	vmem_set_tap(&d->mem, &w->doors->tap, d);
+	if (t->transport == 0 && t->id == VIRTIO_ID_BLOCK)
+		made = create_blk(d, t);
+	else if (t->transport == 0 && t->id == VIRTIO_ID_RNG)
+		made = create_rng(d, t);
+	if (!made) {
+		snprintf(err, max, "device %u (virtio id %u, transport %u) can not be made by this build", nr, t->id, t->transport);
+		return false;
+	}
+	d->vdev->offered &= t->features;
+	if (d->vdev->offered != t->features) {
+		snprintf(err, max, "device %u offered features that this build lacks: 0x%llx", nr,
+			 (unsigned long long)(t->features & ~d->vdev->offered));
+		return false;
+	}
+	for (uint16_t i = 0; i < t->nqueues; i++) {
+		if (t->queue_size_max[i] > VQ_SIZE_MAX) {
+			snprintf(err, max, "device %u has a queue of %u entries; at most %u here", nr, t->queue_size_max[i], VQ_SIZE_MAX);
+			return false;
+		}
+		vdev_limit_queue(d->vdev, i, t->queue_size_max[i]);
+	}
+	mmio_init(&d->mmio, d->vdev);
+	return true;
+}
+
+/* Reserves the address space; only pages that the trace touches become real. */
+static bool create_memory(struct twin *w, const struct trace_head *h, char *err, size_t max)
+{
+	uint64_t total = 0;
+	w->map.nregions = 0;
+	for (uint32_t i = 0; i < h->nregions; i++) {
+		uint64_t len = h->region[i].len;
+		total += len;
+		if (len == 0 || len > RAM_MAX || total > RAM_MAX) {
+			snprintf(err, max, "guest memory region %u of %llu bytes", i, (unsigned long long)len);
+			return false;
+		}
+		void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (p == MAP_FAILED) {
+			snprintf(err, max, "can not reserve %llu bytes of guest memory", (unsigned long long)len);
+			return false;
+		}
+		w->map.region[w->map.nregions++] = (struct vmem_region){h->region[i].gpa, len, p};
+	}
+	if (!vmem_map_valid(&w->map)) {
+		snprintf(err, max, "guest memory regions overlap or are misaligned");
+		return false;
+	}
+	return true;
+}
+
+bool twin_create(struct twin *w, const struct trace_head *h, const struct twin_doors *doors, char *err, size_t max)
+{
+	memset(w, 0, sizeof(*w));
+	w->doors = doors;
+	if (!create_memory(w, h, err, max))
+		return false;
+	for (uint32_t i = 0; i < h->ndevices; i++) {
+		w->ndevices = i + 1;
+		if (!create_device(w, i, &h->device[i], err, max))
+			return false;
+	}
+	return true;
+}
+
+void twin_destroy(struct twin *w)
+{
+	for (uint32_t i = 0; i < w->map.nregions; i++)
+		munmap(w->map.region[i].host, w->map.region[i].len);
+	for (uint32_t i = 0; i < w->ndevices; i++) {
+		free(w->device[i].blk);
+		free(w->device[i].rng);
+	}
+}
+
+uint8_t *twin_memory(const struct twin *w, gpa_t a, uint32_t n)
+{
+	for (uint32_t i = 0; i < w->map.nregions; i++) {
+		const struct vmem_region *r = &w->map.region[i];
+		uint64_t off = a.v - r->gpa;
+		if (off < r->len && n <= r->len - off)
+			return r->host + off;
+	}
+	return NULL;
+}
