@@ -54,15 +54,49 @@ $(B)/tests/%.o: tests/%.c
 $(B)/libcore.a: $(call o,$(core_src))
 $(B)/libsim.a: $(call o,$(sim_src))
 $(B)/libkvm.a: $(call o,$(kvm_src))
+$(B)/libunit.a: $(call o,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
 %.a:
 	@rm -f $@ && ar rcs $@ $^
 $(B)/ringside: $(B)/sim-frontend/main.o $(B)/libsim.a $(B)/libcore.a
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -o $@
 $(B)/ringside-vmm: $(B)/kvm-frontend/main.o $(B)/libkvm.a $(B)/libcore.a
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -luring -lpthread -o $@
-$(B)/tests/test_%: $(B)/tests/unit/test_%.o $(B)/libsim.a $(B)/libkvm.a $(B)/libcore.a
+$(B)/tests/test_%: $(B)/tests/unit/test_%.o $(B)/libunit.a $(B)/libsim.a $(B)/libkvm.a $(B)/libcore.a
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lcmocka -lzstd -luring -lpthread -o $@
+$(B)/bench_%: $(B)/tests/bench/bench_%.o $(B)/libsim.a $(B)/libkvm.a $(B)/libcore.a
+	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -luring -lpthread -o $@
 units: $(units)
+benches: $(patsubst tests/bench/%.c,$(B)/%,$(wildcard tests/bench/bench_*.c))
+-include fuzz/rules.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
-.PHONY: all units
+
+test: ## all tests but the guest's boot: units under every flavour, checks, corpus, kept traces
+	@tests/deps.sh test && tests/test.sh
+demo: ## two minutes: replay a kept boot, fuzz, boot a Debian kernel, record it, replay that
+	@tests/deps.sh boot && tests/demo.sh
+boot-test: ## a stock Debian kernel boots on our devices, directly or nested; its trace replays
+	@tests/deps.sh boot && $(MAKE) -s all && tests/boot/run.sh
+compare-qemu: ## boot time and disk requests against QEMU's microvm in the same nested machine
+	@tests/deps.sh boot && $(MAKE) -s all && tests/boot/compare-qemu.sh
+fuzz: ## TARGET=blk|rng FUZZ_SECONDS=60: libFuzzer with sanitizers and oracles, from the kept corpus
+	@tests/deps.sh fuzz && fuzz/run.sh libfuzzer "$(TARGET)" "$(FUZZ_SECONDS)"
+afl: ## the same programs under AFL++, persistent mode
+	@tests/deps.sh fuzz && fuzz/run.sh afl "$(TARGET)" "$(FUZZ_SECONDS)"
+coverage: ## what the kept corpus reaches of core/, as a table
+	@tests/deps.sh fuzz && fuzz/coverage.sh
+bench: ## prints `bench NAME VALUE UNIT`
+	@tests/deps.sh test && tests/bench/run.sh
+lint: ## clang-format, clang-tidy, cppcheck
+	@tests/deps.sh lint && tests/lint.sh
+install: all ## PREFIX=/usr/local
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(B)/ringside $(B)/ringside-vmm
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+clean: ## remove build/
+	rm -rf $(BUILD)
+TARGET       ?= blk
+FUZZ_SECONDS ?= 60
+PREFIX       ?= /usr/local
+.PHONY: all units benches test demo boot-test compare-qemu fuzz afl coverage bench lint install help clean
 .SECONDARY:
+.DELETE_ON_ERROR:
