@@ -2,6 +2,9 @@
 #include "hash.h"
 #include "replay.h"
 
+#define OP_PIN_ARGS   3u /* fields that are compared: whether it was granted, and what of, is an input */
+#define OP_UNPIN_ARGS 5u
+
 static struct replay *replay_of(struct twin_device *d)
 {
 	return d->twin->owner;
@@ -96,16 +99,24 @@ static void after(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, u
 		advance(replay_of(d));
 }
 
-/* Like expect, but the payload's bytes or hash are not ours to make: the backend is the trace itself. */
-static bool expect_payload(struct replay *r, struct op *did)
+/*
+ * Pins and unpins: their payload is the backend's, so the bytes come from the trace (with full payload), and the hash that
+ * an unpin must show is the one that came with the completion (OP_PAYLOAD). Bytes must fit that hash.
+ */
+static bool expect_payload(struct replay *r, struct op *did, uint32_t nargs, void *host, uint32_t n)
 {
-	uint32_t len = r->have_next && r->next.code == did->code ? r->next.len : 0;
-	const uint8_t *data = r->next.data;
-	did->len = len;
-	did->data = data;
-	bool ok = expect(r, did, did->code == OP_PIN ? 3 : 4);
-	did->len = 0;
-	return ok;
+	const struct op *want = &r->next;
+	bool bytes = r->have_next && want->code == did->code && want->len;
+	if (bytes && want->len <= n) {
+		memcpy(host, want->data, want->len);
+		if (nargs == OP_UNPIN_ARGS && hash_bytes(HASH_SEED, want->data, want->len) != did->arg[4]) {
+			diverge(r, did);
+			return false;
+		}
+		did->data = want->data;
+		did->len = want->len;
+	}
+	return expect(r, did, nargs);
 }
 
 /* Lends guest memory itself: a payload is touched by nobody else here. */
@@ -114,11 +125,9 @@ static void *pin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *host
 	struct twin_device *d = ctx;
 	struct replay *r = replay_of(d);
 	struct op did = {.code = OP_PIN, .dev = d->nr, .arg = {kind, a.v, n, 1}};
-	if (!expect_payload(r, &did))
+	if (!expect_payload(r, &did, OP_PIN_ARGS, host, n))
 		return NULL;
 	bool granted = r->next.arg[3];
-	if (granted && r->next.len <= n && r->next.len)
-		memcpy(host, r->next.data, r->next.len);
 	advance(r);
 	return granted ? host : NULL;
 }
@@ -129,11 +138,9 @@ static void unpin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *hos
 	struct replay *r = replay_of(d);
 	struct op did = {.code = OP_UNPIN, .dev = d->nr, .arg = {kind, a.v, n, stored}};
 	(void)lent;
-	if (!expect_payload(r, &did))
-		return;
-	if (r->next.len && r->next.len <= n)
-		memcpy(host, r->next.data, r->next.len);
-	advance(r);
+	did.arg[4] = stored && d->next_hash < d->nhashes ? d->hash[d->next_hash++] : 0;
+	if (expect_payload(r, &did, OP_UNPIN_ARGS, host, n))
+		advance(r);
 }
 
 /* -- doors out: the rest ------------------------------------------------------------------------------------------- */
@@ -168,12 +175,30 @@ static uint64_t clock_ns(void *ctx)
 	return 0;
 }
 
+/* What the completion that follows delivers. */
+static void take_payload(struct twin_device *d)
+{
+	struct replay *r = replay_of(d);
+	if (!r->have_next || r->next.code != OP_PAYLOAD || r->next.dev != d->nr)
+		return;
+	d->next_hash = 0;
+	d->nhashes = r->next.len / (uint32_t)sizeof(d->hash[0]);
+	if (d->nhashes > BLK_SPANS_MAX)
+		d->nhashes = BLK_SPANS_MAX;
+	memcpy(d->hash, r->next.data, d->nhashes * sizeof(d->hash[0]));
+	advance(r);
+}
+
 /* A completion that was recorded inside submit or drain comes now; nested ones have no input of their own. */
 static void deliver_nested(struct twin_device *d)
 {
 	struct replay *r = replay_of(d);
-	while (!r->diverged && r->have_next && r->next.code == OP_DONE && r->next.dev == d->nr && r->next.arg[3]) {
+	for (;;) {
+		if (!r->diverged)
+			take_payload(d);
 		struct op done = r->next;
+		if (r->diverged || !r->have_next || done.code != OP_DONE || done.dev != d->nr || !done.arg[3])
+			return;
 		advance(r);
 		r->count.inputs++;
 		if (!twin_done(d, done.arg[0], done.arg[1], done.arg[2]))
@@ -260,6 +285,10 @@ static void step(struct replay *r)
 	struct twin_device *d = &r->twin.device[op.dev];
 	if (op.code == OP_STATE) {
 		expect_simple(d, OP_STATE, mmio_hash(&d->mmio));
+		return;
+	}
+	if (op.code == OP_PAYLOAD) {
+		take_payload(d);
 		return;
 	}
 	if (op_info(op.code)->class != OP_CLASS_IN) {

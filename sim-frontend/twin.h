@@ -32,6 +32,8 @@ struct twin_device {
 	struct vmem mem;
 	void *io[BLK_INFLIGHT_MAX]; /* submitted requests by id; NULL: none */
 	uint32_t ninflight;
+	uint32_t nhashes, next_hash; /* of what the next completion delivers (OP_PAYLOAD) */
+	uint64_t hash[BLK_SPANS_MAX];
 };
 
 struct twin {

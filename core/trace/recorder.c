@@ -31,14 +31,13 @@ static void after(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, u
 	recorder_put(d->rec, &op);
 }
 
-/* The bytes themselves, or their hash: a guest's data is a secret. */
-static void put_payload(struct recorder_dev *d, struct op *op, const void *data, uint32_t n)
+/* The hash always; the bytes themselves only where that was asked for: a guest's data is a secret. */
+static void put_payload(struct recorder_dev *d, struct op *op, const void *data, uint32_t n, uint64_t hash)
 {
+	op->arg[4] = hash;
 	if (d->rec->full_payload) {
 		op->data = data;
 		op->len = n;
-	} else if (n) {
-		op->arg[4] = hash_bytes(HASH_SEED, data, n);
 	}
 	recorder_put(d->rec, op);
 }
@@ -50,19 +49,21 @@ static void *pin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *host
 	struct op op = {.code = OP_PIN, .dev = d->dev, .arg = {kind, a.v, n, lent != NULL}};
 	if (lent && kind == VMEM_LOAD) {
 		memcpy(lent, host, n); /* once: what is recorded is what the backend gets, whatever the guest does meanwhile */
-		put_payload(d, &op, lent, n);
+		put_payload(d, &op, lent, n, hash_bytes(HASH_SEED, lent, n));
 	} else {
 		recorder_put(d->rec, &op);
 	}
 	return lent;
 }
 
+/* What is copied back was hashed with the completion; nothing is copied back where the device does not want it. */
 static void unpin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *host, void *lent, uint32_t stored)
 {
 	struct recorder_dev *d = ctx;
 	(void)host;
 	struct op op = {.code = OP_UNPIN, .dev = d->dev, .arg = {kind, a.v, n, stored}};
-	put_payload(d, &op, lent, stored);
+	uint64_t hash = stored && d->next_hash < d->nhashes ? d->hash[d->next_hash++] : 0;
+	put_payload(d, &op, lent, stored, hash);
 }
 
 static void unpinned(void *ctx, void *lent, uint32_t n)
@@ -88,9 +89,31 @@ void recorder_run(struct recorder_dev *d, uint16_t queue)
 	put(d, OP_RUN, queue, 0, 0, 0);
 }
 
-void recorder_done(struct recorder_dev *d, uint16_t id, uint32_t result, uint32_t bytes)
+static void put_hashes(struct recorder_dev *d, const struct vspan *span, uint32_t nspans, uint32_t bytes)
 {
-	put(d, OP_DONE, id, result, bytes, d->depth > 0);
+	struct op op = {.code = OP_PAYLOAD, .dev = d->dev, .data = (const uint8_t *)d->hash};
+	d->nhashes = d->next_hash = 0;
+	for (uint32_t i = 0; i < nspans && bytes; i++) {
+		uint32_t n = bytes < span[i].len ? bytes : (uint32_t)span[i].len;
+		d->hash[d->nhashes++] = hash_bytes(HASH_SEED, span[i].base, n);
+		bytes -= n;
+	}
+	op.len = d->nhashes * (uint32_t)sizeof(d->hash[0]);
+	if (op.len)
+		recorder_put(d->rec, &op);
+}
+
+void recorder_done_blk(struct recorder_dev *d, const struct blk_io *io, enum blk_result result, uint32_t bytes)
+{
+	bool delivers = io->type == BLK_IO_READ && result == BLK_DONE && bytes >= io->len;
+	put_hashes(d, io->span, io->nspans, delivers ? io->len : 0);
+	put(d, OP_DONE, io->id, result, bytes, d->depth > 0);
+}
+
+void recorder_done_rng(struct recorder_dev *d, const struct rng_io *io, uint32_t bytes)
+{
+	put_hashes(d, &io->span, 1, bytes);
+	put(d, OP_DONE, io->id, BLK_DONE, bytes, d->depth > 0);
 }
 
 void recorder_flushed(struct recorder_dev *d)

@@ -40,6 +40,9 @@ struct recorder_dev {
 	struct arena *arena; /* for lent copies */
 	uint8_t dev;
 	uint32_t depth; /* inside submit or drain */
+	/* Hashes of what the latest completion delivered, span by span, for the unpins that follow. */
+	uint32_t nhashes, next_hash;
+	uint64_t hash[BLK_SPANS_MAX];
 };
 
 extern const struct vmem_tap recorder_tap; /* ctx: struct recorder_dev * */
@@ -50,7 +53,9 @@ void recorder_put(struct recorder *, const struct op *);
 void recorder_read(struct recorder_dev *, uint64_t off, uint32_t size, uint64_t value);
 void recorder_write(struct recorder_dev *, uint64_t off, uint32_t size, uint64_t value);
 void recorder_run(struct recorder_dev *, uint16_t queue);
-void recorder_done(struct recorder_dev *, uint16_t id, uint32_t result, uint32_t bytes);
+/* Just before blk_io_done, rng_io_done, with the same arguments and while the spans hold the backend's bytes. */
+void recorder_done_blk(struct recorder_dev *, const struct blk_io *, enum blk_result, uint32_t bytes);
+void recorder_done_rng(struct recorder_dev *, const struct rng_io *, uint32_t bytes);
 void recorder_flushed(struct recorder_dev *); /* before blk_publish, rng_publish */
 void recorder_resize(struct recorder_dev *, uint64_t sectors);
 /* Doors out. submit and drain nest: call the begin before, and recorder_leave after, the backend's own function. */

@@ -75,7 +75,7 @@ static void done(struct guest *g, struct blk_io *io)
 {
 	for (uint16_t i = 0; i < io->nspans && io->type == BLK_IO_READ; i++)
 		memset(io->span[i].base, 0x5a, io->span[i].len);
-	recorder_done(&g->dev, io->id, BLK_DONE, io->len);
+	recorder_done_blk(&g->dev, io, BLK_DONE, io->len);
 	blk_io_done(&g->blk, io, BLK_DONE, io->len);
 }
 
@@ -209,8 +209,8 @@ static uint64_t write_trace(const struct guest *g, const char *path, uint64_t ch
 		assert_int_equal(op_decode(g->ops + at, g->rec.len - at, &op, &used), OP_DECODED);
 		if (++n == change) {
 			*was_output = op.code >= 0x40 && op.code != OP_LOAD && op.code != OP_PIN && op.code != OP_DRAINED &&
-				      op.code != OP_UNPIN && op.code != OP_DRAIN;
-			op.arg[0] ^= 1;
+				      op.code != OP_PAYLOAD && op.code != OP_DRAIN;
+			op.arg[op.code == OP_UNPIN ? 4 : 0] ^= 1;
 			if (op.code == OP_STORE) {
 				op.arg[0] ^= 1;
 				memcpy(bytes, op.data, op.len);
