@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Records a small block guest in process, then replays the trace: strictly, with any output changed, loosely, with the
- * completions of an in-memory disk nested in submit, and held across a reset.
+ * Records a small block guest in process, then replays the trace: strictly, with any output changed, loosely,
+ * with the completions of an in-memory disk nested in submit, and held across a reset.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -115,7 +115,8 @@ static uint32_t get(struct guest *g, uint32_t off)
 static void start_driver(struct guest *g)
 {
 	static const uint32_t at[3] = {DESC_AT, AVAIL_AT, USED_AT};
-	static const uint32_t low[3] = {VIRTIO_MMIO_QUEUE_DESC_LOW, VIRTIO_MMIO_QUEUE_AVAIL_LOW, VIRTIO_MMIO_QUEUE_USED_LOW};
+	static const uint32_t low[3] = {VIRTIO_MMIO_QUEUE_DESC_LOW, VIRTIO_MMIO_QUEUE_AVAIL_LOW,
+					VIRTIO_MMIO_QUEUE_USED_LOW};
 	reg(g, VIRTIO_MMIO_STATUS, 0);
 	reg(g, VIRTIO_MMIO_STATUS, 3);
 	reg(g, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1);
@@ -135,10 +136,12 @@ static void post(struct guest *g, uint32_t type, uint64_t sector, uint16_t slot)
 {
 	struct virtio_blk_outhdr h = {.type = type, .sector = sector};
 	uint32_t base = DATA_AT + slot * 0x800u;
-	uint16_t flag = type == VIRTIO_BLK_T_IN ? VRING_DESC_F_WRITE : 0, head = (uint16_t)(3 * (slot % 2)), idx;
-	struct vring_desc d[3] = {{base, 16, VRING_DESC_F_NEXT, (uint16_t)(head + 1)},
-				  {base + 16, 512, (uint16_t)(VRING_DESC_F_NEXT | flag), (uint16_t)(head + 2)},
-				  {base + 528, 1, VRING_DESC_F_WRITE, 0}};
+	uint16_t flag = type == VIRTIO_BLK_T_IN ? VRING_DESC_F_WRITE : 0, head = (uint16_t)(3 * (slot % 2)),
+		 idx;
+	struct vring_desc d[3] = {
+		{base, 16, VRING_DESC_F_NEXT, (uint16_t)(head + 1)},
+		{base + 16, 512, (uint16_t)(VRING_DESC_F_NEXT | flag), (uint16_t)(head + 2)},
+		{base + 528, 1, VRING_DESC_F_WRITE, 0}};
 	memcpy(g->ram + base, &h, sizeof(h));
 	memcpy(g->ram + DESC_AT + 16u * head, d, sizeof(d));
 	memcpy(&idx, g->ram + AVAIL_AT + 2, 2);
@@ -156,7 +159,8 @@ static struct guest *record(bool full_payload)
 	g->map.region[0].gpa = 0;
 	vmem_init(&g->mem, &g->map);
 	arena_init(&g->arena, g->lent, 512, sizeof(g->lent) / 512);
-	g->rec = (struct recorder){.buf = g->ops, .max = sizeof(g->ops), .full_payload = full_payload, .full = full};
+	g->rec = (struct recorder){
+		.buf = g->ops, .max = sizeof(g->ops), .full_payload = full_payload, .full = full};
 	g->dev = (struct recorder_dev){.rec = &g->rec, .arena = &g->arena};
 	vmem_set_tap(&g->mem, &recorder_tap, &g->dev);
 	blk_init(&g->blk, &g->mem, &host, g, &b, &o);
@@ -164,7 +168,8 @@ static struct guest *record(bool full_payload)
 	g->head = (struct trace_head){.build = "test", .payload = full_payload, .nregions = 1, .ndevices = 1};
 	g->head.region[0].len = RAM_LEN;
 	struct trace_device *t = &g->head.device[0];
-	*t = (struct trace_device){.id = 2, .features = g->blk.vdev.offered, .nqueues = 1, .queue_size_max = {BLK_QUEUE_SIZE}};
+	*t = (struct trace_device){
+		.id = 2, .features = g->blk.vdev.offered, .nqueues = 1, .queue_size_max = {BLK_QUEUE_SIZE}};
 	t->config_len = (uint16_t)g->blk.vdev.ops->config_len;
 	vdev_config_read(&g->blk.vdev, 0, t->config, t->config_len);
 	t->ident_len = 20;
@@ -196,7 +201,8 @@ static struct guest *record(bool full_payload)
 	return g;
 }
 
-/* Writes the recorded ops to a file; change, if not 0, is the number of an op whose first byte or field is flipped. */
+/* Writes the recorded ops to a file; change, if not 0, is the number of an op whose first byte or field is
+ * flipped. */
 static uint64_t write_trace(const struct guest *g, const char *path, uint64_t change, bool *was_output)
 {
 	struct trace_writer w;
@@ -208,8 +214,8 @@ static uint64_t write_trace(const struct guest *g, const char *path, uint64_t ch
 		uint8_t bytes[1024];
 		assert_int_equal(op_decode(g->ops + at, g->rec.len - at, &op, &used), OP_DECODED);
 		if (++n == change) {
-			*was_output = op.code >= 0x40 && op.code != OP_LOAD && op.code != OP_PIN && op.code != OP_DRAINED &&
-				      op.code != OP_PAYLOAD && op.code != OP_DRAIN;
+			*was_output = op.code >= 0x40 && op.code != OP_LOAD && op.code != OP_PIN &&
+				      op.code != OP_DRAINED && op.code != OP_PAYLOAD && op.code != OP_DRAIN;
 			op.arg[op.code == OP_UNPIN ? 4 : 0] ^= 1;
 			if (op.code == OP_STORE) {
 				op.arg[0] ^= 1;
