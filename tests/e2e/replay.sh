@@ -1,0 +1,59 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Kept guest traces replay strictly, with the same state hash from every compiler and sanitizer; loosely too. A changed output is
+# found; files that are no use are refused with one line and status 2.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+pass() { echo "PASS $1"; }
+fail() { echo "FAIL $1: $2"; failures=1; }
+
+traces=(corpus/traces/*.vtrace)
+[ -s "${traces[0]}" ] || fail replay-kept "no kept trace in corpus/traces"
+for trace in "${traces[@]}"; do
+	name=$(basename "$trace" .vtrace) hashes=
+	for flavour in plain clang asan msan; do
+		if out=$(build/$flavour/ringside replay "$trace" 2>&1); then
+			hashes+="$(grep -o 'state hash [0-9a-f]*' <<<"$out")"$'\n'
+		else
+			fail "replay-$name-$flavour" "$(head -n 1 <<<"$out")"
+		fi
+	done
+	if [ "$(sort -u <<<"${hashes%$'\n'}" | grep -c hash)" = 1 ] && [ "$(grep -c hash <<<"$hashes")" = 4 ]; then
+		pass "replay-$name: $(head -n 1 <<<"$hashes") from gcc -O2, clang -O3, ASan+UBSan and MSan"
+	else
+		fail "replay-$name" "state hashes differ: $hashes"
+	fi
+	if out=$(build/plain/ringside replay --loose "$trace" 2>&1); then pass "loose-$name"; else fail "loose-$name" "$out"; fi
+	[ "$(stat -c %s "$trace")" -lt 1048576 ] || fail "size-$name" "a kept trace stays under 1 MiB"
+done
+
+trace=${traces[0]}
+head -c $(($(stat -c %s "$trace") * 2 / 3)) "$trace" >"$work/cut.vtrace"
+if out=$(build/plain/ringside replay "$work/cut.vtrace" 2>&1) && grep -q 'cut short' <<<"$out"; then
+	pass replay-truncated
+else
+	fail replay-truncated "$out"
+fi
+refused() { # refused NAME FILE WORDS
+	local status=0 out
+	out=$(build/plain/ringside replay "$2" 2>&1) || status=$?
+	if [ "$status" = 2 ] && [ "$(wc -l <<<"$out")" = 1 ] && grep -q "$3" <<<"$out"; then
+		pass "replay-$1"
+	else
+		fail "replay-$1" "status $status: $out"
+	fi
+}
+refused missing "$work/none.vtrace" 'cannot open'
+: >"$work/empty.vtrace"
+refused empty "$work/empty.vtrace" 'empty'
+echo "no trace" >"$work/text.vtrace"
+refused no-trace "$work/text.vtrace" 'not a trace'
+{ head -c 8 "$trace"; printf '\x63\0\0\0'; tail -c +13 "$trace"; } >"$work/version.vtrace"
+refused other-version "$work/version.vtrace" 'version 99'
+size=$(stat -c %s "$trace")
+{ head -c $((size / 2)) "$trace"; printf '\xa5\x5a\xa5\x5a'; tail -c +$((size / 2 + 5)) "$trace"; } >"$work/damaged.vtrace"
+refused damaged "$work/damaged.vtrace" 'damaged'
+exit $failures
