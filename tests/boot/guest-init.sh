@@ -40,6 +40,7 @@ name=modules
 for m in /modules/*.ko; do run insmod "$m"; done
 ok
 present /dev/vda
+dmesg | grep 'virtio_blk.*logical blocks'
 
 # fills /tmp/block with 4 KiB of the line given
 block() { yes "$1" | head -c 4096 >/tmp/block; }
