@@ -9,6 +9,17 @@
 #include <stdlib.h>
 #include <zstd.h>
 
+/* libzstd comes without MSan's instrumentation: what it wrote must be declared written. */
+#if defined(__has_feature)
+#if __has_feature(memory_sanitizer)
+#include <sanitizer/msan_interface.h>
+#define WRITTEN(p, n) __msan_unpoison(p, n)
+#endif
+#endif
+#ifndef WRITTEN
+#define WRITTEN(p, n) ((void)0)
+#endif
+
 static bool bad(struct trace_reader *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static bool bad(struct trace_reader *r, const char *format, ...)
@@ -28,7 +39,8 @@ static bool bad(struct trace_reader *r, const char *format, ...)
 /* A file that stops short is no error: a recorder may be killed at any point. */
 static bool cut_short(struct trace_reader *r, const char *where)
 {
-	bad(r, "cut short %s, at byte %" PRIu64 ": read up to its last whole chunk, %" PRIu64 " ops", where, r->offset, r->nops);
+	bad(r, "cut short %s, at byte %" PRIu64 ": read up to its last whole chunk, %" PRIu64 " ops", where,
+	    r->offset, r->nops);
 	r->bad = false;
 	r->truncated = true;
 	return false;
@@ -62,10 +74,12 @@ static bool read_preamble(struct trace_reader *r)
 	case TRACE_OK:
 		return true;
 	case TRACE_OTHER_VERSION:
-		return bad(r, "trace format version %" PRIu32 "; this build reads version %u: record it again", version,
-			   TRACE_VERSION);
+		return bad(r,
+			   "trace format version %" PRIu32 "; this build reads version %u: record it again",
+			   version, TRACE_VERSION);
 	case TRACE_TRUNCATED:
-		return bad(r, got ? "cut short before its first chunk: nothing to read" : "empty file: nothing to read");
+		return bad(r, got ? "cut short before its first chunk: nothing to read"
+				  : "empty file: nothing to read");
 	case TRACE_DAMAGED:
 		return bad(r, "damaged: preamble, at byte 12");
 	default:
@@ -113,6 +127,7 @@ static bool unpack(struct trace_reader *r, const struct trace_chunk *c)
 		r->at = r->plain;
 		if (ZSTD_isError(n) || n != c->plain_len)
 			return damaged(r, "it does not decompress");
+		WRITTEN(r->plain, n);
 	}
 	r->stop = r->at + n;
 	return true;
@@ -194,8 +209,8 @@ bool trace_next(struct trace_reader *r, struct op *op)
 		switch (op_decode(r->at, (size_t)(r->stop - r->at), op, &used)) {
 		case OP_DECODED:
 			if (op->dev >= r->head.ndevices)
-				return bad(r, "damaged: op %" PRIu64 " names device %u of %" PRIu32, r->nops + 1, op->dev,
-					   r->head.ndevices);
+				return bad(r, "damaged: op %" PRIu64 " names device %u of %" PRIu32,
+					   r->nops + 1, op->dev, r->head.ndevices);
 			r->at += used;
 			r->nops++;
 			return true;
@@ -204,7 +219,9 @@ bool trace_next(struct trace_reader *r, struct op *op)
 			r->nskipped++;
 			break;
 		default:
-			return bad(r, "damaged: chunk %" PRIu64 ", at byte %" PRIu64 ": broken record behind op %" PRIu64,
+			return bad(r,
+				   "damaged: chunk %" PRIu64 ", at byte %" PRIu64
+				   ": broken record behind op %" PRIu64,
 				   r->chunk, r->chunk_offset, r->nops);
 		}
 	}
@@ -246,5 +263,6 @@ void trace_warn(const struct trace_reader *r)
 	if (r->truncated)
 		fail("%s", r->error);
 	if (r->nskipped)
-		fail("%s: %" PRIu64 " records of kinds that this build does not know were skipped", r->path, r->nskipped);
+		fail("%s: %" PRIu64 " records of kinds that this build does not know were skipped", r->path,
+		     r->nskipped);
 }
