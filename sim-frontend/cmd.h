@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The commands of `ringside`, one file each (cmd_NAME.c). argv[0] is the command's name; the result is the exit status:
- * 0 all well, 1 the command's question was answered with no (replay diverged, traces differ), EXIT_USAGE else.
+ * The commands of `ringside`, one file each (cmd_NAME.c). argv[0] is the command's name; the result is the
+ * exit status: 0 all well, 1 the command's question was answered with no (replay diverged, traces differ),
+ * EXIT_USAGE else.
  */
 #ifndef RINGSIDE_CMD_H
 #define RINGSIDE_CMD_H

@@ -13,11 +13,16 @@ static const char *output;
 static const struct usage usage = {
 	.command = "assemble",
 	.operands = "FILE.txt -o FILE",
-	.about = "Makes a trace, or a program's bytes, from its text. A text that begins with a `trace` line is a\n"
-		 "trace; any other is a program (its device lines are for ringside run: the bytes do not hold them).",
+	.about =
+		"Makes a trace, or a program's bytes, from its text. A text that begins with a `trace` line\n"
+		"is a trace; any other is a program (its device lines are for ringside run: the bytes do\n"
+		"not hold them).",
 	.operands_min = 1,
 	.operands_max = 1,
-	.option = {{.name = "-o", .value_name = "FILE", .value = &output, .help = "where to write it; replaced if it is there"}},
+	.option = {{.name = "-o",
+		    .value_name = "FILE",
+		    .value = &output,
+		    .help = "where to write it; replaced if it is there"}},
 };
 
 static int assemble_trace(struct textfile *text)

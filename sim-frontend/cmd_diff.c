@@ -11,12 +11,15 @@ static const char *context_text = "5";
 static const struct usage usage = {
 	.command = "diff",
 	.operands = "A B",
-	.about = "Finds the first op in which two traces differ, prints it with the ops before it, and counts the ops\n"
-		 "of each kind in both. Exit status: 0 the same, 1 different, 2 a file is no good. Who recorded a trace\n"
-		 "(its build text) makes no difference.",
+	.about = "Finds the first op in which two traces differ, prints it with the ops before it, and\n"
+		 "counts the ops of each kind in both. Exit status: 0 the same, 1 different, 2 a file is no\n"
+		 "good. Who recorded a trace (its build text) makes no difference.",
 	.operands_min = 2,
 	.operands_max = 2,
-	.option = {{.name = "--context", .value_name = "N", .value = &context_text, .help = "ops to print before the difference (5)"}},
+	.option = {{.name = "--context",
+		    .value_name = "N",
+		    .value = &context_text,
+		    .help = "ops to print before the difference (5)"}},
 };
 
 struct side {
@@ -42,7 +45,8 @@ static void step(struct side *s)
 
 static bool same_op(const struct op *a, const struct op *b)
 {
-	if (a->code != b->code || a->dev != b->dev || a->len != b->len || memcmp(a->arg, b->arg, sizeof(a->arg)))
+	if (a->code != b->code || a->dev != b->dev || a->len != b->len ||
+	    memcmp(a->arg, b->arg, sizeof(a->arg)))
 		return false;
 	return !a->len || !memcmp(a->data, b->data, a->len);
 }
@@ -53,7 +57,10 @@ static void print_side(char sign, const struct side *s)
 	char *line = s->more ? malloc(max) : NULL;
 
 	if (!s->more)
-		printf("%c (%s)\n", sign, s->r.bad ? "damaged from here on" : s->r.truncated ? "cut short here" : "ends here");
+		printf("%c (%s)\n", sign,
+		       s->r.bad         ? "damaged from here on"
+		       : s->r.truncated ? "cut short here"
+					: "ends here");
 	else if (line && op_print(&s->op, s->r.ids, true, line, max))
 		printf("%c %s\n", sign, line);
 	free(line);
@@ -124,7 +131,8 @@ static void summary(const struct diff *d)
 		uint64_t a = d->a.count[code], b = d->b.count[code];
 
 		if (a || b)
-			printf("%-12s %12" PRIu64 " %12" PRIu64 "%s\n", op_info((uint8_t)code)->text, a, b, a == b ? "" : "  *");
+			printf("%-12s %12" PRIu64 " %12" PRIu64 "%s\n", op_info((uint8_t)code)->text, a, b,
+			       a == b ? "" : "  *");
 	}
 	printf("%-12s %12" PRIu64 " %12" PRIu64 "\n", "all", d->a.r.nops, d->b.r.nops);
 	puts(d->different ? "different" : "the same");

@@ -15,15 +15,22 @@ static const char *device = "blk";
 static const struct usage usage = {
 	.command = "show",
 	.operands = "FILE",
-	.about = "Prints a trace as text: its head, then one op a line. Behind a # stands what the op means.\n"
+	.about = "Prints a trace as text: its head, then one op a line. Behind a # stands what it means.\n"
 		 "ringside assemble turns the text into the same trace again.",
 	.operands_min = 1,
 	.operands_max = 1,
 	.option =
 		{
-			{.name = "--no-comments", .flag = &no_comments, .help = "leave out what stands behind the #"},
-			{.name = "--program", .flag = &program, .help = "FILE is a program's bytes (a fuzzer's input): any file is one"},
-			{.name = "--device", .value_name = "blk|rng", .value = &device, .help = "what the program is about (blk)"},
+			{.name = "--no-comments",
+			 .flag = &no_comments,
+			 .help = "leave out what stands behind the #"},
+			{.name = "--program",
+			 .flag = &program,
+			 .help = "FILE is a program's bytes (a fuzzer's input): any file is one"},
+			{.name = "--device",
+			 .value_name = "blk|rng",
+			 .value = &device,
+			 .help = "what the program is about (blk)"},
 		},
 };
 

@@ -23,8 +23,8 @@ static const char intro[] =
 	"ringside: virtio devices without a machine.\n"
 	"\n"
 	"A trace (.vtrace) is what passed the doors of a real guest's devices: register accesses, loads and\n"
-	"stores of guest memory, interrupts, requests to the disk. A program is a short list of things to do\n"
-	"to a device. Both have a text form, one op a line, that can be read, compared and edited.\n"
+	"stores of guest memory, interrupts, requests to the disk. A program is a short list of things\n"
+	"to do to a device. Both have a text form, one op a line, that can be read, compared and edited.\n"
 	"\n"
 	"Commands (ringside COMMAND --help tells more):\n";
 
@@ -35,7 +35,8 @@ static const char examples[] =
 	"  ringside show boot.vtrace > boot.txt && ringside assemble boot.txt -o copy.vtrace\n"
 	"  ringside diff boot.vtrace copy.vtrace\n"
 	"\n"
-	"Exit status: 0 all well; 1 the answer is no (traces differ, replay diverged); 2 bad usage or file.\n";
+	"Exit status: 0 all well; 1 the answer is no (traces differ, replay diverged);\n"
+	"2 bad usage or file.\n";
 
 static int help(void)
 {

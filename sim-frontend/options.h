@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Command lines of `ringside`: options, operands, help text and the one line that tells what was wrong. Whatever is
- * wrong with what the user gave ends in exit status 2.
+ * Command lines of `ringside`: options, operands, help text and the one line that tells what was wrong.
+ * Whatever is wrong with what the user gave ends in exit status 2.
  */
 #ifndef RINGSIDE_OPTIONS_H
 #define RINGSIDE_OPTIONS_H
@@ -27,8 +27,8 @@ struct usage {
 };
 
 /*
- * Reads argv[1..argc): sets values and flags, moves the operands to argv[0..] and returns how many there are. Negative: all
- * is said (help, or an error); return options_status() of it from the command.
+ * Reads argv[1..argc): sets values and flags, moves the operands to argv[0..] and returns how many there are.
+ * Negative: all is said (help, or an error); return options_status() of it from the command.
  */
 int options_parse(const struct usage *, int argc, char **argv);
 int options_status(int parsed); /* exit status for a negative result */

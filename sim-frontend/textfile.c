@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <linux/virtio_ids.h>
 
-static bool wrong_at(struct textfile *t, size_t column, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static bool wrong_at(struct textfile *t, size_t column, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 static bool wrong_at(struct textfile *t, size_t column, const char *format, ...)
 {
@@ -49,7 +50,8 @@ static bool read_line(struct textfile *t)
 static bool parse_op(struct textfile *t, struct op *op, bool *none)
 {
 	size_t at;
-	const char *wrong = op_parse(t->line, t->line_len, t->ids, t->text.head.ndevices, op, t->data, TRACE_CHUNK_MAX, none, &at);
+	const char *wrong = op_parse(t->line, t->line_len, t->ids, t->text.head.ndevices, op, t->data,
+				     TRACE_CHUNK_MAX, none, &at);
 
 	return wrong ? wrong_at(t, at, "%s", wrong) : true;
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * textfile: reads the text form of a trace or of a program (core/trace/text.h), op by op, for `assemble` and `run`.
- * Which of the two it is, its first line tells: a trace begins with a `trace` line. Every op is checked to be legal
- * there: a trace has no driver-level ops, a program no outputs, and its values lie below their bounds.
+ * textfile: reads the text form of a trace or of a program (core/trace/text.h), op by op, for `assemble` and
+ * `run`. Which of the two it is, its first line tells: a trace begins with a `trace` line. Every op is
+ * checked to be legal there: a trace has no driver-level ops, a program no outputs, and its values lie below
+ * their bounds.
  */
 #ifndef RINGSIDE_TEXTFILE_H
 #define RINGSIDE_TEXTFILE_H
@@ -12,7 +13,7 @@
 #include <stdio.h>
 
 struct textfile {
-	struct trace_text text;   /* head lines; a program without a device line has one blk0, nothing given */
+	struct trace_text text; /* head lines; a program without a device line has one blk0, nothing given */
 	uint16_t ids[OP_DEV_MAX]; /* virtio device ids, for op_print */
 	uint64_t line_number;     /* of the latest op, from 1 */
 	char error[512];          /* one line, PATH:LINE:COLUMN: what is wrong; empty: nothing is */

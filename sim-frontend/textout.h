@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* textout: prints heads and ops as text, line by line, to a file. Errors are kept and told by textout_close. */
+/* textout: prints heads and ops as text, line by line, to a file. Errors are told by textout_close. */
 #ifndef RINGSIDE_TEXTOUT_H
 #define RINGSIDE_TEXTOUT_H
 

@@ -19,10 +19,10 @@ struct trace_reader {
 	uint64_t nops;            /* handed out so far: the number, from 1, of the latest op */
 	uint64_t nskipped;        /* records of kinds that this build does not know */
 	/* After trace_next returned false: */
-	bool bad;       /* damaged, or a read error; error tells */
-	bool truncated; /* the file ends inside a chunk, or without an END chunk: all whole chunks were read */
-	bool ended;     /* there was an END chunk: the recorder stopped on purpose */
-	uint8_t end;    /* enum trace_end */
+	bool bad;        /* damaged, or a read error; error tells */
+	bool truncated;  /* no END chunk, or it ends inside a chunk: all whole ones were read */
+	bool ended;      /* there was an END chunk: the recorder stopped on purpose */
+	uint8_t end;     /* enum trace_end */
 	char error[512]; /* one line, with the path; also for truncated */
 	/* private */
 	const char *path;
@@ -38,7 +38,8 @@ bool trace_open(struct trace_reader *, const char *path);
 /* The next op; its data is valid until the next call. False: no more, see above. */
 bool trace_next(struct trace_reader *, struct op *);
 void trace_close(struct trace_reader *);
-/* Prints ops first..last (numbers from 1) of a file, decoded, each behind `prefix`: the last ops before a divergence. */
+/* Prints ops first..last (numbers from 1) of a file, decoded, each behind `prefix`: the last ops before a
+ * divergence. */
 void trace_print_range(const char *path, uint64_t first, uint64_t last, const char *prefix, FILE *out);
 /* After the last trace_next: one line on standard error for a truncated tail or unknown records. */
 void trace_warn(const struct trace_reader *);

@@ -20,7 +20,8 @@ static bool failed(struct trace_writer *w, const char *what)
 static bool put_chunk(struct trace_writer *w, uint32_t type, const uint8_t *payload, size_t len)
 {
 	uint8_t header[TRACE_CHUNK_LEN];
-	struct trace_chunk c = {.type = type, .plain_len = (uint32_t)len, .stored_len = (uint32_t)len, .seq = w->seq++};
+	struct trace_chunk c = {
+		.type = type, .plain_len = (uint32_t)len, .stored_len = (uint32_t)len, .seq = w->seq++};
 	size_t n = ZSTD_compressCCtx(w->zstd, w->stored, TRACE_CHUNK_MAX, payload, len, ZSTD_LEVEL);
 
 	c.payload = payload;

@@ -87,8 +87,8 @@ static void put_range(struct fmt *f, uint64_t sector, uint64_t sectors, uint32_t
 }
 
 /*
- * A block request's header, or one of the ranges behind it: both have 16 bytes, and a line does not know what came
- * before it. What begins with a request type is taken for a header.
+ * A block request's header, or one of the ranges behind it: both have 16 bytes, and a line does not know what
+ * came before it. What begins with a request type is taken for a header.
  */
 static void comment_blk_header(struct fmt *f, const struct op *op)
 {
@@ -140,7 +140,10 @@ static void comment_blk_status(struct fmt *f, const struct op *op)
 static void comment_ring(struct fmt *f, const struct op *op)
 {
 	static const char *const labels[] = {
-		[VMEM_AVAIL_IDX] = "idx=", [VMEM_AVAIL_ENTRY] = "head=", [VMEM_USED_IDX] = "idx=", [VMEM_EVENT] = "value=",
+		[VMEM_AVAIL_IDX] = "idx=",
+		[VMEM_AVAIL_ENTRY] = "head=",
+		[VMEM_USED_IDX] = "idx=",
+		[VMEM_EVENT] = "value=",
 	};
 
 	if (op->len == 2 && op->arg[0] <= VMEM_EVENT && labels[op->arg[0]])

@@ -3,15 +3,15 @@
 #include "trace/varint.h"
 
 /*
- * crc32c, eight bytes a step. A crc is linear over the bits of its input, so each table is made of the eight values for
- * single bits, and those follow from each other by one division step: the compiler does all of it.
+ * crc32c, eight bytes a step. A crc is linear over the bits of its input, so each table is made of the eight
+ * values for single bits, and those follow from each other by one division step: the compiler does all of it.
  */
 #define POLY    0x82f63b78u /* Castagnoli, bits reversed */
-#define STEP(c) (((c) >> 1) ^ ((c) & 1 ? POLY : 0))
+#define STEP(c) (((c) >> 1) ^ ((c)&1 ? POLY : 0))
 
 /* P<8t+b>: what bit 7-b of a byte becomes after the byte and t further zero bytes. */
-#define EIGHT(t, prev)                                                                                       \
-	P##t##0 = STEP(prev), P##t##1 = STEP(P##t##0), P##t##2 = STEP(P##t##1), P##t##3 = STEP(P##t##2),     \
+#define EIGHT(t, prev)                                                                                   \
+	P##t##0 = STEP(prev), P##t##1 = STEP(P##t##0), P##t##2 = STEP(P##t##1), P##t##3 = STEP(P##t##2), \
 	P##t##4 = STEP(P##t##3), P##t##5 = STEP(P##t##4), P##t##6 = STEP(P##t##5), P##t##7 = STEP(P##t##6)
 enum {
 	EIGHT(0, 1u), /* one step from a lone lowest bit gives the polynomial */
@@ -25,13 +25,16 @@ enum {
 };
 
 #define BIT(i, b, p) ((i) & (b) ? (uint32_t)(p) : 0u)
-#define ENTRY(t, i)                                                                                          \
-	(BIT(i, 128, P##t##0) ^ BIT(i, 64, P##t##1) ^ BIT(i, 32, P##t##2) ^ BIT(i, 16, P##t##3) ^            \
+#define ENTRY(t, i)                                                                               \
+	(BIT(i, 128, P##t##0) ^ BIT(i, 64, P##t##1) ^ BIT(i, 32, P##t##2) ^ BIT(i, 16, P##t##3) ^ \
 	 BIT(i, 8, P##t##4) ^ BIT(i, 4, P##t##5) ^ BIT(i, 2, P##t##6) ^ BIT(i, 1, P##t##7))
 #define ROW4(t, i)  ENTRY(t, i), ENTRY(t, (i) + 1), ENTRY(t, (i) + 2), ENTRY(t, (i) + 3)
 #define ROW16(t, i) ROW4(t, i), ROW4(t, (i) + 4), ROW4(t, (i) + 8), ROW4(t, (i) + 12)
 #define ROW64(t, i) ROW16(t, i), ROW16(t, (i) + 16), ROW16(t, (i) + 32), ROW16(t, (i) + 48)
-#define TABLE(t)    {ROW64(t, 0), ROW64(t, 64), ROW64(t, 128), ROW64(t, 192)}
+#define TABLE(t)                                                        \
+	{                                                               \
+		ROW64(t, 0), ROW64(t, 64), ROW64(t, 128), ROW64(t, 192) \
+	}
 
 static const uint32_t table[8][256] = {
 	TABLE(0), TABLE(1), TABLE(2), TABLE(3), TABLE(4), TABLE(5), TABLE(6), TABLE(7),

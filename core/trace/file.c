@@ -2,7 +2,15 @@
 #include "trace/file.h"
 #include "trace/varint.h"
 
-enum { AT_TYPE = 0, AT_FLAGS = 4, AT_STORED = 8, AT_PLAIN = 12, AT_SEQ = 16, AT_CRC = 24, AT_HEADER_CRC = 28 };
+enum {
+	AT_TYPE = 0,
+	AT_FLAGS = 4,
+	AT_STORED = 8,
+	AT_PLAIN = 12,
+	AT_SEQ = 16,
+	AT_CRC = 24,
+	AT_HEADER_CRC = 28
+};
 
 static void put32(uint8_t *p, uint32_t v)
 {
@@ -52,7 +60,8 @@ static bool header_valid(const struct trace_chunk *c, uint64_t want_seq)
 	return c->flags & TRACE_ZSTD || c->stored_len == c->plain_len;
 }
 
-enum trace_read trace_get_chunk(const uint8_t *in, size_t n, uint64_t want_seq, struct trace_chunk *c, size_t *used)
+enum trace_read trace_get_chunk(const uint8_t *in, size_t n, uint64_t want_seq, struct trace_chunk *c,
+				size_t *used)
 {
 	*used = TRACE_CHUNK_LEN;
 	if (n < TRACE_CHUNK_LEN)

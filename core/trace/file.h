@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The trace file (.vtrace): pure functions over buffers; who compresses, reads and writes files stands in the frontends.
+ * The trace file (.vtrace): pure functions over buffers; who compresses, reads and writes files stands in the
+ * frontends.
  *
  *   file   = magic "RVTRACE\n" (8 bytes), u32 version, u32 0, then chunks
- *   chunk  = u32 type, u32 flags (1: zstd), u32 stored length, u32 plain length, u64 sequence, u32 crc32c of the stored
- *            payload, u32 crc32c of the 28 bytes before, stored payload; all little-endian
- *   types  = HEAD (the first: struct trace_head encoded as varints), OPS (op records, whole ones only),
+ *   chunk  = u32 type, u32 flags (1: zstd), u32 stored length, u32 plain length, u64 sequence,
+ *            u32 crc32c of the stored payload, u32 crc32c of the 28 bytes before, stored payload;
+ *            all little-endian
+ *   types  = HEAD (the first: struct trace_head encoded as varints)
+ *            OPS (op records, whole ones only)
  *            END (recording ended on purpose; its payload tells why: one enum trace_end byte)
  *
- * Sequence counts chunks from 0. A recorder killed at any point leaves a readable prefix: a chunk that is not whole at
- * the end of the file is a truncation, a damaged one before it is an error. The header has a crc of its own, or a damaged
- * length would pass for a truncation. Unknown chunk types are skipped; nothing follows END.
- * Version 0: not frozen yet; another version is refused.
+ * Sequence counts chunks from 0. A recorder killed at any point leaves a readable prefix: a chunk that is not
+ * whole at the end of the file is a truncation, a damaged one before it is an error. The header has a crc of
+ * its own, or a damaged length would pass for a truncation. Unknown chunk types are skipped; nothing follows
+ * END. Version 0: not frozen yet; another version is refused.
  */
 #ifndef RINGSIDE_TRACE_FILE_H
 #define RINGSIDE_TRACE_FILE_H
@@ -22,8 +25,8 @@
 #define TRACE_MAGIC        "RVTRACE\n"
 #define TRACE_VERSION      0u
 #define TRACE_PREAMBLE_LEN 16u
-#define TRACE_CHUNK_LEN    32u          /* chunk header, bytes */
-/* Payload of one chunk, plain and stored alike, at most; so of one op record: the largest segment in full fits. */
+#define TRACE_CHUNK_LEN    32u /* chunk header, bytes */
+/* Payload of one chunk, plain and stored alike, at most; so of one op record, data in full included. */
 #define TRACE_CHUNK_MAX (8u << 20)
 
 enum trace_chunk_type { TRACE_HEAD = 1, TRACE_OPS = 2, TRACE_END = 3 };
@@ -48,7 +51,7 @@ struct trace_device {
 };
 
 struct trace_head {
-	char build[64]; /* of the recorder, NUL-terminated */
+	char build[64];  /* of the recorder, NUL-terminated */
 	uint8_t payload; /* enum trace_payload */
 	uint32_t nregions;
 	struct {
@@ -64,20 +67,30 @@ struct trace_chunk {
 	const uint8_t *payload; /* stored bytes */
 };
 
-enum trace_read { TRACE_OK, TRACE_EOF, TRACE_TRUNCATED, TRACE_DAMAGED, TRACE_NOT_A_TRACE, TRACE_OTHER_VERSION };
+enum trace_read {
+	TRACE_OK,
+	TRACE_EOF,
+	TRACE_TRUNCATED,
+	TRACE_DAMAGED,
+	TRACE_NOT_A_TRACE,
+	TRACE_OTHER_VERSION
+};
 
 size_t trace_put_preamble(uint8_t *out); /* TRACE_PREAMBLE_LEN bytes */
-/* TRACE_TRUNCATED: fewer bytes than a preamble, all of them right (an empty file is one that was cut at once). */
+/* TRACE_TRUNCATED: fewer bytes than a preamble, all of them right (an empty file was cut at once). */
 enum trace_read trace_get_preamble(const uint8_t *in, size_t n, uint32_t *version);
 /* Writes the header of a chunk whose stored payload is given; TRACE_CHUNK_LEN bytes. */
 void trace_put_chunk(uint8_t *out, const struct trace_chunk *);
 /*
- * Reads the chunk at in; *used is its whole size. Checks crcs, lengths and sequence (want_seq). TRACE_EOF: n is 0.
- * TRACE_TRUNCATED: more bytes are needed, *used in all; where the header is there, the chunk is filled in but for the payload.
+ * Reads the chunk at in; *used is its whole size. Checks crcs, lengths and sequence (want_seq).
+ * TRACE_EOF: n is 0. TRACE_TRUNCATED: more bytes are needed, *used in all; where the header is there, the
+ * chunk is filled in but for the payload.
  */
-enum trace_read trace_get_chunk(const uint8_t *in, size_t n, uint64_t want_seq, struct trace_chunk *, size_t *used);
-#define TRACE_HEAD_LEN_MAX 8192 /* any head fits */
+enum trace_read trace_get_chunk(const uint8_t *in, size_t n, uint64_t want_seq, struct trace_chunk *,
+				size_t *used);
+
+#define TRACE_HEAD_LEN_MAX 8192                                             /* any head fits */
 size_t trace_put_head(uint8_t *out, size_t max, const struct trace_head *); /* 0: does not fit */
-bool trace_get_head(const uint8_t *in, size_t n, struct trace_head *);      /* false: damaged or out of bounds */
+bool trace_get_head(const uint8_t *in, size_t n, struct trace_head *); /* false: damaged or out of bounds */
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * fmt: appends text to a buffer; what does not fit is counted but not stored, so that overflow is asked for once, at the
- * end. Internal to core/trace, which has no printf.
+ * fmt: appends text to a buffer; what does not fit is counted but not stored, so that overflow is asked for
+ * once, at the end. Internal to core/trace, which has no printf.
  */
 #ifndef RINGSIDE_TRACE_FMT_H
 #define RINGSIDE_TRACE_FMT_H

@@ -5,7 +5,8 @@
 
 static const struct name payloads[] = {{TRACE_PAYLOAD_HASH, "hash"}, {TRACE_PAYLOAD_FULL, "full"}, {0, NULL}};
 static const struct name transports[] = {{0, "mmio"}, {0, NULL}};
-static const struct name ends[] = {{TRACE_END_DONE, "done"}, {TRACE_END_LIMIT, "limit"}, {TRACE_END_ERROR, "error"}, {0, NULL}};
+static const struct name ends[] = {
+	{TRACE_END_DONE, "done"}, {TRACE_END_LIMIT, "limit"}, {TRACE_END_ERROR, "error"}, {0, NULL}};
 
 static void put_word(struct fmt *f, const struct name *words, uint64_t v)
 {
@@ -93,7 +94,8 @@ size_t trace_print_end(uint8_t end, char *out, size_t max)
 	return fmt_end(&f);
 }
 
-/* -- reading --------------------------------------------------------------------------------------------------- */
+/* -- reading
+ * --------------------------------------------------------------------------------------------------- */
 
 static const char no_field[] = "no such field on this line";
 

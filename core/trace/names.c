@@ -63,7 +63,8 @@ const struct name name_status[] = {
 	{0, NULL},
 };
 
-const struct name name_isr[] = {{VIRTIO_MMIO_INT_VRING, "USED"}, {VIRTIO_MMIO_INT_CONFIG, "CONFIG"}, {0, NULL}};
+const struct name name_isr[] = {
+	{VIRTIO_MMIO_INT_VRING, "USED"}, {VIRTIO_MMIO_INT_CONFIG, "CONFIG"}, {0, NULL}};
 
 const struct name name_desc_flags[] = {
 	{VRING_DESC_F_NEXT, "NEXT"},
@@ -115,9 +116,10 @@ static const struct name offences[] = {
 	{0, NULL},
 };
 
-/* What a driver posts (OP_POST) and what a backend is asked for (OP_SUBMIT) are numbered each in its own way. */
+/* What a driver posts (OP_POST) and what a backend is asked for (OP_SUBMIT) are numbered differently. */
 static const struct name blk_posts[] = {
-	{0, "in"}, {1, "out"}, {2, "flush"}, {3, "get_id"}, {4, "discard"}, {5, "write_zeroes"}, {6, "unsupported"}, {0, NULL},
+	{0, "in"},      {1, "out"},          {2, "flush"},       {3, "get_id"},
+	{4, "discard"}, {5, "write_zeroes"}, {6, "unsupported"}, {0, NULL},
 };
 static const struct name blk_submits[] = {
 	{BLK_IO_READ, "read"},
@@ -160,7 +162,10 @@ static const struct name blk_features[] = {
 	{0, NULL},
 };
 
-#define BLK(field) {offsetof(struct virtio_blk_config, field), #field}
+#define BLK(field)                                                \
+	{                                                         \
+		offsetof(struct virtio_blk_config, field), #field \
+	}
 static const struct name blk_config[] = {
 	BLK(capacity),
 	BLK(size_max),

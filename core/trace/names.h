@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Names for the numbers in a trace: registers, bits, request types, offences. Internal to core/trace. Tables end with a NULL text.
+ * Names for the numbers in a trace: registers, bits, request types, offences. Internal to core/trace. Tables
+ * end with a NULL text.
  */
 #ifndef RINGSIDE_TRACE_NAMES_H
 #define RINGSIDE_TRACE_NAMES_H

@@ -4,25 +4,28 @@
 
 #include <string.h>
 
-#define F(name, format, bound) {name, OP_##format, bound}
-#define FIELDS(...)            (sizeof((struct op_field[]){__VA_ARGS__}) / sizeof(struct op_field))
-#define DATA_NONE              false
-#define DATA_BYTES             true
+#define F(name, format, bound)           \
+	{                                \
+		name, OP_##format, bound \
+	}
+#define FIELDS(...) (sizeof((struct op_field[]){__VA_ARGS__}) / sizeof(struct op_field))
+#define DATA_NONE   false
+#define DATA_BYTES  true
 
 static const struct op_info infos[] = {
-#define OP(code, NAME, text, class, data, ...)                                                               \
+#define OP(code, NAME, text, class, data, ...) \
 	[code] = {text, OP_CLASS_##class, DATA_##data, FIELDS(__VA_ARGS__), {__VA_ARGS__}},
 #include "trace/ops.def"
 #undef OP
 };
 static const struct op_info unassigned;
 
-/* What the codec needs to know of a code, in one byte: number of fields, and where it is legal. 0: unassigned. */
+/* What the codec needs to know of a code, in a byte: number of fields, where it is legal. 0: unassigned. */
 enum { SHAPE_FIELDS = 7, SHAPE_DATA = 8, SHAPE_PROGRAM = 16, SHAPE_TRACE = 32 };
-#define LEGAL_IN  (SHAPE_PROGRAM | SHAPE_TRACE)
-#define LEGAL_DRV SHAPE_PROGRAM
-#define LEGAL_OUT SHAPE_TRACE
-#define MARK_NONE 0
+#define LEGAL_IN   (SHAPE_PROGRAM | SHAPE_TRACE)
+#define LEGAL_DRV  SHAPE_PROGRAM
+#define LEGAL_OUT  SHAPE_TRACE
+#define MARK_NONE  0
 #define MARK_BYTES SHAPE_DATA
 
 static const uint8_t shapes[256] = {
@@ -82,7 +85,7 @@ size_t op_encode(const struct op *op, uint8_t *out, size_t max)
 	return (size_t)(p - out);
 }
 
-/* Fields are read against the end of the buffer, not of the record: the caller checks once where the record ended. */
+/* Fields are read against the end of the buffer, not of the record: the caller checks where that ended. */
 static const uint8_t *get_fields(const uint8_t *p, const uint8_t *end, uint8_t shape, struct op *op)
 {
 	uint64_t len;

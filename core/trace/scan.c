@@ -77,7 +77,8 @@ const char *span_number(struct span w, uint64_t max, uint64_t *out)
 		d = digit(w.s[i]);
 		if (d >= base)
 			return "expected a number, decimal or 0x...";
-		if (__builtin_mul_overflow(*out, (uint64_t)base, out) || __builtin_add_overflow(*out, (uint64_t)d, out))
+		if (__builtin_mul_overflow(*out, (uint64_t)base, out) ||
+		    __builtin_add_overflow(*out, (uint64_t)d, out))
 			return "number of more than 64 bits";
 	}
 	return *out > max ? "number too large here" : NULL;

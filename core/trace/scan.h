@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * scan: one line of the text form as words between blanks (a double-quoted part may hold blanks); '#' at the start of a
- * word begins a comment. Internal to core/trace. Nothing here trusts the text: every message comes with a column.
+ * scan: one line of the text form as words between blanks (a double-quoted part may hold blanks); '#' at the
+ * start of a word begins a comment. Internal to core/trace. Nothing here trusts the text: every message comes
+ * with a column.
  */
 #ifndef RINGSIDE_TRACE_SCAN_H
 #define RINGSIDE_TRACE_SCAN_H
@@ -15,13 +16,14 @@ struct span {
 
 struct scan {
 	const char *line;
-	size_t n, at;     /* at: what comes after word */
-	struct span word; /* the current one */
+	size_t n, at;           /* at: what comes after word */
+	struct span word;       /* the current one */
 	struct span key, value; /* its parts around the first '=', by scan_field */
 };
 
 bool scan_word(struct scan *); /* moves on to the next word; false: none left */
-/* Moves on to the next word, which must be key=value. NULL: key and value are set; or there is no further word, and key.s is NULL. */
+/* Moves on to the next word, which must be key=value. NULL: key and value are set; or there is no further
+ * word, and key.s is NULL. */
 const char *scan_field(struct scan *);
 bool span_is(struct span, const char *);
 /* These return NULL or what is wrong. */

@@ -87,7 +87,8 @@ static const char *parse_data(struct span value, struct op *op, struct parse_dat
 	return NULL;
 }
 
-static const char *parse_fields(struct scan *s, uint16_t id, struct op *op, struct parse_data d, struct span *where)
+static const char *parse_fields(struct scan *s, uint16_t id, struct op *op, struct parse_data d,
+				struct span *where)
 {
 	const struct op_info *info = op_info(op->code);
 	unsigned seen = 0;
@@ -109,7 +110,8 @@ static const char *parse_fields(struct scan *s, uint16_t id, struct op *op, stru
 		if (i == OP_ARGS_MAX)
 			wrong = parse_data(s->value, op, d);
 		else
-			wrong = span_value(s->value, name_values(op->code, info->field[i].format, id), &op->arg[i]);
+			wrong = span_value(s->value, name_values(op->code, info->field[i].format, id),
+					   &op->arg[i]);
 		if (wrong)
 			return wrong;
 	}
@@ -131,8 +133,8 @@ static const char *parse_device(struct span w, const uint16_t *ids, uint32_t nde
 	return NULL;
 }
 
-static const char *parse_line(struct scan *s, const uint16_t *ids, uint32_t ndevices, struct op *op, struct parse_data d,
-			      struct span *where)
+static const char *parse_line(struct scan *s, const uint16_t *ids, uint32_t ndevices, struct op *op,
+			      struct parse_data d, struct span *where)
 {
 	const char *wrong;
 	int code;
@@ -152,8 +154,8 @@ static const char *parse_line(struct scan *s, const uint16_t *ids, uint32_t ndev
 	return parse_fields(s, ids ? ids[op->dev] : 0, op, d, where);
 }
 
-const char *op_parse(const char *line, size_t n, const uint16_t *ids, uint32_t ndevices, struct op *op, uint8_t *buf,
-		     size_t max, bool *blank, size_t *at)
+const char *op_parse(const char *line, size_t n, const uint16_t *ids, uint32_t ndevices, struct op *op,
+		     uint8_t *buf, size_t max, bool *blank, size_t *at)
 {
 	struct scan s = {.line = line, .n = n};
 	struct span where;

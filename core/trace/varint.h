@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Varints (LEB128): seven bits a byte, the lowest first, the top bit set in all bytes but the last. Internal to core/trace.
- * Longer forms of a small value are accepted; a value of more than 64 bits is not.
+ * Varints (LEB128): seven bits a byte, the lowest first, the top bit set in all bytes but the last. Internal
+ * to core/trace. Longer forms of a small value are accepted; a value of more than 64 bits is not.
  */
 #ifndef RINGSIDE_TRACE_VARINT_H
 #define RINGSIDE_TRACE_VARINT_H
@@ -21,7 +21,8 @@ static inline uint64_t varint_load64(const uint8_t *p)
 	return varint_load32(p) | (uint64_t)varint_load32(p + 4) << 32;
 }
 
-/* Byte by byte: for the end of a buffer and for values of more than 56 bits. NULL: cut short, or over 64 bits. */
+/* Byte by byte: for the end of a buffer and for values of more than 56 bits. NULL: cut short, or over 64
+ * bits. */
 static inline const uint8_t *varint_get_slow(const uint8_t *p, const uint8_t *end, uint64_t *out)
 {
 	uint64_t v = 0;
@@ -41,8 +42,9 @@ static inline const uint8_t *varint_get_slow(const uint8_t *p, const uint8_t *en
 }
 
 /*
- * Reads one value at p; returns what follows it, NULL when it does not end before `end`. Where eight bytes can be
- * loaded there is no branch on the value's length: mispredicted, those cost more than all the rest of a replay's decoding.
+ * Reads one value at p; returns what follows it, NULL when it does not end before `end`. Where eight bytes
+ * can be loaded there is no branch on the value's length: mispredicted, those cost more than all the rest of
+ * a replay's decoding.
  */
 static inline const uint8_t *varint_get(const uint8_t *p, const uint8_t *end, uint64_t *out)
 {
