@@ -114,7 +114,7 @@ static void comment_submit(struct fmt *f, const struct op *op, uint16_t id)
 	if (id != VIRTIO_ID_BLOCK)
 		return;
 	if (op->arg[4] & 1)
-		fmt_text(f, op->len ? "write-through, " : "write-through");
+		fmt_text(f, op->len >= 16 ? "write-through, " : "write-through");
 	for (uint32_t i = 0; i < op->len / 16 && i < DESCS_SHOWN; i++, p += 16) {
 		if (i)
 			fmt_text(f, "; ");
