@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <string.h>
+
+#include <linux/virtio_blk.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ids.h>
+#include <linux/virtio_mmio.h>
+#include <linux/virtio_ring.h>
+
+#include "devices/blk.h"
+#include "hash.h"
+#include "lift.h"
+#include "lift_shape.h"
+
+#define SEEN_MAX   4096 /* kinds of pieces that are told apart */
+#define SETUP_MAX  32
+#define STEP_MAX   256 /* requests that one kick may have posted */
+#define PIECE_ROOM 32  /* bytes that one more step needs, at least */
+
+/* A register file's worth of what the driver told the device. */
+struct lift_queue {
+	uint32_t size;
+	uint64_t driver_area;
+};
+
+struct lift {
+	const struct lift_options *o;
+	const struct trace_device *head;
+	bool (*give)(void *ctx, const struct lift_piece *);
+	void *ctx;
+	bool ok;
+	/* registers */
+	uint32_t features_sel, queue_sel, status;
+	uint64_t accepted;
+	struct lift_queue queue[VDEV_QUEUES_MAX];
+	/* the guest's set-up, for the pieces after the first */
+	uint32_t nsetup;
+	struct op setup[SETUP_MAX];
+	/* the step: one input and what followed from it */
+	bool kicked;
+	uint16_t kick_queue;
+	uint32_t nposts, nsubmits;
+	struct op post[STEP_MAX];
+	struct lift_chain chain;
+	bool chain_open;
+	/* requests at the recorded backend, oldest first */
+	uint32_t nheld;
+	uint16_t held[BLK_INFLIGHT_MAX];
+	struct lift_piece piece;
+	uint32_t nseen;
+	uint64_t seen[SEEN_MAX];
+};
+
+/* -- pieces -------------------------------------------------------------------------------------------------------- */
+
+static void emit(struct lift *l, struct op op)
+{
+	uint8_t bytes[OP_ENCODED_MAX + 256];
+	op.dev = 0;
+	if (l->piece.nops == LIFT_OPS_MAX)
+		return;
+	l->piece.nbytes += (uint32_t)op_program_encode(&op, bytes, sizeof(bytes));
+	l->piece.nrequests += op.code == OP_POST;
+	l->piece.op[l->piece.nops++] = op;
+}
+
+/* What a piece does, whatever the sectors. */
+static uint64_t signature(const struct lift_piece *p)
+{
+	uint64_t h = HASH_SEED;
+	for (uint32_t i = 0; i < p->nops; i++) {
+		const struct op *op = &p->op[i];
+		h = hash_u64(h, op->code);
+		for (int k = 0; k < OP_ARGS_MAX; k++)
+			h = hash_u64(h, op->code == OP_POST && k == 2 ? 0 : op->arg[k]);
+	}
+	return h;
+}
+
+static bool is_new(struct lift *l, uint64_t h)
+{
+	for (uint32_t i = 0; i < l->nseen; i++)
+		if (l->seen[i] == h)
+			return false;
+	if (l->nseen < SEEN_MAX)
+		l->seen[l->nseen++] = h;
+	return true;
+}
+
+/* Ends the piece; the next one begins with the guest's set-up. What is in flight ends with the piece. */
+static void cut(struct lift *l)
+{
+	if (l->ok && l->piece.nrequests && is_new(l, signature(&l->piece)))
+		l->ok = l->give(l->ctx, &l->piece);
+	l->piece.nops = l->piece.nbytes = l->piece.nrequests = 0;
+	l->nheld = 0;
+	for (uint32_t i = 0; i < l->nsetup; i++)
+		emit(l, l->setup[i]);
+}
+
+static void set_up(struct lift *l, struct op op)
+{
+	if (l->nsetup < SETUP_MAX)
+		l->setup[l->nsetup++] = op;
+	emit(l, op);
+}
+
+/* -- requests ------------------------------------------------------------------------------------------------------ */
+
+static uint64_t post_type(uint32_t type)
+{
+	static const uint32_t types[] = {VIRTIO_BLK_T_IN,     VIRTIO_BLK_T_OUT,	    VIRTIO_BLK_T_FLUSH,
+					 VIRTIO_BLK_T_GET_ID, VIRTIO_BLK_T_DISCARD, VIRTIO_BLK_T_WRITE_ZEROES};
+	uint64_t i = 0;
+	while (i < sizeof(types) / sizeof(types[0]) && types[i] != type)
+		i++;
+	return i;
+}
+
+static struct op blk_post(const struct lift *l, const struct lift_chain *c)
+{
+	struct virtio_blk_outhdr h;
+	struct op op = {.code = OP_POST, .arg = {c->queue}};
+	uint64_t len = 0;
+	memcpy(&h, c->header, sizeof(h));
+	if (h.type == VIRTIO_BLK_T_IN)
+		len = c->write_len ? c->write_len - 1 : 0;
+	else if (h.type == VIRTIO_BLK_T_OUT)
+		len = c->read_len > sizeof(h) ? c->read_len - sizeof(h) : 0;
+	len = len < l->o->data_max ? len : l->o->data_max;
+	op.arg[1] = post_type(h.type);
+	op.arg[2] = h.sector % (l->o->sectors - len / BLK_SECTOR_LEN);
+	op.arg[3] = len;
+	return op;
+}
+
+static struct op rng_post(const struct lift *l, const struct lift_chain *c)
+{
+	uint64_t len = c->write_len < l->o->data_max ? c->write_len : l->o->data_max;
+	return (struct op){.code = OP_POST, .arg = {c->queue, 0, 0, len}};
+}
+
+static void close_chain(struct lift *l)
+{
+	struct lift_chain *c = &l->chain;
+	bool blk = l->head->id == VIRTIO_ID_BLOCK;
+	if (!l->chain_open)
+		return;
+	l->chain_open = false;
+	if (l->nposts == STEP_MAX || (blk && c->header_len < sizeof(struct virtio_blk_outhdr)))
+		return;
+	struct op op = blk ? blk_post(l, c) : rng_post(l, c);
+	op.arg[4] = lift_shape(c, op.arg[3]);
+	l->post[l->nposts++] = op;
+}
+
+static uint16_t queue_at(const struct lift *l, uint64_t a)
+{
+	for (uint16_t i = 0; i < VDEV_QUEUES_MAX; i++)
+		if (l->queue[i].size && a - l->queue[i].driver_area < 4 + 2ull * l->queue[i].size)
+			return i;
+	return 0;
+}
+
+static void add_descriptors(struct lift_chain *c, const struct op *op)
+{
+	for (uint32_t at = 0; at + sizeof(struct vring_desc) <= op->len; at += (uint32_t)sizeof(struct vring_desc)) {
+		struct vring_desc d;
+		memcpy(&d, op->data + at, sizeof(d));
+		if (d.flags & VRING_DESC_F_INDIRECT) {
+			c->indirect = true;
+			continue;
+		}
+		if (c->nsegs == VQ_SEGS_MAX)
+			return;
+		c->seg[c->nsegs++] = (struct lift_seg){d.len, d.flags & VRING_DESC_F_WRITE};
+		if (d.flags & VRING_DESC_F_WRITE)
+			c->write_len += d.len;
+		else
+			c->read_len += d.len;
+	}
+}
+
+static void load(struct lift *l, const struct op *op)
+{
+	struct lift_chain *c = &l->chain;
+	uint32_t room = (uint32_t)sizeof(c->header) - c->header_len;
+	switch (op->arg[0]) {
+	case VMEM_AVAIL_ENTRY:
+		close_chain(l);
+		*c = (struct lift_chain){.queue = queue_at(l, op->arg[1])};
+		l->chain_open = true;
+		break;
+	case VMEM_DESC:
+	case VMEM_INDIRECT:
+		add_descriptors(c, op);
+		break;
+	case VMEM_HEADER:
+		memcpy(c->header + c->header_len, op->data, op->len < room ? op->len : room);
+		c->header_len += op->len < room ? op->len : room;
+		break;
+	default:
+		break;
+	}
+}
+
+/* -- steps --------------------------------------------------------------------------------------------------------- */
+
+/* Requests that were answered later are held back; those of the step are told first, then the kick that set it off. */
+static void end_step(struct lift *l)
+{
+	close_chain(l);
+	if (l->nposts && l->piece.nbytes + PIECE_ROOM > l->o->bytes_max)
+		cut(l);
+	if (l->nposts && l->nsubmits)
+		emit(l, (struct op){.code = OP_HOLD, .arg = {l->nsubmits}});
+	for (uint32_t i = 0; i < l->nposts; i++) {
+		if (l->piece.nbytes + PIECE_ROOM > l->o->bytes_max)
+			cut(l);
+		emit(l, l->post[i]);
+	}
+	if (l->nposts && l->kicked)
+		emit(l, (struct op){.code = OP_KICK, .arg = {l->kick_queue}});
+	l->nposts = l->nsubmits = 0;
+	l->kicked = false;
+}
+
+static void done(struct lift *l, const struct op *op)
+{
+	uint32_t i = 0;
+	while (i < l->nheld && l->held[i] != op->arg[0])
+		i++;
+	if (op->arg[3]) {
+		if (l->nsubmits)
+			l->nsubmits--;
+	} else if (i < l->nheld) {
+		end_step(l);
+		if (i < l->nheld) /* a cut may have dropped it */
+			emit(l, (struct op){.code = OP_DONE, .arg = {i, op->arg[1], lift_done_bytes(op)}});
+	}
+	if (i < l->nheld)
+		memmove(&l->held[i], &l->held[i + 1], (--l->nheld - i) * sizeof(l->held[0]));
+}
+
+static void set_status(struct lift *l, uint32_t value)
+{
+	uint32_t rising = value & ~l->status;
+	l->status = value;
+	if (value == 0) {
+		cut(l);
+		l->nsetup = l->piece.nops = l->piece.nbytes = 0;
+		l->accepted = 0;
+		memset(l->queue, 0, sizeof(l->queue));
+		return;
+	}
+	if (rising & VIRTIO_CONFIG_S_FEATURES_OK)
+		set_up(l, (struct op){.code = OP_NEGOTIATE, .arg = {l->head->features & ~l->accepted}});
+	if (rising & VIRTIO_CONFIG_S_DRIVER_OK)
+		set_up(l, (struct op){.code = OP_DRIVER_OK});
+}
+
+static void accept(struct lift *l, uint32_t bits)
+{
+	if (l->features_sel < 2)
+		l->accepted |= (uint64_t)bits << (32 * l->features_sel);
+}
+
+static void write_register(struct lift *l, const struct op *op)
+{
+	uint32_t value = (uint32_t)op->arg[2], sel = l->queue_sel % VDEV_QUEUES_MAX;
+	struct lift_queue *q = &l->queue[sel];
+	switch (op->arg[0]) {
+	case VIRTIO_MMIO_DRIVER_FEATURES_SEL:
+		l->features_sel = value;
+		break;
+	case VIRTIO_MMIO_DRIVER_FEATURES:
+		accept(l, value);
+		break;
+	case VIRTIO_MMIO_QUEUE_SEL:
+		l->queue_sel = value;
+		break;
+	case VIRTIO_MMIO_QUEUE_NUM:
+		q->size = value;
+		break;
+	case VIRTIO_MMIO_QUEUE_AVAIL_LOW:
+		q->driver_area = (q->driver_area & ~0xffffffffull) | value;
+		break;
+	case VIRTIO_MMIO_QUEUE_AVAIL_HIGH:
+		q->driver_area = (q->driver_area & 0xffffffffull) | (uint64_t)value << 32;
+		break;
+	case VIRTIO_MMIO_QUEUE_READY:
+		if (value)
+			set_up(l, (struct op){.code = OP_QUEUE, .arg = {sel, q->size}});
+		break;
+	case VIRTIO_MMIO_STATUS:
+		set_status(l, value);
+		break;
+	case VIRTIO_MMIO_INTERRUPT_ACK:
+		for (uint64_t i = 0; i < VDEV_QUEUES_MAX; i++)
+			if (l->queue[i].size)
+				emit(l, (struct op){.code = OP_REAP, .arg = {i}});
+		break;
+	default:
+		if (op->arg[0] >= VIRTIO_MMIO_CONFIG)
+			emit(l, *op);
+	}
+}
+
+static void input(struct lift *l, const struct op *op)
+{
+	if (op->code == OP_DONE) {
+		done(l, op);
+		return;
+	}
+	end_step(l);
+	if (op->code == OP_WRITE && op->arg[0] == VIRTIO_MMIO_QUEUE_NOTIFY) {
+		l->kicked = true;
+		l->kick_queue = (uint16_t)(op->arg[2] % VDEV_QUEUES_MAX);
+	} else if (op->code == OP_WRITE) {
+		write_register(l, op);
+	} else if (op->code == OP_RUN) {
+		l->kicked = true;
+		l->kick_queue = (uint16_t)(op->arg[0] % VDEV_QUEUES_MAX);
+	} else if (op->code == OP_FLUSHED && l->piece.nops && l->piece.op[l->piece.nops - 1].code == OP_DONE) {
+		emit(l, (struct op){.code = OP_FLUSHED});
+	} else if (op->code == OP_RESIZE) {
+		emit(l, (struct op){.code = OP_RESIZE, .arg = {op->arg[0] % l->o->sectors}});
+	}
+}
+
+static void take(struct lift *l, const struct op *op)
+{
+	if (op_info(op->code)->class == OP_CLASS_IN)
+		input(l, op);
+	else if (op->code == OP_LOAD)
+		load(l, op);
+	else if (op->code == OP_SUBMIT) {
+		close_chain(l);
+		l->nsubmits++;
+		if (l->nheld < BLK_INFLIGHT_MAX)
+			l->held[l->nheld++] = (uint16_t)op->arg[0];
+	}
+}
+
+bool lift_trace(struct trace_reader *trace, const struct lift_options *o, bool (*piece)(void *ctx, const struct lift_piece *), void *ctx)
+{
+	static struct lift l;
+	struct op op;
+	memset(&l, 0, sizeof(l));
+	l.o = o;
+	l.head = &trace->head.device[o->device];
+	l.give = piece;
+	l.ctx = ctx;
+	l.ok = true;
+	while (l.ok && trace_next(trace, &op))
+		if (op.dev == o->device)
+			take(&l, &op);
+	end_step(&l);
+	cut(&l);
+	return l.ok;
+}
