@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "virtio.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+#include "virtio_dev.h"
+
+#define BUILD "ringside-vmm"
+
+struct virtio {
+	struct record *record; /* NULL: not recording */
+	int resize_fd;	       /* SIGUSR2 */
+	struct loop_fd *resize_watch;
+	unsigned ndevices;
+	struct virtio_dev *device[LAYOUT_VIRTIO_MAX];
+};
+
+static int add(struct virtio *v, struct virtio_dev *d)
+{
+	if (!d)
+		return -1;
+	v->device[v->ndevices++] = d;
+	return 0;
+}
+
+static int create_devices(struct vmm *vmm, const struct options *o, char err[ERR_MAX])
+{
+	struct virtio *v = vmm->virtio;
+
+	for (unsigned i = 0; i < o->disk_count; i++)
+		if (add(v, virtio_dev_create_blk(vmm, o->disks[i].path, o->disks[i].readonly, err)))
+			return -1;
+	return o->rng ? add(v, virtio_dev_create_rng(vmm, err)) : 0;
+}
+
+static int start_record(struct vmm *vmm, const struct options *o, char err[ERR_MAX])
+{
+	struct virtio *v = vmm->virtio;
+	struct trace_head head = {.build = BUILD, .payload = o->record_full ? TRACE_PAYLOAD_FULL : TRACE_PAYLOAD_HASH};
+
+	if (!o->record)
+		return 0;
+	if (v->ndevices > OP_DEV_MAX)
+		return err_set(err, "--record: a trace has room for %d devices", OP_DEV_MAX);
+	v->record = record_create(o->record, o->record_full, o->record_limit, &vmm->loop, err);
+	if (!v->record)
+		return -1;
+	head.nregions = vmm->map.nregions;
+	for (uint32_t i = 0; i < head.nregions; i++) {
+		head.region[i].gpa = vmm->map.region[i].gpa;
+		head.region[i].len = vmm->map.region[i].len;
+	}
+	head.ndevices = v->ndevices;
+	for (unsigned i = 0; i < v->ndevices; i++)
+		if (virtio_dev_record(v->device[i], v->record, i, &head.device[i], err))
+			return -1;
+	return record_head(v->record, &head, err);
+}
+
+/* SIGUSR2: somebody has made an image larger or smaller. */
+static void on_resize(void *ctx)
+{
+	struct virtio *v = ctx;
+	struct signalfd_siginfo info;
+
+	if (read(v->resize_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	for (unsigned i = 0; i < v->ndevices; i++)
+		virtio_dev_resize(v->device[i]);
+}
+
+/* Before other threads start: they inherit the mask. */
+static int catch_signals(struct vmm *vmm, char err[ERR_MAX])
+{
+	struct virtio *v = vmm->virtio;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	signal(SIGXFSZ, SIG_IGN); /* a file at its size limit is an error of write(), not our end */
+	if (sigprocmask(SIG_BLOCK, &set, NULL))
+		return err_set(err, "sigprocmask: %s", strerror(errno));
+	v->resize_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (v->resize_fd >= 0)
+		v->resize_watch = loop_add_fd(&vmm->loop, v->resize_fd, on_resize, v);
+	return v->resize_watch ? 0 : err_set(err, "signalfd: %s", strerror(errno));
+}
+
+int virtio_create(struct vmm *vmm, const struct options *o, char err[ERR_MAX])
+{
+	struct virtio *v = calloc(1, sizeof(*v));
+
+	if (!v)
+		return err_set(err, "out of memory");
+	v->resize_fd = -1;
+	vmm->virtio = v;
+	if (create_devices(vmm, o, err) || start_record(vmm, o, err))
+		return -1;
+	return catch_signals(vmm, err);
+}
+
+void virtio_destroy(struct vmm *vmm)
+{
+	struct virtio *v = vmm->virtio;
+
+	if (!v)
+		return;
+	vmm->virtio = NULL;
+	for (unsigned i = 0; i < v->ndevices; i++)
+		virtio_dev_finish(v->device[i]);
+	record_destroy(v->record);
+	for (unsigned i = 0; i < v->ndevices; i++)
+		virtio_dev_destroy(v->device[i]);
+	if (v->resize_watch)
+		loop_remove_fd(&vmm->loop, v->resize_watch);
+	if (v->resize_fd >= 0)
+		close(v->resize_fd);
+	free(v);
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * virtio_dev: one virtio device of the machine: the core's device and what ties it to KVM and to its backend.
+ *
+ * Two threads come here: the vCPU's, with register accesses, and the loop's, with kicks, completions and host actions. Each
+ * takes the device's lock, does its piece of work, hands new requests over in one system call, answers what is finished, lets
+ * go of the lock, and sends at most one interrupt. The interrupt status alone is read and acknowledged without the lock, so
+ * that a guest's interrupt handler never waits for the loop.
+ */
+#ifndef KVM_VIRTIO_DEV_H
+#define KVM_VIRTIO_DEV_H
+
+#include <pthread.h>
+#include "boot/acpi.h"
+#include "disk.h"
+#include "record.h"
+#include "rng_host.h"
+#include "transport/mmio.h"
+#include "vmm.h"
+
+struct virtio_dev;
+
+struct virtio_kick {
+	struct virtio_dev *dev;
+	uint16_t queue;
+	int fd; /* written by KVM for each kick, and by ourselves for "again"; never read (see virtio_dev.c) */
+	struct loop_fd *watch;
+};
+
+struct virtio_dev {
+	struct vmm *vmm;
+	pthread_mutex_t own_lock, *lock; /* the record's, where there is one */
+	struct record *record;		 /* NULL: not recording */
+	struct recorder_dev rec;
+	struct vmem mem;
+	struct mmio mmio;
+	struct vdev *vdev;
+	struct acpi_virtio slot;
+	int irq_fd;
+	bool irq_due;
+	char name[48]; /* for messages */
+	struct virtio_kick kick[VDEV_QUEUES_MAX];
+	uint32_t offences[OFFENCE_COUNT]; /* how often each */
+	/* a block device ... */
+	struct blk *blk;
+	struct disk *disk;
+	struct loop_fd *disk_watch;
+	struct blk_backend disk_backend;
+	uint8_t ident[20];
+	/* ... or an entropy device */
+	struct rng *rng;
+	struct rng_host rng_host;
+	struct rng_backend rng_backend;
+};
+
+/* NULL and one clear line when it cannot be made. */
+struct virtio_dev *virtio_dev_create_blk(struct vmm *, const char *path, bool read_only, char err[ERR_MAX]);
+struct virtio_dev *virtio_dev_create_rng(struct vmm *, char err[ERR_MAX]);
+void virtio_dev_destroy(struct virtio_dev *);
+
+/* Before the guest runs: everything at the device's doors goes into the record, as device nr; head gets its description. */
+int virtio_dev_record(struct virtio_dev *, struct record *, unsigned nr, struct trace_device *head, char err[ERR_MAX]);
+/* The disk may have another size now. */
+void virtio_dev_resize(struct virtio_dev *);
+/* After the guest: waits for what is in flight, and puts the last state into the record. */
+void virtio_dev_finish(struct virtio_dev *);
+
+#endif
