@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include <linux/virtio_ids.h>
+
 #include "cmd.h"
 #include "lift.h"
 #include "textout.h"
@@ -29,7 +31,7 @@ static const struct usage usage = {
 };
 
 struct lifted {
-	const char *stem;
+	const char *stem, *name;
 	uint16_t id;
 	uint32_t npieces, nkept;
 	uint64_t nrequests;
@@ -72,7 +74,7 @@ static bool write_piece(struct lifted *l, uint32_t n)
 		fail("%s: cannot create: %s", path, strerror(errno));
 		return false;
 	}
-	textout_program(&out, l->id);
+	fprintf(file, "device %s0 id=%u\n", l->name, l->id);
 	for (uint32_t i = 0; i < p->nops; i++)
 		textout_op(&out, &p->op[i], ids);
 	bool ok = textout_close(&out);
@@ -98,6 +100,7 @@ static int lift(const char *path, struct trace_reader *trace, const struct lift_
 	char stem[256];
 	make_stem(path, stem, sizeof(stem));
 	struct lifted l = {.stem = stem, .id = trace->head.device[o->device].id, .kept_max = most};
+	l.name = l.id == VIRTIO_ID_RNG ? "rng" : "blk";
 	l.kept = calloc(most, sizeof(*l.kept));
 	bool ok = l.kept && lift_trace(trace, o, keep, &l);
 	if (trace->bad)
