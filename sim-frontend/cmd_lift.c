@@ -74,7 +74,7 @@ static bool write_piece(struct lifted *l, uint32_t n)
 		fail("%s: cannot create: %s", path, strerror(errno));
 		return false;
 	}
-	fprintf(file, "device %s0 id=%u\n", l->name, l->id);
+	fprintf(file, "device %s0\n", l->name);
 	for (uint32_t i = 0; i < p->nops; i++)
 		textout_op(&out, &p->op[i], ids);
 	bool ok = textout_close(&out);
