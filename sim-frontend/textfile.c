@@ -46,13 +46,29 @@ static bool read_line(struct textfile *t)
 	return wrong_at(t, 1, "line too long: is this a text file?");
 }
 
+/* A line of n characters holds at most n / 2 bytes of data. */
+static bool reserve_data(struct textfile *t)
+{
+	size_t n = t->line_max / 2;
+	uint8_t *data = n <= t->data_max ? t->data : realloc(t->data, n);
+
+	if (!data)
+		return wrong_at(t, 1, "out of memory");
+	t->data = data;
+	t->data_max = n > t->data_max ? n : t->data_max;
+	return true;
+}
+
 /* Fills op from the current line; *none when it holds none. */
 static bool parse_op(struct textfile *t, struct op *op, bool *none)
 {
+	const char *wrong;
 	size_t at;
-	const char *wrong = op_parse(t->line, t->line_len, t->ids, t->text.head.ndevices, op, t->data,
-				     TRACE_CHUNK_MAX, none, &at);
 
+	if (!reserve_data(t))
+		return false;
+	wrong = op_parse(t->line, t->line_len, t->ids, t->text.head.ndevices, op, t->data, t->data_max, none,
+			 &at);
 	return wrong ? wrong_at(t, at, "%s", wrong) : true;
 }
 
@@ -143,10 +159,7 @@ bool textfile_open(struct textfile *t, const char *path)
 		snprintf(t->error, sizeof(t->error), "%s: cannot open: %s", path, strerror(errno));
 		return false;
 	}
-	t->data = malloc(TRACE_CHUNK_MAX);
-	if (!t->data)
-		snprintf(t->error, sizeof(t->error), "out of memory");
-	else if (read_head(t))
+	if (read_head(t))
 		return true;
 	textfile_close(t);
 	return false;

@@ -22,8 +22,9 @@ struct textfile {
 	FILE *file;
 	char *line;
 	size_t line_max, line_len;
-	bool held; /* the line was read, but not used yet */
-	uint8_t *data;
+	bool held;     /* the line was read, but not used yet */
+	uint8_t *data; /* room for half of line_max: more hex digits do not stand in a line */
+	size_t data_max;
 };
 
 /* Opens and reads up to the first op. False: error tells; nothing to close. */

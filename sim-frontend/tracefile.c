@@ -2,23 +2,13 @@
 #include "tracefile.h"
 #include "options.h"
 #include "trace/text.h"
+#include "written.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <zstd.h>
-
-/* libzstd comes without MSan's instrumentation: what it wrote must be declared written. */
-#if defined(__has_feature)
-#if __has_feature(memory_sanitizer)
-#include <sanitizer/msan_interface.h>
-#define WRITTEN(p, n) __msan_unpoison(p, n)
-#endif
-#endif
-#ifndef WRITTEN
-#define WRITTEN(p, n) ((void)0)
-#endif
 
 static bool bad(struct trace_reader *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -62,6 +52,20 @@ static bool read_bytes(struct trace_reader *r, uint8_t *out, size_t n, size_t *g
 	return true;
 }
 
+static bool reserve(struct trace_reader *r, uint8_t **buf, size_t *max, size_t n)
+{
+	uint8_t *more;
+
+	if (n <= *max)
+		return true;
+	more = realloc(*buf, n);
+	if (!more)
+		return bad(r, "out of memory");
+	*buf = more;
+	*max = n;
+	return true;
+}
+
 static bool read_preamble(struct trace_reader *r)
 {
 	uint8_t buf[TRACE_PREAMBLE_LEN];
@@ -99,7 +103,8 @@ static bool read_chunk(struct trace_reader *r, struct trace_chunk *c)
 		return false;
 	result = trace_get_chunk(r->stored, have, r->next_seq, c, &whole);
 	if (result == TRACE_TRUNCATED && have == TRACE_CHUNK_LEN) {
-		if (!read_bytes(r, r->stored + have, whole - have, &more))
+		if (!reserve(r, &r->stored, &r->stored_max, whole) ||
+		    !read_bytes(r, r->stored + have, whole - have, &more))
 			return false;
 		have += more;
 		result = trace_get_chunk(r->stored, have, r->next_seq, c, &whole);
@@ -123,7 +128,9 @@ static bool unpack(struct trace_reader *r, const struct trace_chunk *c)
 
 	r->at = c->payload;
 	if (c->flags & TRACE_ZSTD) {
-		n = ZSTD_decompressDCtx(r->zstd, r->plain, TRACE_CHUNK_MAX, c->payload, c->stored_len);
+		if (!reserve(r, &r->plain, &r->plain_max, (size_t)c->plain_len + 1))
+			return false;
+		n = ZSTD_decompressDCtx(r->zstd, r->plain, c->plain_len, c->payload, c->stored_len);
 		r->at = r->plain;
 		if (ZSTD_isError(n) || n != c->plain_len)
 			return damaged(r, "it does not decompress");
@@ -188,12 +195,10 @@ bool trace_open(struct trace_reader *r, const char *path)
 	r->file = fopen(path, "rb");
 	if (!r->file)
 		return bad(r, "cannot open: %s", strerror(errno));
-	r->stored = malloc(TRACE_CHUNK_LEN + TRACE_CHUNK_MAX);
-	r->plain = malloc(TRACE_CHUNK_MAX);
 	r->zstd = ZSTD_createDCtx();
-	if (!r->stored || !r->plain || !r->zstd)
+	if (!r->zstd)
 		bad(r, "out of memory");
-	if (!r->bad && read_preamble(r) && read_head(r))
+	else if (reserve(r, &r->stored, &r->stored_max, TRACE_CHUNK_LEN) && read_preamble(r) && read_head(r))
 		return true;
 	trace_close(r);
 	return false;

@@ -29,7 +29,8 @@ struct trace_reader {
 	FILE *file;
 	const uint8_t *at, *stop; /* undecoded ops of the current chunk */
 	uint64_t offset, next_seq, chunk, chunk_offset;
-	uint8_t *stored, *plain;
+	uint8_t *stored, *plain; /* the current chunk; they grow, up to TRACE_CHUNK_MAX */
+	size_t stored_max, plain_max;
 	void *zstd;
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "tracefile.h"
+#include "written.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ static bool put_chunk(struct trace_writer *w, uint32_t type, const uint8_t *payl
 
 	c.payload = payload;
 	if (!ZSTD_isError(n) && n < len) {
+		WRITTEN(w->stored, n);
 		c.flags = TRACE_ZSTD;
 		c.stored_len = (uint32_t)n;
 		c.payload = w->stored;
