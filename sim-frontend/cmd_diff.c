@@ -83,8 +83,8 @@ static void compare_heads(struct diff *d)
 	char a[TRACE_TEXT_LINE_MAX], b[TRACE_TEXT_LINE_MAX];
 
 	for (uint32_t i = 1;; i++) {
-		size_t na = trace_print_head(&d->a.r.head, i, a, sizeof(a));
-		size_t nb = trace_print_head(&d->b.r.head, i, b, sizeof(b));
+		size_t na = trace_print_head(&d->a.r.head, i, true, a, sizeof(a));
+		size_t nb = trace_print_head(&d->b.r.head, i, true, b, sizeof(b));
 
 		if (!na && !nb)
 			break;

@@ -37,7 +37,7 @@ void textout_head(struct textout *o, const struct trace_head *h)
 
 	if (!reserve(o, TRACE_TEXT_LINE_MAX))
 		return;
-	for (uint32_t i = 0; (n = trace_print_head(h, i, o->line, o->max)); i++)
+	for (uint32_t i = 0; (n = trace_print_head(h, i, o->comments, o->line, o->max)); i++)
 		put_line(o, n);
 }
 

@@ -45,7 +45,7 @@ static void print_ram(struct fmt *f, uint64_t gpa, uint64_t len)
 	fmt_hex(f, len, 1);
 }
 
-static void print_device(struct fmt *f, const struct trace_device *d, uint32_t number)
+static void print_device(struct fmt *f, const struct trace_device *d, uint32_t number, bool comment)
 {
 	fmt_text(f, "device ");
 	fmt_text(f, name_device(d->id));
@@ -66,13 +66,13 @@ static void print_device(struct fmt *f, const struct trace_device *d, uint32_t n
 	fmt_bytes(f, d->config, d->config_len);
 	put_key(f, "ident");
 	fmt_bytes(f, d->ident, d->ident_len);
-	if (d->features) {
+	if (comment && d->features) {
 		fmt_text(f, " # ");
 		name_features(f, d->id, d->features);
 	}
 }
 
-size_t trace_print_head(const struct trace_head *h, uint32_t i, char *out, size_t max)
+size_t trace_print_head(const struct trace_head *h, uint32_t i, bool comment, char *out, size_t max)
 {
 	struct fmt f = {out, max, 0};
 
@@ -81,7 +81,7 @@ size_t trace_print_head(const struct trace_head *h, uint32_t i, char *out, size_
 	else if (i - 1 < h->nregions)
 		print_ram(&f, h->region[i - 1].gpa, h->region[i - 1].len);
 	else if (i - 1 - h->nregions < h->ndevices)
-		print_device(&f, &h->device[i - 1 - h->nregions], i - 1 - h->nregions);
+		print_device(&f, &h->device[i - 1 - h->nregions], i - 1 - h->nregions, comment);
 	return fmt_end(&f);
 }
 

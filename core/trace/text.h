@@ -64,7 +64,7 @@ struct trace_text {
 #define TRACE_TEXT_LINE_MAX 2048
 
 /* The i-th line of a head, from 0, like op_print; 0: there is none. */
-size_t trace_print_head(const struct trace_head *, uint32_t i, char *out, size_t max);
+size_t trace_print_head(const struct trace_head *, uint32_t i, bool comment, char *out, size_t max);
 size_t trace_print_end(uint8_t end, char *out, size_t max);
 /* Reads a head or end line; *taken false: it is neither (an op, blank). Returns NULL or what is wrong, with
  * the column. */

@@ -337,7 +337,7 @@ static void check_head(const struct trace_head *h)
 	bool taken;
 
 	memset(&t, 0, sizeof(t));
-	for (; (n = trace_print_head(h, i, line, sizeof(line))); i++) {
+	for (; (n = trace_print_head(h, i, i % 2, line, sizeof(line))); i++) {
 		assert_int_equal(strlen(line), n);
 		assert_null(parse_head(&t, line, &taken, &at));
 		assert_true(taken);
@@ -390,14 +390,14 @@ static void a_head_line_as_it_is_printed(void **state)
 					    .config = {1, 2},
 					    .ident_len = 1,
 					    .ident = {0xff}};
-	assert_true(trace_print_head(&h, 0, line, sizeof(line)));
+	assert_true(trace_print_head(&h, 0, true, line, sizeof(line)));
 	assert_string_equal(line, "trace version=0 payload=hash build=\"r 1\"");
-	assert_true(trace_print_head(&h, 1, line, sizeof(line)));
+	assert_true(trace_print_head(&h, 1, true, line, sizeof(line)));
 	assert_string_equal(
 		line,
 		"device blk0 id=2 transport=mmio features=0x100000201 queues=256,8 config=0102 ident=ff "
 		"# 0|FLUSH|VERSION_1");
-	assert_int_equal(trace_print_head(&h, 2, line, sizeof(line)), 0);
+	assert_int_equal(trace_print_head(&h, 2, true, line, sizeof(line)), 0);
 	assert_true(trace_print_end(TRACE_END_LIMIT, line, sizeof(line)));
 	assert_string_equal(line, "end limit");
 }
