@@ -13,7 +13,7 @@ status=0
 verdicts "$out" "$status" kill-recording kill-plain
 
 # whole chunks up to the kill replay; that the rest is missing is said, and is no error
-if text=$("$bin/ringside" replay "$out/kill.vtrace" 2>&1) && grep -qi truncated <<<"$text"; then
+if text=$("$bin/ringside" replay "$out/kill.vtrace" 2>&1) && grep -q 'cut short' <<<"$text"; then
 	pass kill-trace-readable
 else
 	fail kill-trace-readable "ringside replay of the killed recorder's trace: $text"
