@@ -8,18 +8,40 @@
 #include <sys/mman.h>
 
 #define GUARD_LEN UINT64_C(4096)
+#define HUGE_LEN  (UINT64_C(2) << 20)
+
+/*
+ * Reserves len bytes that begin on a huge page's border, and a guard page before and after. Guest and host
+ * addresses then agree modulo 2 MiB, without which neither the host's page tables nor the nested ones can use
+ * large pages.
+ */
+static uint8_t *reserve(uint64_t len)
+{
+	uint64_t area_len = len + 2 * HUGE_LEN, before;
+	uint8_t *area = mmap(NULL, area_len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (area == MAP_FAILED)
+		return NULL;
+	before = HUGE_LEN - (uintptr_t)area % HUGE_LEN; /* at least one page, at most HUGE_LEN */
+	if (before > GUARD_LEN)
+		munmap(area, before - GUARD_LEN);
+	if (area_len - before - len > GUARD_LEN)
+		munmap(area + before + len + GUARD_LEN, area_len - before - len - GUARD_LEN);
+	return area + before;
+}
 
 static int region_create(struct vmem_map *map, uint64_t gpa, uint64_t len, char err[ERR_MAX])
 {
-	uint8_t *area = mmap(NULL, len + 2 * GUARD_LEN, PROT_NONE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint8_t *host = reserve(len);
 
-	if (area == MAP_FAILED)
+	if (!host)
 		return err_set(err, "--memory: the host does not give %llu bytes: %s; use less",
 			       (unsigned long long)len, strerror(errno));
-	map->region[map->nregions++] = (struct vmem_region){gpa, len, area + GUARD_LEN};
-	if (mprotect(area + GUARD_LEN, len, PROT_READ | PROT_WRITE))
-		return err_set(err, "--memory: mprotect: %s", strerror(errno));
+	map->region[map->nregions++] = (struct vmem_region){gpa, len, host};
+	if (mprotect(host, len, PROT_READ | PROT_WRITE))
+		return err_set(err, "--memory: the host does not give %llu bytes: %s; use less",
+			       (unsigned long long)len, strerror(errno));
+	madvise(host, len, MADV_HUGEPAGE); /* a hint: a host without them goes on with small pages */
 	return 0;
 }
 

@@ -17,6 +17,8 @@
 #define KICK_SIGNAL   SIGUSR1
 #define KICK_AGAIN_NS 10000000
 #define INSN_LEN_MAX  15
+#define RESET_RIP     0xfff0
+#define RESET_CS      0xf000
 
 static void on_kick(int sig)
 {
@@ -108,6 +110,11 @@ static void where(struct vcpu *vcpu, char text[ERR_MAX])
 	int len;
 
 	if (ioctl(vcpu->fd, KVM_GET_REGS, &regs) || ioctl(vcpu->fd, KVM_GET_SREGS, &sregs)) {
+		snprintf(text, ERR_MAX, "rip unknown");
+		return;
+	}
+	/* KVM on AMD resets a vCPU that shut down, and what led to it is gone. */
+	if (regs.rip == RESET_RIP && sregs.cs.selector == RESET_CS) {
 		snprintf(text, ERR_MAX, "rip unknown");
 		return;
 	}

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#define _GNU_SOURCE /* sigabbrev_np */
 #include "vmm.h"
 #include "load.h"
 #include "memory.h"
@@ -116,7 +117,7 @@ static void on_signal(void *ctx)
 	if (read(vmm->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return;
 	vmm->signal = (int)info.ssi_signo;
-	vmm_end(vmm, VMM_SIGNAL, "ended by signal %d", vmm->signal);
+	vmm_end(vmm, VMM_SIGNAL, "ended by SIG%s", sigabbrev_np(vmm->signal));
 }
 
 /* All threads block the signals; the loop reads them, so that they end the machine in order. */

@@ -41,22 +41,29 @@ static int read_header(const uint8_t *file, uint64_t len, struct setup_header *s
 	return 0;
 }
 
-/* Where the kernel wants to lie, or, when that is out of RAM and it can move, as low as it may. */
+/*
+ * Where the kernel shall run. It could be loaded lower, but a relocatable one then moves itself up to its
+ * preferred address, so the memory from there on is needed in any case.
+ */
 static int choose_address(const struct boot_ram *ram, const struct setup_header *setup, uint64_t need,
 			  uint64_t *gpa, char err[ERR_MAX])
 {
-	uint64_t align = setup->kernel_alignment;
+	uint64_t align = setup->relocatable_kernel ? setup->kernel_alignment : 1;
 
 	*gpa = setup->pref_address;
-	if (ram_fits(ram, *gpa, need))
-		return 0;
-	if (setup->relocatable_kernel && align && !(align & (align - 1))) {
-		*gpa = (LAYOUT_HIGH_MEM + align - 1) & ~(align - 1);
-		if (ram_fits(ram, *gpa, need))
-			return 0;
-	}
-	return err_set(err, "memory too small: the kernel needs %llu MiB at %llu MiB; use a larger --memory",
-		       (unsigned long long)((need + MIB - 1) / MIB), (unsigned long long)(*gpa / MIB));
+	if (align == 0 || (align & (align - 1)))
+		return err_set(err, "the bzImage's header is damaged: alignment 0x%llx",
+			       (unsigned long long)align);
+	if (*gpa <= UINT64_MAX - align)
+		*gpa = (*gpa + align - 1) & ~(align - 1);
+	if (*gpa < LAYOUT_HIGH_MEM)
+		return err_set(err, "the bzImage's header is damaged: it wants to run at 0x%llx",
+			       (unsigned long long)*gpa);
+	if (!ram_fits(ram, *gpa, need))
+		return err_set(
+			err, "memory too small: the kernel needs %llu MiB at %llu MiB; use a larger --memory",
+			(unsigned long long)((need + MIB - 1) / MIB), (unsigned long long)(*gpa / MIB));
+	return 0;
 }
 
 int bzimage_load(const struct boot_ram *ram, const uint8_t *file, uint64_t len, struct boot_image *image,

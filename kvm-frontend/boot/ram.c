@@ -13,7 +13,7 @@ unsigned ram_ranges(const struct boot_ram *ram, struct ram_range out[RAM_RANGES_
 	unsigned n = 0;
 
 	out[n++] = (struct ram_range){0, LAYOUT_LOW_END, RAM_USABLE};
-	out[n++] = (struct ram_range){LAYOUT_ACPI, LAYOUT_ACPI_MAX, RAM_RESERVED};
+	out[n++] = (struct ram_range){LAYOUT_ACPI, LAYOUT_HIGH_MEM - LAYOUT_ACPI, RAM_RESERVED};
 	out[n++] = (struct ram_range){LAYOUT_HIGH_MEM, ram->low_len - LAYOUT_HIGH_MEM, RAM_USABLE};
 	if (ram->high_len)
 		out[n++] = (struct ram_range){LAYOUT_HOLE_END, ram->high_len, RAM_USABLE};

@@ -24,11 +24,35 @@ static void write_gdt(const struct boot_ram *ram)
 	store64(ram, LAYOUT_GDT + LAYOUT_SEL_TSS, UINT64_C(0x00008b0000000067));
 }
 
+/*
+ * Linux takes a hardware-reduced machine for an EFI one, finds no EFI, and then reboots by a jump to the
+ * BIOS, unless told reboot=acpi. There it must find the way to the reset register, or it runs through zeros
+ * for ever.
+ */
+static void write_bios(const struct boot_ram *ram)
+{
+	static const uint8_t code[] = {
+		0xba,
+		LAYOUT_PORT_RESET & 0xff,
+		LAYOUT_PORT_RESET >> 8, /* mov dx, port */
+		0xb0,
+		LAYOUT_RESET_VALUE, /* mov al, value */
+		0xee,               /* out dx, al */
+		0xf4,
+		0xeb,
+		0xfd, /* hlt, and again */
+	};
+
+	_Static_assert(sizeof(code) <= LAYOUT_BIOS_LEN, "the BIOS ends at 1 MiB");
+	memcpy(ram->base + LAYOUT_BIOS_RESET, code, sizeof(code));
+}
+
 void tables_write(const struct boot_ram *ram)
 {
 	uint64_t pdpt = LAYOUT_PAGE_TABLES + PAGE_LEN, directories = pdpt + PAGE_LEN;
 
 	write_gdt(ram);
+	write_bios(ram);
 	store64(ram, LAYOUT_PAGE_TABLES, pdpt | PTE_PRESENT_RW);
 	for (uint64_t i = 0; i < DIRECTORIES; i++)
 		store64(ram, pdpt + i * 8, (directories + i * PAGE_LEN) | PTE_PRESENT_RW);

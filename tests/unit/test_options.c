@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "options.h"
+
+#define MIB      UINT64_C(0x100000)
+#define ARGS_MAX 64
+
+static struct options o;
+static char err[ERR_MAX];
+static char *argv[ARGS_MAX + 1];
+static int argc;
+
+/* Splits a line at blanks; "" is an empty word. */
+static enum options_verdict parse(const char *line)
+{
+	static char words[8192], name[] = "ringside-vmm";
+	char *save = NULL;
+
+	strcpy(words, line);
+	argv[0] = name;
+	argc = 1;
+	for (char *w = strtok_r(words, " ", &save); w; w = strtok_r(NULL, " ", &save))
+		argv[argc++] = strcmp(w, "\"\"") ? w : w + 2;
+	argv[argc] = NULL;
+	err[0] = 0;
+	return options_parse(&o, argc, argv, err);
+}
+
+static void good(const char *line)
+{
+	if (parse(line) != OPTIONS_RUN)
+		fail_msg("%s: %s", line, err);
+}
+
+static void bad(const char *line, const char *word)
+{
+	assert_int_equal(parse(line), OPTIONS_BAD);
+	if (!strstr(err, word) || strchr(err, '\n'))
+		fail_msg("%s: \"%s\" is no clear line with \"%s\"", line, err, word);
+}
+
+static void defaults(void **state)
+{
+	(void)state;
+	good("--kernel k");
+	assert_string_equal(o.kernel, "k");
+	assert_non_null(strstr(o.cmdline, "console=ttyS0"));
+	assert_non_null(strstr(o.cmdline, "reboot=acpi"));
+	assert_int_equal(o.memory_len, 256 * MIB);
+	assert_null(o.initrd);
+	assert_null(o.record);
+	assert_null(o.console);
+	assert_int_equal(o.disk_count, 0);
+	assert_false(o.rng || o.record_full);
+}
+
+static void everything(void **state)
+{
+	(void)state;
+	good("--kernel=k --initrd i --cmdline=a=b --memory 1g --disk d1 --disk d2,ro --rng --record r "
+	     "--record-payload full --record-limit 10M --console out");
+	assert_string_equal(o.initrd, "i");
+	assert_string_equal(o.cmdline, "a=b");
+	assert_int_equal(o.memory_len, 1024 * MIB);
+	assert_int_equal(o.disk_count, 2);
+	assert_string_equal(o.disks[0].path, "d1");
+	assert_false(o.disks[0].readonly);
+	assert_string_equal(o.disks[1].path, "d2");
+	assert_true(o.disks[1].readonly);
+	assert_true(o.rng && o.record_full);
+	assert_string_equal(o.record, "r");
+	assert_int_equal(o.record_limit, 10 * MIB);
+	assert_string_equal(o.console, "out");
+	good("--kernel k --console stdio --cmdline \"\" --record r --record-payload hash");
+	assert_null(o.console);
+	assert_string_equal(o.cmdline, "");
+	assert_false(o.record_full);
+}
+
+static void help_and_version(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("--help"), OPTIONS_HELP);
+	assert_int_equal(parse("--kernel k -h"), OPTIONS_HELP);
+	assert_int_equal(parse("--version"), OPTIONS_VERSION);
+	for (const char **p = (const char *[]){"--kernel", "--initrd", "--cmdline", "--memory", "--disk",
+					       "--rng", "--record", "--record-payload", "--record-limit",
+					       "--console", "Exit status", NULL};
+	     *p; p++)
+		assert_non_null(strstr(options_help(), *p));
+}
+
+static void sizes(void **state)
+{
+	(void)state;
+	good("--kernel k --memory 2097152");
+	assert_int_equal(o.memory_len, 2 * MIB);
+	good("--kernel k --memory 65536K");
+	assert_int_equal(o.memory_len, 64 * MIB);
+	good("--kernel k --memory 1T");
+	bad("--kernel k --memory 2T", "too large");
+	bad("--kernel k --memory 1M", "too small");
+	bad("--kernel k --memory 256", "too small");
+	bad("--kernel k --memory 3M", "multiple of 2M");
+	bad("--kernel k --memory 12X", "no size");
+	bad("--kernel k --memory 12MB", "no size");
+	bad("--kernel k --memory M", "no size");
+	bad("--kernel k --memory -1M", "no size");
+	bad("--kernel k --memory 1.5G", "no size");
+	bad("--kernel k --memory 18446744073709551616", "too large");
+	bad("--kernel k --memory 99999999999999999999999", "too large");
+	bad("--kernel k --memory 18014398509481984K", "too large"); /* 2^64 */
+	bad("--kernel k --record r --record-limit 0", "no room");
+	bad("--kernel k --record r --record-limit lots", "no size");
+}
+
+static void mistakes(void **state)
+{
+	(void)state;
+	bad("", "--kernel FILE is missing");
+	bad("--kernel", "needs a value");
+	bad("--kernel \"\"", "needs a value");
+	bad("--kernel=", "needs a value");
+	bad("--kernel k --kernel k", "twice");
+	bad("--kernel k --rng --rng", "twice");
+	bad("--kernel k --rng=1", "takes no value");
+	bad("--kernel k --cmdline", "needs a value");
+	bad("--kernel k --nonsense", "--nonsense: no such option");
+	bad("--kernel k --memor 1G", "no such option");
+	bad("--kernel k --memoryy 1G", "no such option");
+	bad("--kernel k file", "file: no such option");
+	bad("--kernel k --disk ,ro", "name is missing");
+	bad("--kernel k --record r --record-payload some", "full");
+	bad("--kernel k --record-payload full", "without --record");
+	bad("--kernel k --record-limit 1G", "without --record");
+}
+
+static void devices_have_a_limit(void **state)
+{
+	char line[4096] = "--kernel k";
+
+	(void)state;
+	for (int i = 0; i < LAYOUT_VIRTIO_MAX; i++)
+		strcat(line, " --disk d");
+	good(line);
+	strcat(line, " --rng");
+	bad(line, "too many devices");
+	strcpy(line + strlen(line) - 4, "-disk d");
+	bad(line, "too many");
+}
+
+static void long_names(void **state)
+{
+	char line[8192] = "--kernel k --disk ";
+	size_t start = strlen(line);
+
+	(void)state;
+	memset(line + start, 'd', OPTIONS_PATH_MAX);
+	line[start + OPTIONS_PATH_MAX] = 0;
+	bad(line, "too long");
+	line[start + OPTIONS_PATH_MAX - 1] = 0;
+	good(line);
+	assert_int_equal(strlen(o.disks[0].path), OPTIONS_PATH_MAX - 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults),         cmocka_unit_test(everything),
+		cmocka_unit_test(help_and_version), cmocka_unit_test(sizes),
+		cmocka_unit_test(mistakes),         cmocka_unit_test(devices_have_a_limit),
+		cmocka_unit_test(long_names),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
