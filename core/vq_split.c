@@ -104,15 +104,16 @@ static enum offence walk_indirect(struct walk *w, const struct vq *q, const stru
  */
 static enum offence walk_chain(struct walk *w, const struct vq *q, struct vmem *m)
 {
-	struct vring_desc d;
 	enum offence bad;
 	for (;;) {
+		struct vmem_desc raw;
 		if (w->index >= w->entries)
 			return OFFENCE_NEXT_RANGE;
 		if (w->left-- == 0)
 			return OFFENCE_CHAIN_LOOP;
-		if (!vmem_read(m, w->what, gpa_add(w->table, 16ull * w->index), &d, sizeof(d)))
+		if (!vmem_read_desc(m, w->what, gpa_add(w->table, 16ull * w->index), &raw))
 			return OFFENCE_INDIRECT_RANGE; /* covered when the walk entered the table */
+		struct vring_desc d = {raw.addr, raw.len, raw.half[0], raw.half[1]};
 		if (d.flags & VRING_DESC_F_INDIRECT) {
 			bad = walk_indirect(w, q, m, &d);
 		} else {
