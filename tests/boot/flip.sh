@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # flip.sh TRACE: changes one recorded output in the trace's text form, and sees that replay stops with status 1 at exactly that op.
-# One try for each kind of output, at a line in the middle of those of that kind: show -> edit -> assemble -> replay.
+# A few tries for each kind of output: show -> edit -> assemble -> replay.
 # Prints PASS and FAIL lines; part of tests/boot/run.sh.
 set -eu
 . "$(dirname "$0")/lib.sh"
@@ -18,45 +18,73 @@ else
 	fail flip-nothing "show, assemble, replay of the trace as it is: $(tail -n 1 "$work/log")"
 fi
 
-# flip OP FIELD: another last digit for one FIELD of one OP
-flip() {
-	local op=$1 field=$2 status=0 line
-	line=$(awk -v op="$op" -v f=" $field=" '$2 == op && index($0, f) { n[++k] = NR } END { if (k) print n[int((k + 1) / 2)] }' "$work/text")
-	if [ -z "$line" ]; then
-		fail "flip-$op-$field" "the trace has no such op"
-		return
-	fi
-	awk -v at="$line" -v f=" $field=" 'NR == at {
+# edit LINE FIELD: one digit of FIELD in that line becomes another
+edit() {
+	awk -v at="$1" -v f=" $2=" -v nr="$RANDOM" -v by="$RANDOM" 'NR == at {
 		from = index($0, f) + length(f)
+		if (substr($0, from, 2) == "0x") from += 2
 		rest = substr($0, from)
 		len = match(rest, /[ #]/) ? RSTART - 1 : length(rest)
-		last = substr(rest, len, 1)
-		$0 = substr($0, 1, from - 1) substr(rest, 1, len - 1) (last == "1" ? "2" : "1") substr(rest, len + 1)
+		base = f == " data=" || substr($0, from - 2, 2) == "0x" ? 16 : 10
+		which = from + nr % len
+		digit = index("0123456789abcdef", substr($0, which, 1)) - 1
+		digit = (digit + 1 + by % (base - 1)) % base
+		$0 = substr($0, 1, which - 1) substr("0123456789abcdef", digit + 1, 1) substr($0, which + 1)
 	} { print }' "$work/text" >"$work/flipped"
-	sed "${line}q;d" "$work/flipped" >"$work/op"
+}
+
+# try LINE FIELD: says what is wrong
+try() {
+	local status=0
+	edit "$1" "$2"
 	if cmp -s "$work/text" "$work/flipped"; then
-		fail "flip-$op-$field" "the edit changed nothing"
-		return
-	fi
-	"$ringside" assemble "$work/flipped" -o "$work/flipped.vtrace" >"$work/log" 2>&1 || {
-		fail "flip-$op-$field" "assemble: $(tail -n 1 "$work/log")"
-		return
-	}
-	"$ringside" replay "$work/flipped.vtrace" >"$work/log" 2>&1 || status=$?
-	if [ "$status" != 1 ]; then
-		fail "flip-$op-$field" "replay ended with status $status for: $(cat "$work/op")"
-	elif ! grep -qF "$(sed 's/ *#.*//' "$work/op")" "$work/log"; then
-		fail "flip-$op-$field" "replay does not name the op: $(cat "$work/op")"
+		echo "the edit changed nothing in line $1"
+	elif ! "$ringside" assemble "$work/flipped" -o "$work/flipped.vtrace" >"$work/log" 2>&1; then
+		echo "assemble: $(tail -n 1 "$work/log")"
 	else
-		pass "flip-$op-$field"
+		# as replay would write it: without leading zeros, which an edit may have made
+		"$ringside" show "$work/flipped.vtrace" | sed -n "$1p" >"$work/op"
+		"$ringside" replay "$work/flipped.vtrace" >"$work/log" 2>&1 || status=$?
+		if [ "$status" != 1 ]; then
+			echo "replay ended with status $status for: $(cat "$work/op")"
+		elif ! grep -qF "$(sed 's/ *#.*//' "$work/op")" "$work/log"; then
+			echo "replay does not name the op: $(cat "$work/op")"
+		fi
 	fi
 }
 
+# flip OP FIELD: at the first, the last, and two other lines that have such an op
+flip() {
+	local op=$1 field=$2 lines n what
+	mapfile -t lines < <(awk -v op="$op" -v f=" $field=" '$2 == op && index($0, f) { print NR }' "$work/text")
+	n=${#lines[@]}
+	if [ "$n" = 0 ]; then
+		fail "flip-$op-$field" "the trace has no such op"
+		return
+	fi
+	for i in 0 $((RANDOM * 32768 % n)) $(((RANDOM * 32768 + RANDOM) % n)) $((n - 1)); do
+		what=$(try "${lines[i]}" "$field")
+		if [ -n "$what" ]; then
+			fail "flip-$op-$field" "$what"
+			return
+		fi
+	done
+	pass "flip-$op-$field"
+}
+
+# The same digits again: RINGSIDE_SEED=... flip.sh TRACE
+RANDOM=${RINGSIDE_SEED:=$$}
+echo "flip: RINGSIDE_SEED=$RINGSIDE_SEED"
 flip read value
+flip load gpa
+flip store gpa
 flip store data
 flip irq source
+flip pin len
 flip submit sector
 flip submit len
+flip submit flags
+flip unpin gpa
 flip unpin stored
 flip unpin hash
 flip state hash
