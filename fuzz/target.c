@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "program.h"
+#include "target.h"
+
+static struct machine machine;
+static struct timespec started;
+
+/* In plain words: a person reads it, and fuzz/run.sh looks for "ORACLE". */
+static void on_violation(struct machine *m, struct sim_device *d, const struct violation *v)
+{
+	fprintf(stderr, "\nORACLE %s%s%s: op %" PRIu64 ", device %s%u: %s\n", v->oracle, *v->clause ? " " : "", v->clause, m->op,
+		d->type->name, d->nr, v->what);
+	abort();
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - started.tv_sec) + 1e-9 * (double)(now.tv_nsec - started.tv_nsec);
+}
+
+static void report(void)
+{
+	const struct machine_stats *s = &machine.stats;
+	double runs = s->runs ? (double)s->runs : 1, t = seconds();
+	fprintf(stderr, "report: %" PRIu64 " runs, %.0f runs/s, %.1f requests/run, %.1f ops/run, %.0f requests/s, %.1f offences/run\n",
+		s->runs, (double)s->runs / t, (double)s->requests / runs, (double)s->ops / runs, (double)s->requests / t,
+		(double)s->offences / runs);
+}
+
+static void make(uint16_t device_id)
+{
+	static const struct device_options plain;
+	if (!machine_create(&machine) || !machine_add(&machine, device_id, &plain)) {
+		fprintf(stderr, "out of memory\n");
+		exit(2);
+	}
+	machine.violation = on_violation;
+	clock_gettime(CLOCK_MONOTONIC, &started);
+	if (getenv("RINGSIDE_FUZZ_REPORT"))
+		atexit(report);
+}
+
+void target_run(uint16_t device_id, const uint8_t *bytes, size_t n)
+{
+	if (!machine.ndevices)
+		make(device_id);
+	program_run(&machine, bytes, n);
+}
+
+struct target_count target_count(void)
+{
+	const struct machine_stats *s = &machine.stats;
+	return (struct target_count){s->runs, s->ops, s->requests, s->offences};
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* target: what all fuzz targets share: one machine with one device, a finding that ends the process, a report at the end. */
+#ifndef RINGSIDE_FUZZ_TARGET_H
+#define RINGSIDE_FUZZ_TARGET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+/* Runs one program against the device of that virtio id. */
+void target_run(uint16_t device_id, const uint8_t *, size_t);
+/* Requests and ops so far, for whoever measures. */
+struct target_count {
+	uint64_t runs, ops, requests, offences;
+};
+struct target_count target_count(void);
+
+#endif

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "disk.h"
+
+#define PATTERN 0x5ec70c0000000000ull
+
+void disk_reset(struct disk *d)
+{
+	memset(d->written, 0, sizeof(d->written));
+	memset(d->zeroed, 0, sizeof(d->zeroed));
+}
+
+static bool has(const uint64_t *bits, uint64_t sector)
+{
+	return sector < DISK_SECTORS_KEPT && bits[sector / 64] >> (sector % 64) & 1;
+}
+
+static void pattern(uint64_t sector, uint8_t *out)
+{
+	for (uint64_t i = 0; i < BLK_SECTOR_LEN / 8; i++) {
+		uint64_t v = PATTERN + (sector << 8) + i;
+		memcpy(out + 8 * i, &v, 8);
+	}
+}
+
+/* The content of one sector: in place, or made in tmp. */
+static const uint8_t *content(const struct disk *d, uint64_t sector, uint8_t *tmp)
+{
+	if (has(d->written, sector))
+		return d->data[sector];
+	if (has(d->zeroed, sector))
+		memset(tmp, 0, BLK_SECTOR_LEN);
+	else
+		pattern(sector, tmp);
+	return tmp;
+}
+
+/* The place to store one sector in; a partial store keeps the rest of what was there. */
+static uint8_t *place(struct disk *d, uint64_t sector, uint8_t *tmp, bool whole)
+{
+	uint8_t *at;
+	if (sector >= DISK_SECTORS_KEPT)
+		return tmp;
+	at = d->data[sector];
+	if (!whole && !has(d->written, sector))
+		memcpy(at, content(d, sector, tmp), BLK_SECTOR_LEN);
+	d->written[sector / 64] |= 1ull << (sector % 64);
+	return at;
+}
+
+/* Copies bytes between spans and sectors, span by span, sector by sector. */
+static void transfer(struct disk *d, const struct blk_io *io, uint32_t bytes, bool read)
+{
+	uint8_t tmp[BLK_SECTOR_LEN];
+	uint32_t at = 0; /* in the request */
+	for (uint16_t i = 0; i < io->nspans && at < bytes; i++) {
+		uint8_t *p = io->span[i].base;
+		uint32_t len = (uint32_t)io->span[i].len;
+		for (uint32_t done = 0; done < len && at < bytes;) {
+			uint64_t sector = io->sector + at / BLK_SECTOR_LEN;
+			uint32_t off = at % BLK_SECTOR_LEN, n = BLK_SECTOR_LEN - off;
+			n = n < len - done ? n : len - done;
+			n = n < bytes - at ? n : bytes - at;
+			if (read)
+				memcpy(p + done, content(d, sector, tmp) + off, n);
+			else
+				memcpy(place(d, sector, tmp, n == BLK_SECTOR_LEN) + off, p + done, n);
+			done += n;
+			at += n;
+		}
+	}
+}
+
+static void zero(struct disk *d, const struct blk_range *r)
+{
+	for (uint64_t s = r->sector; s < r->sector + r->nsectors && s < DISK_SECTORS_KEPT; s++) {
+		d->written[s / 64] &= ~(1ull << (s % 64));
+		d->zeroed[s / 64] |= 1ull << (s % 64);
+	}
+}
+
+void disk_do(struct disk *d, const struct blk_io *io, uint32_t bytes)
+{
+	if (io->type == BLK_IO_READ || io->type == BLK_IO_WRITE)
+		transfer(d, io, bytes, io->type == BLK_IO_READ);
+	else
+		for (uint16_t i = 0; i < io->nranges; i++)
+			zero(d, &io->range[i]);
+}

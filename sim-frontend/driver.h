@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * driver: the model driver, the guest's side of one device. Good by default: it negotiates, sets queues up at legal addresses,
+ * never gives away a descriptor or a buffer that is in flight, notifies only where the device asked for it, and tells what
+ * it is notified of. What it does wrong it was told to do (driver_break), so a fuzzer reaches the code behind the checks.
+ *
+ * What a request looks like in memory is told by 16 bits, `shape`; 0 is the plainest (header, data, status, in three
+ * descriptors of the ring, at the lowest free address):
+ *
+ *   bits 0-2    number of data segments less one
+ *   bits 3-4    header: 0 a segment of its own, 1 in two, 2 in sixteen of one byte, 3 in one with the data that follows
+ *   bit 5       the status byte is in one segment with the data before it
+ *   bits 6-7    0 in the ring, 1 and 2 in an indirect table, 3 the first segment in the ring and the rest in an indirect table
+ *               (where INDIRECT_DESC is negotiated; else in the ring)
+ *   bits 8-9    the indirect table's address: a multiple of 16, plus 0, 1, 2, 8
+ *   bits 10-11  where the buffers are: 0 first free, 1 at the very end of region 1, 2 across the seam of regions 0 and 1,
+ *               3 in region 2, across 4 GiB or up to its end
+ *   bit 12      justified to the right: the last byte is the last of its 64-byte block, so that the first is unaligned
+ *   bit 13      an empty segment ahead of the data
+ *   bit 14      segments in memory in the opposite order
+ *   bit 15      data cut into uneven pieces (no multiples of 512)
+ */
+#ifndef RINGSIDE_DRIVER_H
+#define RINGSIDE_DRIVER_H
+
+#include "machine.h"
+
+enum driver_shape {
+	SHAPE_SEGS = 7,
+	SHAPE_HEADER_SHIFT = 3,
+	SHAPE_STATUS_JOINED = 1 << 5,
+	SHAPE_TABLE_SHIFT = 6,
+	SHAPE_ALIGN_SHIFT = 8,
+	SHAPE_PLACE_SHIFT = 10,
+	SHAPE_RIGHT = 1 << 12,
+	SHAPE_EMPTY = 1 << 13,
+	SHAPE_REVERSE = 1 << 14,
+	SHAPE_UNEVEN = 1 << 15,
+};
+
+/*
+ * How the next request is broken; `at` counts descriptors of the chain, or ranges (modulo their number), value is what it says.
+ * Those up to BREAK_FLAGS change what the request says, the others how it is laid out.
+ */
+enum driver_break {
+	BREAK_NOTHING,
+	BREAK_TYPE,          /* block: header.type = value */
+	BREAK_SECTOR,        /* block: header.sector = capacity + value */
+	BREAK_SIZE,          /* block: the data is one byte longer than a multiple of 512, and value more */
+	BREAK_HEADER,        /* only value % 16 bytes of header, and no data from the driver */
+	BREAK_NO_STATUS,     /* no device-writable descriptor */
+	BREAK_RANGES,        /* block: value % 20 ranges in a discard or write-zeroes request */
+	BREAK_RANGE_SECTOR,  /* block: that range begins at value */
+	BREAK_RANGE_LENGTH,  /* block: that range is value sectors long */
+	BREAK_RANGE_FLAGS,   /* block: flags of that range = value */
+	BREAK_EXTRA_READ,    /* a device-readable descriptor where the request has none (entropy) */
+	BREAK_ADDR,          /* descriptor's address = value */
+	BREAK_LEN,           /* length = value */
+	BREAK_FLAGS,         /* flags ^= value, or WRITE where value is 0 */
+	BREAK_NEXT,          /* next = value, and NEXT is set */
+	BREAK_LOOP,          /* the last descriptor's next is the first */
+	BREAK_TABLE_NEXT,    /* the descriptor of the indirect table has NEXT set */
+	BREAK_TABLE_LEN,     /* its length = value */
+	BREAK_TABLE_ADDR,    /* its address = value */
+	BREAK_TABLE_NESTED,  /* the descriptor `at` in the table is INDIRECT */
+	BREAK_INDIRECT,      /* INDIRECT is set on a descriptor in the ring, whatever was negotiated */
+	BREAK_HEAD,          /* the head published is size + value */
+	BREAK_TWICE,         /* the head is published twice */
+	BREAK_JUMP,          /* the available index goes size + 1 + value too far */
+	BREAK_SEGMENTS,      /* a table of VQ_SEGS_MAX + 1 + value % 16 segments */
+	BREAK_SILENT,        /* nothing is broken: published, but the index stays; a later post publishes both */
+	BREAK_COUNT
+};
+
+#define DRIVER_DATA_MAX 8192u /* bytes of one request */
+
+struct driver;
+
+struct driver *driver_create(struct sim_device *); /* NULL: no memory */
+void driver_destroy(struct driver *);
+/* The device was reset (or is another): nothing is negotiated, in flight or set up. */
+void driver_forget(struct driver *);
+void driver_forget_queue(struct driver *, uint16_t queue);
+
+/* Resets, and accepts all that is offered but `without`. True: FEATURES_OK stayed. */
+bool driver_negotiate(struct driver *, uint64_t without);
+/* Sets a queue up, disabling it first where it is in use. size: a power of two at most; 0: the largest. */
+bool driver_set_up(struct driver *, uint16_t queue, uint32_t size);
+void driver_ok(struct driver *);
+void driver_reset(struct driver *);
+
+struct driver_request {
+	uint32_t type, sector, len, shape;
+};
+
+/* Does first what is not done yet: reset where the device asks for it, negotiation, queue, DRIVER_OK. */
+void driver_post(struct driver *, uint16_t queue, const struct driver_request *);
+/* The next post is broken. */
+void driver_break(struct driver *, uint32_t how, uint32_t at, uint64_t value);
+/* Raw descriptors (struct vring_desc) into the table from head on; head is published. */
+void driver_chain(struct driver *, uint16_t queue, uint16_t head, const void *desc, uint32_t ndesc);
+/* Writes head into the available ring and moves the index by `advance` (0: by one). */
+void driver_publish(struct driver *, uint16_t queue, uint16_t head, uint16_t advance);
+/* Notifies where the device wants to hear of what was published since the last time. */
+void driver_kick(struct driver *, uint16_t queue);
+/* Takes what is used and acknowledges the interrupt. */
+void driver_reap(struct driver *, uint16_t queue);
+enum driver_wish { WISH_ALL, WISH_NONE, WISH_AHEAD };
+void driver_wish(struct driver *, uint16_t queue, enum driver_wish, uint16_t ahead);
+bool driver_is_up(const struct driver *, uint16_t queue);
+
+#endif

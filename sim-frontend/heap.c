@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "heap.h"
+
+void heap_init(struct heap *h, uint64_t base, uint32_t len, uint64_t seam)
+{
+	*h = (struct heap){.base = base, .nblocks = len / HEAP_BLOCK_LEN, .seam = (uint32_t)((seam - base) / HEAP_BLOCK_LEN)};
+}
+
+void heap_reset(struct heap *h)
+{
+	memset(h->used, 0, sizeof(h->used));
+}
+
+static bool is_used(const struct heap *h, uint32_t i)
+{
+	return h->used[i / 64] >> (i % 64) & 1;
+}
+
+static bool is_free(const struct heap *h, uint32_t first, uint32_t n)
+{
+	for (uint32_t i = first; i < first + n; i++)
+		if (is_used(h, i))
+			return false;
+	return true;
+}
+
+static void flip(struct heap *h, uint32_t first, uint32_t n)
+{
+	while (n) {
+		uint32_t bit = first % 64, part = n < 64 - bit ? n : 64 - bit;
+		uint64_t ones = part == 64 ? UINT64_MAX : (1ull << part) - 1;
+		h->used[first / 64] ^= ones << bit;
+		first += part;
+		n -= part;
+	}
+}
+
+/* The first run of n free blocks, or nblocks. */
+static uint32_t first_run(const struct heap *h, uint32_t n)
+{
+	uint32_t run = 0;
+	for (uint32_t i = 0; i < h->nblocks; i++) {
+		if (i % 64 == 0 && h->used[i / 64] == UINT64_MAX) {
+			run = 0;
+			i += 63;
+			continue;
+		}
+		run = is_used(h, i) ? 0 : run + 1;
+		if (run == n)
+			return i + 1 - n;
+	}
+	return h->nblocks;
+}
+
+static uint32_t last_run(const struct heap *h, uint32_t n)
+{
+	uint32_t run = 0;
+	for (uint32_t i = h->nblocks; i-- > 0;) {
+		run = is_used(h, i) ? 0 : run + 1;
+		if (run == n)
+			return i;
+	}
+	return h->nblocks;
+}
+
+static uint32_t seam_run(const struct heap *h, uint32_t n)
+{
+	uint32_t before = (n + 1) / 2;
+	uint32_t first = h->seam >= before ? h->seam - before : 0;
+	return first + n <= h->nblocks && is_free(h, first, n) ? first : first_run(h, n);
+}
+
+bool heap_get(struct heap *h, uint32_t n, enum heap_place place, gpa_t *out)
+{
+	uint32_t need = heap_round(n) / HEAP_BLOCK_LEN, first;
+	if (need > h->nblocks)
+		return false;
+	first = place == HEAP_LAST ? last_run(h, need) : place == HEAP_SEAM ? seam_run(h, need) : first_run(h, need);
+	if (first == h->nblocks)
+		return false;
+	flip(h, first, need);
+	*out = gpa(h->base + (uint64_t)first * HEAP_BLOCK_LEN);
+	return true;
+}
+
+void heap_put(struct heap *h, gpa_t a, uint32_t n)
+{
+	flip(h, (uint32_t)((a.v - h->base) / HEAP_BLOCK_LEN), heap_round(n) / HEAP_BLOCK_LEN);
+}

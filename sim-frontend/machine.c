@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <linux/virtio_ids.h>
+#include <stdlib.h>
+
+#include "driver.h"
+#include "hash.h"
+#include "machine.h"
+
+#define AGAINS_MAX 64 /* runs that a device may ask for before the guest gets its turn */
+#define HEAP_RINGS 0x4000u /* region 0 up to here, and region 2 from its end less the buffers, hold rings */
+
+extern const struct sim_type sim_blk, sim_rng;
+
+static const struct sim_type *const types[] = {&sim_blk, &sim_rng};
+
+const struct sim_type *sim_type(uint16_t id)
+{
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (types[i]->id == id)
+			return types[i];
+	return NULL;
+}
+
+/* -- host callbacks ------------------------------------------------------------------------------------------------ */
+
+static void on_interrupt(void *ctx, uint16_t source)
+{
+	struct sim_device *d = ctx;
+	struct machine *m = d->machine;
+	if (d->recorder)
+		recorder_irq(d->recorder, source);
+	m->stats.interrupts++;
+	oracle_interrupt(d->oracle, source);
+	if (m->events && m->events->interrupt)
+		m->events->interrupt(m->events_ctx, d, source);
+}
+
+static void on_again(void *ctx, uint16_t queue)
+{
+	struct sim_device *d = ctx;
+	if (d->recorder)
+		recorder_again(d->recorder, queue);
+	d->again |= 1u << queue;
+}
+
+/* No wall clock: time passes by being asked for. */
+static uint64_t on_clock(void *ctx)
+{
+	struct sim_device *d = ctx;
+	return d->machine->clock_ns += 1000;
+}
+
+static void on_offence(void *ctx, enum offence o)
+{
+	struct sim_device *d = ctx;
+	struct machine *m = d->machine;
+	if (d->recorder)
+		recorder_offence(d->recorder, o);
+	m->stats.offences++;
+	m->stats.offence[o]++;
+	if (m->events && m->events->offence)
+		m->events->offence(m->events_ctx, d, o);
+}
+
+const struct host machine_host = {on_interrupt, on_again, on_clock, on_offence};
+
+/* -- the tap ------------------------------------------------------------------------------------------------------- */
+
+/* Flips bytes of guest memory between the check of a range and the load: the driver's other processor. */
+static void run_races(struct sim_device *d, enum vmem_for what, gpa_t a)
+{
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < d->nraces; i++) {
+		struct race *r = &d->race[i];
+		uint64_t old;
+		if (r->what != what || r->nth--) {
+			d->race[kept++] = *r;
+			continue;
+		}
+		if (ram_read(&d->machine->ram, gpa_add(a, r->at), &old, sizeof(old))) {
+			old ^= r->value;
+			ram_write(&d->machine->ram, gpa_add(a, r->at), &old, sizeof(old));
+		}
+	}
+	d->nraces = kept;
+}
+
+static void tap_before(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, uint32_t n)
+{
+	struct sim_device *d = ctx;
+	(void)n;
+	if (d->nraces && kind == VMEM_LOAD)
+		run_races(d, what, a);
+}
+
+static void tap_after(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, uint32_t n, const void *data)
+{
+	struct sim_device *d = ctx;
+	if (d->recorder)
+		recorder_tap.after(d->recorder, kind, what, a, n, data);
+	if (kind == VMEM_LOAD) {
+		oracle_load(d->oracle, what, a, n, data);
+		return;
+	}
+	ram_touch(&d->machine->ram, a, n);
+	oracle_store(d->oracle, what, a, n, data);
+}
+
+static void *tap_pin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *host)
+{
+	struct sim_device *d = ctx;
+	struct lend *l = &d->machine->lend;
+	void *lent;
+	if (d->recorder) {
+		lent = recorder_tap.pin(d->recorder, kind, a, n, host);
+	} else {
+		lent = lend_get(l, n);
+		if (lent && kind == VMEM_LOAD)
+			memcpy(lent, host, n);
+	}
+	if (lent)
+		oracle_pin(d->oracle, lend_index(l, lent), kind, a, n);
+	return lent;
+}
+
+static void tap_unpin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *host, void *lent, uint32_t stored)
+{
+	struct sim_device *d = ctx;
+	if (d->recorder)
+		recorder_tap.unpin(d->recorder, kind, a, n, host, lent, stored);
+	oracle_unpin(d->oracle, lend_index(&d->machine->lend, lent), stored);
+	if (stored)
+		ram_touch(&d->machine->ram, a, stored);
+}
+
+static void tap_unpinned(void *ctx, void *lent, uint32_t n)
+{
+	struct sim_device *d = ctx;
+	if (d->recorder)
+		recorder_tap.unpinned(d->recorder, lent, n);
+	else
+		lend_put(&d->machine->lend, lent, n);
+}
+
+static const struct vmem_tap tap = {
+	.before = tap_before, .after = tap_after, .pin = tap_pin, .unpin = tap_unpin, .unpinned = tap_unpinned};
+
+/* -- making one ---------------------------------------------------------------------------------------------------- */
+
+bool machine_create(struct machine *m)
+{
+	memset(m, 0, sizeof(*m));
+	if (!ram_create(&m->ram) || !lend_create(&m->lend)) {
+		machine_destroy(m);
+		return false;
+	}
+	heap_init(&m->heap_rings, RAM_LOW, HEAP_RINGS, RAM_LOW);
+	heap_init(&m->heap_low, RAM_LOW + HEAP_RINGS, 2 * RAM_LOW_LEN - HEAP_RINGS, RAM_MID);
+	heap_init(&m->heap_high, RAM_HIGH, RAM_HIGH_LEN, 1ull << 32);
+	return true;
+}
+
+static void on_violation(void *ctx, const struct violation *v)
+{
+	struct sim_device *d = ctx;
+	if (d->machine->violation)
+		d->machine->violation(d->machine, d, v);
+}
+
+static struct oracle *make_oracle(struct sim_device *d)
+{
+	struct oracle_config c = {.nqueues = d->vdev->ops->nqueues, .report = on_violation, .ctx = d};
+	c.status_byte = d->type->id == VIRTIO_ID_BLOCK;
+	memcpy(c.queue_size_max, d->vdev->ops->queue_size_max, sizeof(c.queue_size_max));
+	return oracle_create(&c);
+}
+
+static void fresh(struct sim_device *d, const struct device_options *o)
+{
+	backend_reset(&d->backend);
+	d->type->init(d, o);
+	mmio_init(&d->mmio, d->vdev);
+	oracle_restart(d->oracle);
+	d->again = d->nraces = 0;
+}
+
+bool machine_add(struct machine *m, uint16_t device_id, const struct device_options *o)
+{
+	const struct sim_type *type = sim_type(device_id);
+	struct sim_device *d = &m->device[m->ndevices];
+	if (!type || m->ndevices == MACHINE_DEVICES_MAX)
+		return false;
+	memset(d, 0, sizeof(*d));
+	d->machine = m;
+	d->type = type;
+	d->nr = (uint8_t)m->ndevices++;
+	d->options = *o;
+	vmem_init(&d->mem, &m->ram.map);
+	vmem_set_tap(&d->mem, &tap, d);
+	if (!type->create(d))
+		return false;
+	type->init(d, o);
+	d->oracle = make_oracle(d);
+	d->driver = driver_create(d);
+	if (!d->oracle || !d->driver)
+		return false;
+	fresh(d, o);
+	return true;
+}
+
+void machine_destroy(struct machine *m)
+{
+	for (uint32_t i = 0; i < m->ndevices; i++) {
+		struct sim_device *d = &m->device[i];
+		driver_destroy(d->driver);
+		oracle_destroy(d->oracle);
+		d->type->destroy(d);
+	}
+	lend_destroy(&m->lend);
+	ram_destroy(&m->ram);
+	m->ndevices = 0;
+}
+
+void machine_reset(struct machine *m)
+{
+	for (uint32_t i = 0; i < m->ndevices; i++) {
+		driver_forget(m->device[i].driver);
+		fresh(&m->device[i], &m->device[i].options);
+	}
+	lend_reset(&m->lend);
+	ram_reset(&m->ram);
+	m->op = m->clock_ns = 0;
+	m->stats.runs++;
+}
+
+void machine_make(struct sim_device *d, const struct device_options *o)
+{
+	if (d->recorder)
+		return; /* a trace's device is the one in its head */
+	machine_write(d, 0x070, 4, 0); /* Status: nothing in flight, nothing pinned */
+	driver_forget(d->driver);
+	fresh(d, o);
+}
+
+uint64_t machine_hash(const struct machine *m)
+{
+	uint64_t h = ram_hash(&m->ram, HASH_SEED);
+	for (uint32_t i = 0; i < m->ndevices; i++)
+		h = hash_u64(h, mmio_hash(&m->device[i].mmio));
+	return h;
+}
+
+/* -- entries into a device ----------------------------------------------------------------------------------------- */
+
+static void state_due(struct sim_device *d)
+{
+	if (d->recorder && recorder_state_due(d->recorder->rec))
+		recorder_state(d->recorder, mmio_hash(&d->mmio));
+}
+
+void machine_write(struct sim_device *d, uint64_t off, uint32_t size, uint64_t value)
+{
+	oracle_write_begins(d->oracle, d->vdev, off, size, value);
+	oracle_enter(d->oracle);
+	if (d->recorder)
+		recorder_write(d->recorder, off, size, value);
+	mmio_write(&d->mmio, off, size, value);
+	oracle_leave(d->oracle);
+	oracle_write_ends(d->oracle, d->vdev, off, size, value);
+	state_due(d);
+}
+
+uint64_t machine_read(struct sim_device *d, uint64_t off, uint32_t size)
+{
+	struct machine *m = d->machine;
+	uint64_t value = mmio_read(&d->mmio, off, size);
+	if (d->recorder)
+		recorder_read(d->recorder, off, size, value);
+	if (m->events && m->events->read)
+		m->events->read(m->events_ctx, d, off, size, value);
+	return value;
+}
+
+void machine_run(struct sim_device *d, uint16_t queue)
+{
+	d->again &= ~(1u << queue);
+	oracle_enter(d->oracle);
+	if (d->recorder)
+		recorder_run(d->recorder, queue);
+	vdev_run(d->vdev, queue);
+	oracle_leave(d->oracle);
+	state_due(d);
+}
+
+void machine_agains(struct sim_device *d)
+{
+	for (int i = 0; d->again && i < AGAINS_MAX; i++)
+		machine_run(d, (uint16_t)__builtin_ctz(d->again));
+}
+
+void machine_done(struct sim_device *d, uint32_t held, struct verdict v)
+{
+	oracle_enter(d->oracle);
+	d->type->finish(d, backend_take(&d->backend, held), v);
+	oracle_leave(d->oracle);
+	state_due(d);
+}
+
+void machine_publish(struct sim_device *d)
+{
+	oracle_enter(d->oracle);
+	if (d->recorder)
+		recorder_flushed(d->recorder);
+	d->type->publish(d);
+	oracle_leave(d->oracle);
+	state_due(d);
+}
+
+void machine_resize(struct sim_device *d, uint64_t sectors)
+{
+	if (!d->type->resize)
+		return;
+	oracle_enter(d->oracle);
+	if (d->recorder)
+		recorder_resize(d->recorder, sectors);
+	d->type->resize(d, sectors);
+	oracle_leave(d->oracle);
+	state_due(d);
+}
+
+bool machine_race(struct sim_device *d, const struct race *r)
+{
+	if (d->nraces == MACHINE_RACES_MAX)
+		return true;
+	d->race[d->nraces++] = *r;
+	return false;
+}

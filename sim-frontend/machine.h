@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * machine: everything around the devices but the guest: memory, register windows, host callbacks, backends. One machine is
+ * made once and reset between runs; a reset costs what was dirtied. No thread, no clock, no random number: what a run does
+ * is decided by whoever calls (program.h).
+ *
+ * Every entry into a device goes through machine_write, machine_read, machine_run, machine_done, machine_publish and
+ * machine_resize, so that the oracles see where a device's work begins and ends.
+ */
+#ifndef RINGSIDE_MACHINE_H
+#define RINGSIDE_MACHINE_H
+
+#include "backend.h"
+#include "heap.h"
+#include "lend.h"
+#include "oracle.h"
+#include "ram.h"
+#include "trace/recorder.h"
+#include "transport/mmio.h"
+
+#define MACHINE_DEVICES_MAX 4
+#define MACHINE_RACES_MAX   8
+
+struct machine;
+struct sim_device;
+struct driver;
+
+/* How a device is made; all zero is the default. */
+struct device_options {
+	uint32_t flags;      /* enum device_flags */
+	uint64_t sectors;    /* 0: 1024 */
+	uint32_t queue_size; /* 0: the type's own */
+};
+
+enum device_flags {
+	DEVICE_READ_ONLY = 1,
+	DEVICE_NO_FLUSH = 2,
+	DEVICE_NO_DISCARD = 4,
+	DEVICE_NO_WRITE_ZEROES = 8,
+	DEVICE_NO_UNMAP = 16,
+	DEVICE_FOUR_QUEUES = 32,
+	DEVICE_ONE_QUEUE = 64,
+	DEVICE_4K = 128, /* physical blocks of 4 KiB */
+};
+
+/* A type of device in the simulator: its backend and what a request of it looks like. One file each: sim_blk.c ... */
+struct sim_type {
+	uint16_t id; /* virtio device id */
+	const char *name;
+	bool (*create)(struct sim_device *); /* sets vdev; false: no memory */
+	void (*destroy)(struct sim_device *);
+	void (*init)(struct sim_device *, const struct device_options *); /* a fresh device; also between runs */
+	void (*finish)(struct sim_device *, void *io, struct verdict);
+	void (*publish)(struct sim_device *);
+	void (*resize)(struct sim_device *, uint64_t sectors); /* NULL: has no size */
+};
+
+const struct sim_type *sim_type(uint16_t id); /* NULL: none of that id */
+
+/* Just before the nth load (from 0) for `what`, value is xored into the bytes at its address + at. */
+struct race {
+	uint32_t nth, at;
+	enum vmem_for what;
+	uint64_t value;
+};
+
+struct sim_device {
+	struct machine *machine;
+	const struct sim_type *type;
+	uint8_t nr;
+	struct vdev *vdev;
+	void *state; /* the type's own */
+	struct vmem mem;
+	struct mmio mmio;
+	struct backend backend;
+	struct device_options options;
+	struct oracle *oracle;
+	struct driver *driver;
+	struct recorder_dev *recorder; /* NULL: not recording */
+	uint32_t again;                /* bit per queue: the device asked to be run */
+	uint32_t nraces;
+	struct race race[MACHINE_RACES_MAX];
+};
+
+/* What a program did, all runs together. */
+struct machine_stats {
+	uint64_t runs, ops, requests, answered, failed, kicks, interrupts, offences;
+	uint64_t offence[OFFENCE_COUNT];
+};
+
+/* Somebody who prints; every member may be NULL. */
+struct machine_events {
+	void (*read)(void *ctx, struct sim_device *, uint64_t off, uint32_t size, uint64_t value);
+	void (*interrupt)(void *ctx, struct sim_device *, uint16_t source);
+	void (*offence)(void *ctx, struct sim_device *, enum offence);
+	void (*held)(void *ctx, struct sim_device *, uint32_t nheld);
+	/* The driver took a used entry. type: as posted; status: the request's status byte, or -1 where there is none. */
+	void (*used)(void *ctx, struct sim_device *, uint16_t queue, uint16_t id, uint32_t len, uint32_t type, int status);
+	void (*note)(void *ctx, struct sim_device *, const char *); /* the driver could not do what was asked */
+};
+
+struct machine {
+	struct ram ram;
+	struct lend lend;
+	struct heap heap_rings, heap_low, heap_high;
+	uint32_t ndevices;
+	struct sim_device device[MACHINE_DEVICES_MAX];
+	uint64_t op; /* number, from 1, of the op under way */
+	uint64_t clock_ns;
+	/* An oracle was violated. May not return to the device's work (abort, exit, longjmp) or may. */
+	void (*violation)(struct machine *, struct sim_device *, const struct violation *);
+	const struct machine_events *events;
+	void *events_ctx; /* also violation's */
+	struct machine_stats stats;
+};
+
+/* False: no memory. */
+bool machine_create(struct machine *);
+bool machine_add(struct machine *, uint16_t device_id, const struct device_options *);
+void machine_destroy(struct machine *);
+/* Fresh devices, memory and backends, as they were added. */
+void machine_reset(struct machine *);
+/* The device is replaced by a fresh one, made with these options until the next machine_reset. */
+void machine_make(struct sim_device *, const struct device_options *);
+uint64_t machine_hash(const struct machine *); /* all state that a guest can see */
+
+void machine_write(struct sim_device *, uint64_t off, uint32_t size, uint64_t value);
+uint64_t machine_read(struct sim_device *, uint64_t off, uint32_t size);
+void machine_run(struct sim_device *, uint16_t queue); /* an ioeventfd, or what the device asked for */
+void machine_agains(struct sim_device *);              /* runs the queues that asked for it, a bounded number of times */
+void machine_done(struct sim_device *, uint32_t held, struct verdict); /* completes a held request; not published yet */
+void machine_publish(struct sim_device *);
+void machine_resize(struct sim_device *, uint64_t sectors);
+/* True: left undone because MACHINE_RACES_MAX are waiting. */
+bool machine_race(struct sim_device *, const struct race *);
+
+/* -- for the types ------------------------------------------------------------------------------------------------ */
+extern const struct host machine_host; /* ctx: struct sim_device * */
+
+#endif

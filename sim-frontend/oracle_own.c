@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Whose bytes the device stores, and which of them: pins belong to the chain that was being decoded when they were made; a
+ * store outside of pins (status, identification) belongs to the chain that is completed next, where it lies in that one's
+ * buffers, else it must lie in those of some chain that the device still has.
+ */
+#include "oracle_int.h"
+
+/* -- places in a chain --------------------------------------------------------------------------------------------- */
+
+/* The place of [a, a+n) in one half of a chain, all of it within adjacent segments; false: not there. */
+static bool place_at(const struct chain *c, unsigned i, unsigned end, uint64_t a, uint32_t n, uint32_t *at)
+{
+	uint64_t off = a - c->seg[i].addr;
+	if (off >= c->seg[i].len)
+		return false;
+	*at = c->seg[i].at + (uint32_t)off;
+	while (n > c->seg[i].len - off) {
+		uint32_t part = c->seg[i].len - (uint32_t)off;
+		n -= part;
+		a += part;
+		off = 0;
+		if (++i == end || c->seg[i].addr != a)
+			return false;
+	}
+	return true;
+}
+
+static bool find_place(const struct chain *c, bool writable, unsigned hint, uint64_t a, uint32_t n, uint32_t *at, unsigned *seg)
+{
+	unsigned first = writable ? c->nread : 0, end = first + (writable ? c->nwrite : c->nread);
+	if (hint < first || hint >= end)
+		hint = first;
+	for (unsigned k = 0, i = hint; k < end - first; k++, i = i + 1 == end ? first : i + 1) {
+		*seg = i;
+		if (place_at(c, i, end, a, n, at))
+			return true;
+	}
+	return false;
+}
+
+/* Writable bytes [from, from + n) were stored. */
+static void stored_at(struct chain *c, uint32_t from, uint32_t n)
+{
+	uint32_t to = from + n;
+	bool grown = true;
+	if (from > c->prefix) {
+		if (c->ngaps == GAPS_MAX)
+			c->unsure = true;
+		else
+			c->gap[c->ngaps++] = (struct range){from, to};
+		return;
+	}
+	c->prefix = to > c->prefix ? to : c->prefix;
+	while (grown) {
+		grown = false;
+		for (uint16_t i = 0; i < c->ngaps; i++) {
+			if (c->gap[i].from > c->prefix)
+				continue;
+			c->prefix = c->gap[i].to > c->prefix ? c->gap[i].to : c->prefix;
+			c->gap[i] = c->gap[--c->ngaps];
+			grown = true;
+		}
+	}
+}
+
+/* Some chain that the device has and whose half holds [a, a+n); the one taken last is the likeliest. */
+static struct chain *find_owner(struct oracle *o, bool writable, uint64_t a, uint32_t n, uint32_t *at, unsigned *seg)
+{
+	for (uint16_t q = 0; q < o->config.nqueues; q++) {
+		struct chain *c = o->ring[q].latest;
+		if (o->ring[q].ready && c && c->serial == o->serial && oracle_owns(&o->ring[q], c->head) &&
+		    find_place(c, writable, c->hint, a, n, at, seg))
+			return c;
+	}
+	for (uint16_t q = 0; q < o->config.nqueues; q++) {
+		struct ring *r = &o->ring[q];
+		for (uint32_t w = 0; r->nowned && w < (r->size + 63u) / 64; w++) {
+			for (uint64_t bits = r->owned[w]; bits; bits &= bits - 1) {
+				struct chain *c = &r->chain[64 * w + (uint32_t)__builtin_ctzll(bits)];
+				if (c->unsure || find_place(c, writable, c->nread, a, n, at, seg))
+					return c;
+			}
+		}
+	}
+	return NULL;
+}
+
+/* -- stores outside of pins ---------------------------------------------------------------------------------------- */
+
+void oracle_loose_store(struct oracle *o, enum vmem_for what, uint64_t a, uint32_t n, const uint8_t *data)
+{
+	if (o->nloose == LOOSE_MAX)
+		oracle_loose_flush(o);
+	o->loose[o->nloose++] = (struct loose){a, n, data[0], what == VMEM_STATUS};
+}
+
+static void settle(struct chain *c, const struct loose *l, uint32_t at)
+{
+	stored_at(c, at, l->n);
+	if (l->status)
+		c->status = l->first;
+}
+
+void oracle_loose_settle(struct oracle *o, struct chain *c)
+{
+	uint16_t kept = 0;
+	for (uint16_t i = 0; i < o->nloose; i++) {
+		uint32_t at;
+		unsigned seg;
+		unsigned hint = o->loose[i].status ? c->nread + c->nwrite - 1u : c->nread;
+		if (find_place(c, true, hint, o->loose[i].addr, o->loose[i].n, &at, &seg))
+			settle(c, &o->loose[i], at);
+		else
+			o->loose[kept++] = o->loose[i];
+	}
+	o->nloose = kept;
+}
+
+void oracle_loose_flush(struct oracle *o)
+{
+	for (uint16_t i = 0; i < o->nloose; i++) {
+		const struct loose *l = &o->loose[i];
+		uint32_t at;
+		unsigned seg;
+		struct chain *c = find_owner(o, true, l->addr, l->n, &at, &seg);
+		if (!c)
+			oracle_cry(o, ORACLE_OWNERSHIP, "split.desc.1", "%u bytes stored at 0x%llx, which is in no writable buffer that the device has",
+				   l->n, (unsigned long long)l->addr);
+		else if (!c->unsure)
+			settle(c, l, at);
+	}
+	o->nloose = 0;
+}
+
+/* -- pins ---------------------------------------------------------------------------------------------------------- */
+
+void oracle_pin(struct oracle *o, uint32_t nr, enum vmem_kind kind, gpa_t a, uint32_t n)
+{
+	struct pin *p = &o->pin[nr];
+	bool store = kind == VMEM_STORE;
+	uint32_t at = 0;
+	unsigned seg = 0;
+	o->steps++;
+	if (o->tangled)
+		return;
+	struct chain *c = find_owner(o, store, a.v, n, &at, &seg);
+	*p = (struct pin){.chain = c, .addr = a.v, .at = at, .n = n, .live = true, .store = store};
+	o->npins++;
+	if (!c) {
+		oracle_cry(o, ORACLE_OWNERSHIP, "split.desc.1", "%u bytes at 0x%llx are pinned for %s, which are in no such buffer that the device has",
+			   n, (unsigned long long)a.v, store ? "storing" : "loading");
+		return;
+	}
+	p->serial = c->serial;
+	c->hint = (uint16_t)seg;
+}
+
+void oracle_unpin(struct oracle *o, uint32_t nr, uint32_t stored)
+{
+	struct pin *p = &o->pin[nr];
+	o->steps++;
+	if (!p->live)
+		return;
+	p->live = false;
+	o->npins--;
+	if (!p->chain || !p->store || !stored || o->tangled)
+		return;
+	if (!oracle_lives(o, p->chain, p->serial))
+		oracle_cry(o, ORACLE_OWNERSHIP, "split.desc.1", "%u bytes stored at 0x%llx, in a buffer that the device had given back", stored,
+			   (unsigned long long)p->addr);
+	else if (!p->chain->unsure)
+		stored_at(p->chain, p->at, stored);
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <linux/virtio_config.h>
+#include <linux/virtio_mmio.h>
+
+#include "driver.h"
+#include "program.h"
+
+#define QUIESCE_MAX 8 /* rounds; each ends what the one before made possible */
+
+/* -- driver ops ---------------------------------------------------------------------------------------------------- */
+
+static uint16_t queue_of(const struct op *op)
+{
+	return (uint16_t)(op->arg[0] % VDEV_QUEUES_MAX);
+}
+
+static void do_post(struct sim_device *d, const struct op *op)
+{
+	struct driver_request r = {(uint32_t)op->arg[1] & 7, (uint32_t)op->arg[2], (uint32_t)op->arg[3], (uint32_t)op->arg[4]};
+	driver_post(d->driver, (uint16_t)(queue_of(op) % d->vdev->nqueues), &r);
+}
+
+static void do_kick(struct sim_device *d, const struct op *op)
+{
+	machine_agains(d);
+	driver_kick(d->driver, queue_of(op));
+}
+
+static void do_reap(struct sim_device *d, const struct op *op)
+{
+	machine_agains(d);
+	driver_reap(d->driver, queue_of(op));
+}
+
+static void do_negotiate(struct sim_device *d, const struct op *op)
+{
+	driver_negotiate(d->driver, op->arg[0]);
+}
+
+static void do_queue(struct sim_device *d, const struct op *op)
+{
+	driver_set_up(d->driver, queue_of(op), (uint32_t)op->arg[1]);
+}
+
+static void do_driver_ok(struct sim_device *d, const struct op *op)
+{
+	(void)op;
+	driver_ok(d->driver);
+}
+
+static void do_reset(struct sim_device *d, const struct op *op)
+{
+	(void)op;
+	driver_reset(d->driver);
+}
+
+static void do_chain(struct sim_device *d, const struct op *op)
+{
+	driver_chain(d->driver, (uint16_t)(queue_of(op) % d->vdev->nqueues), (uint16_t)op->arg[1], op->data, op->len / 16);
+}
+
+static void do_break(struct sim_device *d, const struct op *op)
+{
+	driver_break(d->driver, (uint32_t)op->arg[0], (uint32_t)op->arg[1], op->arg[2]);
+}
+
+static void do_hold(struct sim_device *d, const struct op *op)
+{
+	d->backend.hold = (uint32_t)op->arg[0];
+}
+
+static void do_fault(struct sim_device *d, const struct op *op)
+{
+	d->backend.faults = (uint32_t)op->arg[0];
+	d->backend.fault = (struct verdict){(uint32_t)op->arg[1] % BLK_RESULTS, (uint32_t)op->arg[2]};
+}
+
+static void do_race(struct sim_device *d, const struct op *op)
+{
+	struct race r = {(uint32_t)op->arg[0], (uint32_t)op->arg[2], (enum vmem_for)op->arg[1], op->arg[3]};
+	machine_race(d, &r);
+}
+
+static void do_publish(struct sim_device *d, const struct op *op)
+{
+	driver_publish(d->driver, (uint16_t)(queue_of(op) % d->vdev->nqueues), (uint16_t)op->arg[1], (uint16_t)op->arg[2]);
+}
+
+static void do_notify(struct sim_device *d, const struct op *op)
+{
+	driver_wish(d->driver, queue_of(op), (enum driver_wish)op->arg[1], (uint16_t)op->arg[2]);
+}
+
+static void do_make(struct sim_device *d, const struct op *op)
+{
+	struct device_options o = {(uint32_t)op->arg[0], op->arg[1], (uint32_t)op->arg[2]};
+	machine_make(d, &o);
+}
+
+/* -- inputs by hand ------------------------------------------------------------------------------------------------ */
+
+/* The model driver shares the device with the program: it must know what was done behind its back. */
+static void do_write(struct sim_device *d, const struct op *op)
+{
+	uint64_t reg = op->arg[0], size = op->arg[1];
+	uint32_t queue = d->mmio.queue_sel;
+	machine_write(d, reg, (uint32_t)size, op->arg[2]);
+	if (size != 4)
+		return;
+	if (reg == VIRTIO_MMIO_STATUS && d->vdev->status == 0)
+		driver_forget(d->driver);
+	else if (reg == VIRTIO_MMIO_QUEUE_READY && queue < VDEV_QUEUES_MAX && !vdev_queue_ready(d->vdev, queue))
+		driver_forget_queue(d->driver, (uint16_t)queue);
+}
+
+static void do_read(struct sim_device *d, const struct op *op)
+{
+	machine_read(d, op->arg[0], (uint32_t)op->arg[1]);
+}
+
+static void do_run(struct sim_device *d, const struct op *op)
+{
+	machine_run(d, queue_of(op));
+}
+
+static void do_done(struct sim_device *d, const struct op *op)
+{
+	uint32_t bytes = op->arg[2] && op->arg[2] < BACKEND_ALL ? (uint32_t)op->arg[2] : BACKEND_ALL;
+	if (d->backend.nheld)
+		machine_done(d, (uint32_t)(op->arg[0] % d->backend.nheld), (struct verdict){(uint32_t)op->arg[1] % BLK_RESULTS, bytes});
+}
+
+static void do_flushed(struct sim_device *d, const struct op *op)
+{
+	(void)op;
+	machine_publish(d);
+	machine_agains(d);
+}
+
+static void do_resize(struct sim_device *d, const struct op *op)
+{
+	machine_resize(d, op->arg[0]);
+}
+
+static void do_poke(struct sim_device *d, const struct op *op)
+{
+	if (op->len)
+		ram_write(&d->machine->ram, gpa(op->arg[0]), op->data, op->len);
+}
+
+static void (*const steps[64])(struct sim_device *, const struct op *) = {
+	[OP_POST] = do_post,           [OP_KICK] = do_kick,       [OP_REAP] = do_reap,       [OP_NEGOTIATE] = do_negotiate,
+	[OP_QUEUE] = do_queue,         [OP_DRIVER_OK] = do_driver_ok, [OP_RESET] = do_reset, [OP_CHAIN] = do_chain,
+	[OP_BREAK] = do_break,         [OP_HOLD] = do_hold,       [OP_FAULT] = do_fault,     [OP_RACE] = do_race,
+	[OP_PUBLISH] = do_publish,     [OP_NOTIFY] = do_notify,   [OP_MAKE] = do_make,       [OP_WRITE] = do_write,
+	[OP_READ] = do_read,           [OP_RUN] = do_run,         [OP_DONE] = do_done,       [OP_FLUSHED] = do_flushed,
+	[OP_RESIZE] = do_resize,       [OP_POKE] = do_poke,
+};
+
+void program_step(struct machine *m, const struct op *op)
+{
+	struct sim_device *d = &m->device[op->dev % m->ndevices];
+	m->op++;
+	m->stats.ops++;
+	if (op->code < sizeof(steps) / sizeof(steps[0]) && steps[op->code])
+		steps[op->code](d, op);
+}
+
+/* -- the end ------------------------------------------------------------------------------------------------------- */
+
+static bool is_live(const struct sim_device *d)
+{
+	return vdev_live(d->vdev);
+}
+
+static void settle(struct sim_device *d)
+{
+	while (d->backend.nheld)
+		machine_done(d, 0, backend_verdict(&d->backend));
+	machine_publish(d);
+	machine_agains(d);
+	for (uint16_t q = 0; q < d->vdev->nqueues; q++)
+		if (vdev_queue_ready(d->vdev, q))
+			machine_run(d, q);
+}
+
+static void judge(struct sim_device *d)
+{
+	for (uint16_t q = 0; q < d->vdev->nqueues; q++) {
+		gpa_t ring;
+		uint16_t idx;
+		if (oracle_driver_area(d->oracle, q, &ring) && ram_read(&d->machine->ram, gpa_add(ring, 2), &idx, sizeof(idx)))
+			oracle_quiet(d->oracle, q, idx);
+	}
+}
+
+void program_quiesce(struct machine *m)
+{
+	m->op++;
+	for (uint32_t i = 0; i < m->ndevices; i++) {
+		struct sim_device *d = &m->device[i];
+		d->backend.hold = 0;
+		d->nraces = 0;
+		for (int round = 0; round == 0 || (round < QUIESCE_MAX && (d->backend.nheld || d->again)); round++)
+			settle(d);
+		for (uint16_t q = 0; q < d->vdev->nqueues; q++)
+			if (driver_is_up(d->driver, q))
+				driver_reap(d->driver, q);
+		if (is_live(d))
+			judge(d);
+	}
+}
+
+void program_run(struct machine *m, const uint8_t *bytes, size_t n)
+{
+	machine_reset(m);
+	for (int i = 0; n && i < PROGRAM_OPS_MAX; i++) {
+		struct op op;
+		size_t used = op_program_decode(bytes, n, &op);
+		program_step(m, &op);
+		bytes += used;
+		n -= used;
+	}
+	program_quiesce(m);
+}

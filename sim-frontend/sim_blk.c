@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The block device in the simulator: a disk in memory behind the shipped device object. */
+#include <linux/virtio_blk.h>
+#include <linux/virtio_ids.h>
+#include <stdlib.h>
+
+#include "disk.h"
+#include "machine.h"
+
+#define SECTORS_DEFAULT 1024u
+
+struct sim_blk {
+	struct blk blk;
+	struct disk disk;
+};
+
+static struct sim_blk *blk_of(struct sim_device *d)
+{
+	return d->state;
+}
+
+static uint32_t asked_bytes(const struct blk_io *io, struct verdict v)
+{
+	return v.bytes < io->len ? v.bytes : io->len;
+}
+
+static void finish(struct sim_device *d, void *request, struct verdict v)
+{
+	struct sim_blk *s = blk_of(d);
+	struct blk_io *io = request;
+	uint32_t bytes = asked_bytes(io, v);
+	if (v.result == BLK_DONE || bytes < io->len)
+		disk_do(&s->disk, io, bytes); /* a failed transfer may have moved some of it */
+	if (d->recorder)
+		recorder_done_blk(d->recorder, io, (enum blk_result)v.result, bytes);
+	blk_io_done(&s->blk, io, (enum blk_result)v.result, bytes);
+}
+
+static void submit(void *ctx, struct blk_io *io)
+{
+	struct sim_device *d = ctx;
+	if (d->recorder)
+		recorder_enter_blk(d->recorder, io);
+	if (!backend_keep(&d->backend, io))
+		finish(d, io, backend_verdict(&d->backend));
+	else if (d->machine->events && d->machine->events->held)
+		d->machine->events->held(d->machine->events_ctx, d, d->backend.nheld);
+	if (d->recorder)
+		recorder_leave(d->recorder, false);
+}
+
+static void drain(void *ctx)
+{
+	struct sim_device *d = ctx;
+	if (d->recorder)
+		recorder_enter_drain(d->recorder);
+	while (d->backend.nheld)
+		finish(d, backend_take(&d->backend, 0), backend_verdict(&d->backend));
+	if (d->recorder)
+		recorder_leave(d->recorder, true);
+}
+
+static bool create(struct sim_device *d)
+{
+	struct sim_blk *s = calloc(1, sizeof(*s));
+	d->state = s;
+	d->vdev = s ? &s->blk.vdev : NULL;
+	return s;
+}
+
+static void destroy(struct sim_device *d)
+{
+	free(d->state);
+}
+
+static uint32_t abilities(uint32_t flags)
+{
+	uint32_t can = BLK_CAN_FLUSH | BLK_CAN_DISCARD | BLK_CAN_WRITE_ZEROES | BLK_CAN_UNMAP;
+	if (flags & DEVICE_NO_FLUSH)
+		can &= ~(uint32_t)BLK_CAN_FLUSH;
+	if (flags & DEVICE_NO_DISCARD)
+		can &= ~(uint32_t)BLK_CAN_DISCARD;
+	if (flags & DEVICE_NO_WRITE_ZEROES)
+		can &= ~(uint32_t)BLK_CAN_WRITE_ZEROES;
+	if (flags & DEVICE_NO_UNMAP)
+		can &= ~(uint32_t)BLK_CAN_UNMAP;
+	return can;
+}
+
+static void init(struct sim_device *d, const struct device_options *o)
+{
+	struct sim_blk *s = blk_of(d);
+	struct blk_backend backend = {.submit = submit, .drain = drain, .ctx = d};
+	struct blk_options options = {.ident = "ringside simulated"};
+	backend.sectors = o->sectors ? o->sectors : SECTORS_DEFAULT;
+	backend.can = abilities(o->flags);
+	options.read_only = o->flags & DEVICE_READ_ONLY;
+	options.nqueues = o->flags & DEVICE_FOUR_QUEUES ? 4 : o->flags & DEVICE_ONE_QUEUE ? 1 : 2;
+	options.physical_exp = o->flags & DEVICE_4K ? 3 : 0;
+	options.queue_size = o->queue_size < BLK_QUEUE_SIZE ? (uint16_t)o->queue_size : BLK_QUEUE_SIZE;
+	disk_reset(&s->disk);
+	blk_init(&s->blk, &d->mem, &machine_host, d, &backend, &options);
+}
+
+static void publish(struct sim_device *d)
+{
+	blk_publish(&blk_of(d)->blk);
+}
+
+static void resize(struct sim_device *d, uint64_t sectors)
+{
+	blk_resize(&blk_of(d)->blk, sectors);
+}
+
+const struct sim_type sim_blk = {
+	.id = VIRTIO_ID_BLOCK,
+	.name = "blk",
+	.create = create,
+	.destroy = destroy,
+	.init = init,
+	.finish = finish,
+	.publish = publish,
+	.resize = resize,
+};

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The entropy device in the simulator: a source whose bytes are a function of how many it gave before. */
+#include <linux/virtio_ids.h>
+#include <stdlib.h>
+
+#include "devices/rng.h"
+#include "hash.h"
+#include "machine.h"
+
+struct sim_rng {
+	struct rng rng;
+	uint64_t given; /* bytes */
+};
+
+static struct sim_rng *rng_of(struct sim_device *d)
+{
+	return d->state;
+}
+
+static void fill(struct sim_rng *s, uint8_t *p, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i += 8) {
+		uint64_t v = hash_u64(HASH_SEED, s->given + i);
+		memcpy(p + i, &v, n - i < 8 ? n - i : 8);
+	}
+	s->given += n;
+}
+
+static void finish(struct sim_device *d, void *request, struct verdict v)
+{
+	struct sim_rng *s = rng_of(d);
+	struct rng_io *io = request;
+	uint32_t n = v.bytes < io->span.len ? v.bytes : (uint32_t)io->span.len;
+	if (v.result)
+		n = 0;
+	fill(s, io->span.base, n);
+	if (d->recorder)
+		recorder_done_rng(d->recorder, io, n);
+	rng_io_done(&s->rng, io, n);
+}
+
+static void submit(void *ctx, struct rng_io *io)
+{
+	struct sim_device *d = ctx;
+	if (d->recorder)
+		recorder_enter_rng(d->recorder, io);
+	if (!backend_keep(&d->backend, io))
+		finish(d, io, backend_verdict(&d->backend));
+	else if (d->machine->events && d->machine->events->held)
+		d->machine->events->held(d->machine->events_ctx, d, d->backend.nheld);
+	if (d->recorder)
+		recorder_leave(d->recorder, false);
+}
+
+static void drain(void *ctx)
+{
+	struct sim_device *d = ctx;
+	if (d->recorder)
+		recorder_enter_drain(d->recorder);
+	while (d->backend.nheld)
+		finish(d, backend_take(&d->backend, 0), backend_verdict(&d->backend));
+	if (d->recorder)
+		recorder_leave(d->recorder, true);
+}
+
+static bool create(struct sim_device *d)
+{
+	struct sim_rng *s = calloc(1, sizeof(*s));
+	d->state = s;
+	d->vdev = s ? &s->rng.vdev : NULL;
+	return s;
+}
+
+static void destroy(struct sim_device *d)
+{
+	free(d->state);
+}
+
+static void init(struct sim_device *d, const struct device_options *o)
+{
+	struct sim_rng *s = rng_of(d);
+	struct rng_backend backend = {.submit = submit, .drain = drain, .ctx = d};
+	s->given = 0;
+	rng_init(&s->rng, &d->mem, &machine_host, d, &backend);
+	if (o->queue_size && o->queue_size < RNG_QUEUE_SIZE)
+		vdev_limit_queue(&s->rng.vdev, 0, (uint16_t)o->queue_size);
+}
+
+static void publish(struct sim_device *d)
+{
+	rng_publish(&rng_of(d)->rng);
+}
+
+const struct sim_type sim_rng = {
+	.id = VIRTIO_ID_RNG,
+	.name = "rng",
+	.create = create,
+	.destroy = destroy,
+	.init = init,
+	.finish = finish,
+	.publish = publish,
+};
