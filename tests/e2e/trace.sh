@@ -169,4 +169,10 @@ fi
 check help bash -c "'$ringside' --help | grep -q '^  assemble'"
 check help-command bash -c "'$ringside' diff --help | grep -q -- --context"
 check version bash -c "'$ringside' --version | grep -q '^ringside [0-9].*trace format 0'"
+
+# Every op is told in the page about the text form.
+missing=$(sed -n 's/^OP(0x[0-9a-f]*, [A-Z_]*, "\([a-z_]*\)".*/\1/p' core/trace/ops.def | while read -r op; do
+	grep -q "^| .*\`$op\`.* |" docs/program-text.md || echo "$op"
+done)
+if [ -z "$missing" ] && [ "$(grep -c '^OP(' core/trace/ops.def)" -gt 30 ]; then pass ops-told; else fail ops-told "not in docs/program-text.md: $missing"; fi
 exit $failures
