@@ -236,7 +236,7 @@ static void done(struct lift *l, const struct op *op)
 	} else if (i < l->nheld) {
 		end_step(l);
 		if (i < l->nheld) /* a cut may have dropped it */
-			emit(l, (struct op){.code = OP_DONE, .arg = {i, op->arg[1], lift_done_bytes(op)}});
+			emit(l, (struct op){.code = OP_DONE, .arg = {i, op->arg[1]}}); /* bytes 0: all of them */
 	}
 	if (i < l->nheld)
 		memmove(&l->held[i], &l->held[i + 1], (--l->nheld - i) * sizeof(l->held[0]));

@@ -23,7 +23,5 @@ struct lift_chain {
 
 /* The `shape` of a POST with len bytes of data (driver.h). */
 uint64_t lift_shape(const struct lift_chain *, uint64_t len);
-/* The `bytes` of a program's DONE, for a recorded one. */
-uint64_t lift_done_bytes(const struct op *);
 
 #endif
