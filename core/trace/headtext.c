@@ -94,8 +94,7 @@ size_t trace_print_end(uint8_t end, char *out, size_t max)
 	return fmt_end(&f);
 }
 
-/* -- reading
- * --------------------------------------------------------------------------------------------------- */
+/* -- reading -- */
 
 static const char no_field[] = "no such field on this line";
 

@@ -233,8 +233,7 @@ static void random_records(void **state)
 	assert_true(decoded > 1000); /* or this test says nothing */
 }
 
-/* -- programs
- * -------------------------------------------------------------------------------------------------- */
+/* -- programs -- */
 
 /* Decodes a whole program from an exactly sized block; checks bounds and the canonical property op by op. */
 static void check_program(const uint8_t *in, size_t n)

@@ -342,8 +342,7 @@ static void an_abandoned_file_is_gone(void **state)
 	save(file, 0);
 }
 
-/* -- texts
- * ----------------------------------------------------------------------------------------------------- */
+/* -- texts -- */
 
 static void expect_text(const char *text, unsigned nops, const char *error)
 {
