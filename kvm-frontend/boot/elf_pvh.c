@@ -112,26 +112,44 @@ static bool find_entry(const uint8_t *notes, uint64_t len, uint64_t *entry)
 	return false;
 }
 
+static void read_phdr(const uint8_t *file, const Elf64_Ehdr *eh, unsigned i, Elf64_Phdr *ph)
+{
+	memcpy(ph, file + eh->e_phoff + i * sizeof(*ph), sizeof(*ph));
+}
+
+/* Before any segment is looked at: a program that is no kernel shall be told as such, not by where it would
+ * lie. */
+static bool find_note(const uint8_t *file, uint64_t len, const Elf64_Ehdr *eh, uint64_t *entry)
+{
+	Elf64_Phdr ph;
+
+	for (unsigned i = 0; i < eh->e_phnum; i++) {
+		read_phdr(file, eh, i, &ph);
+		if (ph.p_type == PT_NOTE && file_holds(len, ph.p_offset, ph.p_filesz) &&
+		    find_entry(file + ph.p_offset, ph.p_filesz, entry))
+			return true;
+	}
+	return false;
+}
+
 int elf_pvh_load(const struct boot_ram *ram, const uint8_t *file, uint64_t len, struct boot_image *image,
 		 char err[ERR_MAX])
 {
 	Elf64_Ehdr eh;
 	Elf64_Phdr ph;
-	bool found = false;
 
 	if (read_ehdr(file, len, &eh, err))
 		return -1;
-	for (unsigned i = 0; i < eh.e_phnum; i++) {
-		memcpy(&ph, file + eh.e_phoff + i * sizeof(ph), sizeof(ph));
-		if (ph.p_type == PT_LOAD && load_segment(ram, file, len, &ph, image, err))
-			return -1;
-		if (ph.p_type == PT_NOTE && !found && file_holds(len, ph.p_offset, ph.p_filesz))
-			found = find_entry(file + ph.p_offset, ph.p_filesz, &image->entry);
-	}
-	if (!found)
+	if (!find_note(file, len, &eh, &image->entry))
 		return err_set(
 			err,
-			"the ELF file has no PVH note: build the kernel with CONFIG_PVH, or use its bzImage");
+			"the ELF file has no PVH note, or is truncated: build the kernel with CONFIG_PVH, "
+			"or use its bzImage");
+	for (unsigned i = 0; i < eh.e_phnum; i++) {
+		read_phdr(file, &eh, i, &ph);
+		if (ph.p_type == PT_LOAD && load_segment(ram, file, len, &ph, image, err))
+			return -1;
+	}
 	if (image->entry < image->start || image->entry >= image->end)
 		return err_set(err, "the PVH note's entry point 0x%llx lies outside of the kernel",
 			       (unsigned long long)image->entry);

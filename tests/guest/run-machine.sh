@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Runs the tiny guests of machine.S and checks how the machine is left. For sh and busybox sh, started by tests/boot/machine.sh:
+# finds the guests in $IN/guests, ringside-vmm in its PATH, works in $OUT.
+set -u
+failures=0
+pass() { echo "PASS machine-$1"; }
+fail() { echo "FAIL machine-$1: $2"; failures=1; }
+# expect NAME STATUS OUTPUT-WORDS ERROR-WORDS ARG...: runs ringside-vmm; words: a pattern, empty for "nothing"
+expect() {
+	name=$1 want=$2 out=$3 err=$4
+	shift 4
+	timeout 60 ringside-vmm --memory ${memory:-4M} "$@" >out 2>err
+	status=$?
+	if [ $status != "$want" ]; then
+		fail "$name" "status $status instead of $want: $(cat err)"
+	elif ! grep -q "$out" out; then
+		fail "$name" "the console does not say \"$out\": $(cat out)"
+	elif { [ -z "$err" ] && [ -s err ]; } || ! grep -q "$err" err && [ -n "$err" ]; then
+		fail "$name" "standard error does not say \"$err\" alone: $(cat err)"
+	else
+		pass "$name"
+	fi
+}
+g=$IN/guests
+exec </dev/null
+expect poweroff 0 'hello from the guest' '' --kernel "$g/poweroff"
+expect cmdline 0 '^some words=1$' '' --kernel "$g/poweroff" --cmdline 'some words=1'
+expect reset 0 'hello' '' --kernel "$g/reset"
+expect bios-reset 0 'hello' '' --kernel "$g/bios"
+expect triple-fault 3 'hello' 'triple fault' --kernel "$g/fault"
+expect ports 0 'hello' '' --kernel "$g/ports"
+expect devices 0 'hello' '' --kernel "$g/ports" --rng
+printf 'the text in the initrd\n' >initrd
+expect initrd 0 '^the text in the initrd$' '' --kernel "$g/initrd" --initrd initrd
+memory=5G
+expect high-memory 0 'hello' '' --kernel "$g/poweroff"
+memory=
+
+# Input of a pipe and of a file, longer than the port's FIFO; what comes after the dot is nobody's.
+line=0123456789abcdefghijklmnopqrstuvwxyz
+for i in 1 2 3 4; do line=$line$line; done
+printf '%s.and more' "$line" >input
+expect input-file 0 "^$line.\$" '' --kernel "$g/echo" <input
+cat input | expect input-pipe 0 "^$line.\$" '' --kernel "$g/echo"
+cat input | expect input-irq 0 "^$line.\$" '' --kernel "$g/echoirq"
+
+rm -f console
+timeout 60 ringside-vmm --memory 4M --kernel "$g/poweroff" --console console >out 2>&1
+status=$?
+if [ $status = 0 ] && [ ! -s out ] && grep -q 'hello from the guest' console; then
+	pass console-file
+else
+	fail console-file "status $status, $(cat out)"
+fi
+
+# Signals end the machine in order, wherever the guest is: halted, running, or writing to a pipe that nobody reads.
+ended() { # ended NAME SIGNAL STATUS PID
+	sleep 1
+	kill -"$2" "$4"
+	wait "$4"
+	status=$?
+	if [ $status = "$3" ] && grep -q "ended by SIG$2" err; then
+		pass "$1"
+	else
+		fail "$1" "status $status instead of $3: $(cat err)"
+	fi
+}
+ringside-vmm --memory 4M --kernel "$g/hang" >out 2>err &
+ended halted-sigterm TERM 143 $!
+ringside-vmm --memory 4M --kernel "$g/spin" >out 2>err &
+ended spinning-sighup HUP 129 $!
+mkfifo pipe
+sleep 60 <>pipe & # holds the pipe open and reads nothing
+holder=$!
+ringside-vmm --memory 4M --kernel "$g/flood" >pipe 2>err &
+ended full-pipe-sigterm TERM 143 $!
+kill $holder
+
+# Resident memory: what the guest touched lies in the one large mapping; everything else stays small.
+ringside-vmm --memory 256M --kernel "$g/hang" >out 2>err &
+pid=$!
+sleep 1
+rss=$(awk '/^[0-9a-f]+-[0-9a-f]+ /{ram = 0} /^Size:/{ram = $2 == 262144} /^Rss:/{if (!ram) sum += $2} END{print sum}' /proc/$pid/smaps)
+kill $pid
+wait $pid
+if [ "$rss" -gt 0 ] && [ "$rss" -lt 8192 ]; then pass "resident: $rss kB beyond guest memory"; else fail resident "$rss kB"; fi
+exit $failures
