@@ -38,6 +38,23 @@ void desc_at(struct guest *g, uint64_t table, uint16_t i, uint64_t addr, uint32_
 	put16(g, a + 14, next);
 }
 
+enum offence ring_enable(const struct ring *r, struct vq *q, uint64_t features)
+{
+	q->size = r->size;
+	q->area[VQ_DESC] = gpa(r->desc);
+	q->area[VQ_DRIVER] = gpa(r->avail);
+	q->area[VQ_DEVICE] = gpa(r->used);
+	return vq_enable(q, &r->g->mem, features);
+}
+
+void ring_start(struct ring *r, struct vq *q, struct guest *g, uint16_t size, uint64_t features, uint16_t idx)
+{
+	ring_init(r, g, 0x2000, size);
+	assert_int_equal(ring_enable(r, q, features), OFFENCE_NONE);
+	ring_seek(r, idx);
+	q->next_avail = q->seen_avail = q->next_used = q->published = idx;
+}
+
 void ring_desc(struct ring *r, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags, uint16_t next)
 {
 	desc_at(r->g, r->desc, i, addr, len, flags, next);

@@ -28,6 +28,10 @@ struct buf {
 void ring_init(struct ring *, struct guest *, uint64_t base, uint16_t size);
 /* Both indices start at idx: so do the ones in memory. */
 void ring_seek(struct ring *, uint16_t idx);
+/* Gives the ring to a queue, as a transport would. */
+enum offence ring_enable(const struct ring *, struct vq *, uint64_t features);
+/* ring_init, ring_enable and ring_seek, on both sides. */
+void ring_start(struct ring *, struct vq *, struct guest *, uint16_t size, uint64_t features, uint16_t idx);
 void ring_desc(struct ring *, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags, uint16_t next);
 void desc_at(struct guest *, uint64_t table, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags,
 	     uint16_t next);
