@@ -14,7 +14,7 @@
 void vdev_init(struct vdev *d, const struct vdev_ops *ops, struct vmem *mem, const struct host *host, void *host_ctx,
 	       uint64_t features)
 {
-	memset(d, 0, sizeof(*d));
+	memset(d, 0, offsetof(struct vdev, queue));
 	d->ops = ops;
 	d->mem = mem;
 	d->host = host;
@@ -22,7 +22,7 @@ void vdev_init(struct vdev *d, const struct vdev_ops *ops, struct vmem *mem, con
 	d->offered = features | FEATURES_COMMON;
 	d->nqueues = ops->nqueues;
 	for (uint16_t i = 0; i < d->nqueues; i++)
-		d->queue[i].size_max = ops->queue_size_max[i];
+		vq_init(&d->queue[i], ops->queue_size_max[i]);
 }
 
 void vdev_limit_queue(struct vdev *d, uint16_t queue, uint16_t size_max)

@@ -14,6 +14,13 @@ const struct offence_info *offence_info(enum offence o)
 	return &offences[(unsigned)o < OFFENCE_COUNT ? o : OFFENCE_NONE];
 }
 
+void vq_init(struct vq *q, uint16_t size_max)
+{
+	memset(q, 0, offsetof(struct vq, live));
+	memset(q->live, 0, size_max * sizeof(q->live[0]));
+	q->size_max = size_max;
+}
+
 void vq_reset(struct vq *q)
 {
 	uint16_t size_max = q->size_max, used = q->size;

@@ -60,6 +60,8 @@ struct vq {
 
 enum vq_err { VQ_OK, VQ_EMPTY, VQ_OFFENCE };
 
+/* Touches no more than a queue of that size can use: fuzzers make a fresh device for each run. */
+void vq_init(struct vq *, uint16_t size_max);
 /* No queue set up; size_max stays. */
 void vq_reset(struct vq *);
 /* Checks size, alignments and ranges (2.7) and starts with empty indices. */
