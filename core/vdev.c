@@ -85,6 +85,7 @@ void vdev_accept_features(struct vdev *d, uint32_t word, uint32_t bits)
 		uint32_t shift = 32 * word;
 		d->accepted = (d->accepted & ~(0xffffffffull << shift)) | (uint64_t)bits << shift;
 	} else if (bits) {
+		d->accepted_beyond = true;
 		vdev_offend(d, OFFENCE_FEATURES_UNKNOWN);
 	}
 }
@@ -92,7 +93,7 @@ void vdev_accept_features(struct vdev *d, uint32_t word, uint32_t bits)
 /* feat.2: what we can not live with shows as FEATURES_OK that does not stick. */
 static bool features_fit(struct vdev *d)
 {
-	if (d->accepted & ~d->offered) {
+	if (d->accepted_beyond || (d->accepted & ~d->offered)) {
 		vdev_offend(d, OFFENCE_FEATURES_UNKNOWN);
 		return false;
 	}
@@ -116,6 +117,7 @@ static void reset(struct vdev *d)
 	for (uint16_t i = 0; i < d->nqueues; i++)
 		vq_reset(&d->queue[i]);
 	d->accepted = 0;
+	d->accepted_beyond = false;
 	__atomic_store_n(&d->isr, 0, __ATOMIC_SEQ_CST);
 }
 
@@ -345,7 +347,7 @@ uint64_t vdev_hash(const struct vdev *d)
 	uint64_t h = hash_u64(HASH_SEED, d->ops->id);
 	h = hash_u64(h, d->offered);
 	h = hash_u64(h, d->accepted);
-	h = hash_u64(h, (uint64_t)d->config_gen << 32 | (uint64_t)vdev_isr(d) << 8 | d->status);
+	h = hash_u64(h, (uint64_t)d->config_gen << 32 | (uint64_t)d->accepted_beyond << 16 | (uint64_t)vdev_isr(d) << 8 | d->status);
 	for (uint16_t i = 0; i < d->nqueues; i++)
 		h = hash_queue(h, &d->queue[i]);
 	return d->ops->hash ? d->ops->hash(d, h) : h;

@@ -48,6 +48,7 @@ struct vdev {
 	void *host_ctx;
 	struct vmem *mem;
 	uint64_t offered, accepted; /* feature bits */
+	bool accepted_beyond;       /* the driver accepted some bit above 63, which no device offers; until reset */
 	uint32_t config_gen;
 	uint32_t isr; /* VDEV_ISR_*; atomic: a transport may acknowledge without the device's lock */
 	uint16_t nqueues;
