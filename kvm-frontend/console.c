@@ -184,8 +184,8 @@ int console_open(struct console *c, struct loop *loop, const char *file, const a
 int console_start(struct console *c, int irq_fd, char err[ERR_MAX])
 {
 	c->irq_fd = irq_fd;
-	if (c->opened || fcntl(STDIN_FILENO, F_GETFD) < 0)
-		return 0; /* no input: output goes to a file, or there is no standard input */
+	if (c->opened)
+		return 0; /* a file gets output only */
 	c->room_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (c->room_fd < 0)
 		return err_set(err, "console: eventfd: %s", strerror(errno));

@@ -1,12 +1,26 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include "options.h"
 #include "virtio.h"
 #include "vmm.h"
 
 #define VERSION      "0.1"
 #define STATUS_USAGE 2
+
+/*
+ * Whoever starts us may have closed standard input, output or error. The next file that is opened would then
+ * take that number: a disk image, and the guest's console or a message of ours would be written into it.
+ */
+static int fill_standard_fds(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return -1;
+	return 0;
+}
 
 static int start(struct vmm *vmm, const struct options *options, char err[ERR_MAX])
 {
@@ -41,6 +55,8 @@ int main(int argc, char *argv[])
 	struct options options;
 	char err[ERR_MAX];
 
+	if (fill_standard_fds())
+		return STATUS_USAGE; /* no /dev/null, and possibly nowhere to tell it */
 	switch (options_parse(&options, argc, argv, err)) {
 	case OPTIONS_HELP:
 		fputs(options_help(), stdout);

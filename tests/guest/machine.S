@@ -34,13 +34,20 @@ start:
 	mov	$1, %al
 	outb	%al, %dx
 #elif defined(TEST_bios)
-	/* The reset vector holds a way out; it is real-mode code, and its 16-bit bytes mean the same up to out %al. */
-	movl	0xffff0, %eax
-	cmpl	$0xb00602ba, %eax	/* mov $0x602, %dx; mov $.., %al */
-	jne	fault
-	movl	0xffff4, %eax
-	mov	$RESET, %dx
-	outb	%al, %dx
+	/* As Linux reboots through the BIOS: back to real mode, and a jump to where a PC restarts. */
+	mov	$real, %esi
+	mov	$0x8000, %edi
+	mov	$real_end - real, %ecx
+	rep movsb
+	lgdt	gdt_pointer
+	ljmp	$8, $0x8000
+	.code16
+real:	mov	%cr0, %eax
+	and	$0xfe, %al		/* PE off */
+	mov	%eax, %cr0
+	ljmp	$0xffff, $0
+real_end:
+	.code32
 #elif defined(TEST_fault)
 	jmp	fault
 #elif defined(TEST_echo)
@@ -166,6 +173,11 @@ hello:	.asciz	"hello from the guest\n"
 newline: .asciz "\n"
 
 	.data
+	.balign	8
+gdt:	.quad	0, 0x00009b000000ffff	/* 8: 16-bit code, base 0, limit 64 KiB */
+gdt_pointer:
+	.word	15
+	.long	gdt
 idt_pointer:
 	.word	0x31 * 8 - 1
 	.long	idt

@@ -23,6 +23,8 @@ expect() {
 }
 g=$IN/guests
 exec </dev/null
+nl='
+console=ttyS0 reboot=acpi panic=-1'
 expect poweroff 0 'hello from the guest' '' --kernel "$g/poweroff"
 expect cmdline 0 '^some words=1$' '' --kernel "$g/poweroff" --cmdline 'some words=1'
 expect reset 0 'hello' '' --kernel "$g/reset"
@@ -44,6 +46,14 @@ expect input-file 0 "^$line.\$" '' --kernel "$g/echo" <input
 cat input | expect input-pipe 0 "^$line.\$" '' --kernel "$g/echo"
 cat input | expect input-irq 0 "^$line.\$" '' --kernel "$g/echoirq"
 
+rm -f console
+timeout 60 ringside-vmm --memory 4M --kernel "$g/poweroff" --console console <&- >&- 2>&-
+status=$?
+if [ $status = 0 ] && [ "$(cat console)" = "hello from the guest$nl" ]; then
+	pass closed-standard-fds
+else
+	fail closed-standard-fds "status $status, $(cat console)"
+fi
 rm -f console
 timeout 60 ringside-vmm --memory 4M --kernel "$g/poweroff" --console console >out 2>&1
 status=$?
