@@ -1,9 +1,16 @@
-# The fuzz targets. FLAVOUR=fuzz: libFuzzer; any other: a plain main that replays files (standalone.c); FLAVOUR=afl: AFL++.
+# The fuzz targets. FLAVOUR=fuzz: libFuzzer; FLAVOUR=afl: AFL++; any other: a plain main that replays files (standalone.c).
 fuzz_main_fuzz := $(B)/fuzz/target.o
 fuzz_main_afl  := $(B)/fuzz/target.o $(B)/fuzz/afl.o
-fuzz_main      := $(or $(fuzz_main_$(FLAVOUR)),$(B)/fuzz/target.o $(B)/fuzz/standalone.o)
+fuzz_main      := $(or $(fuzz_main_$(FLAVOUR)),$(B)/fuzz/target.o $(B)/fuzz/standalone.o $(B)/fuzz/files.o)
 fuzz_link_fuzz := -fsanitize=fuzzer
-$(B)/fuzz_%: $(B)/fuzz/fuzz_%.o $(fuzz_main) $(B)/libsim.a $(B)/libcore.a
+fuzz_libs      := $(B)/libsim.a $(B)/libcore.a
+
+$(B)/fuzz_%: $(B)/fuzz/fuzz_%.o $(fuzz_main) $(fuzz_libs)
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $(fuzz_link_$(FLAVOUR)) $^ -lzstd -o $@
-fuzzers: $(patsubst %,$(B)/fuzz_%,$(targets))
+# The same objects without a fuzzer around them: replay of files, and speed.
+$(B)/replay_%: $(B)/fuzz/fuzz_%.o $(B)/fuzz/target.o $(B)/fuzz/standalone.o $(B)/fuzz/files.o $(fuzz_libs)
+	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -o $@
+$(B)/bench_fuzz_%: $(B)/fuzz/fuzz_%.o $(B)/fuzz/target.o $(B)/fuzz/bench_fuzz.o $(B)/fuzz/files.o $(fuzz_libs)
+	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -o $@
+fuzzers: $(patsubst %,$(B)/fuzz_%,$(targets)) $(patsubst %,$(B)/replay_%,$(targets))
 .PHONY: fuzzers

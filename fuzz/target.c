@@ -9,10 +9,13 @@
 
 static struct machine machine;
 static struct timespec started;
+static const char *name;
 
 /* In plain words: a person reads it, and fuzz/run.sh looks for "ORACLE". */
 static void on_violation(struct machine *m, struct sim_device *d, const struct violation *v)
 {
+	if (name)
+		fprintf(stderr, "%s:", name);
 	fprintf(stderr, "\nORACLE %s%s%s: op %" PRIu64 ", device %s%u: %s\n", v->oracle, *v->clause ? " " : "", v->clause, m->op,
 		d->type->name, d->nr, v->what);
 	abort();
@@ -52,6 +55,16 @@ void target_run(uint16_t device_id, const uint8_t *bytes, size_t n)
 	if (!machine.ndevices)
 		make(device_id);
 	program_run(&machine, bytes, n);
+}
+
+void target_name(const char *path)
+{
+	name = path;
+}
+
+uint64_t target_hash(void)
+{
+	return machine_hash(&machine);
 }
 
 struct target_count target_count(void)

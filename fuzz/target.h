@@ -10,6 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 /* Runs one program against the device of that virtio id. */
 void target_run(uint16_t device_id, const uint8_t *, size_t);
+void target_name(const char *path); /* of the program to run next, for the message of a finding */
+uint64_t target_hash(void);         /* of the machine as the latest run left it */
 /* Requests and ops so far, for whoever measures. */
 struct target_count {
 	uint64_t runs, ops, requests, offences;

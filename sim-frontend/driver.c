@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The model driver: from reset to live, notifications both ways, used entries. */
 #include <linux/virtio_config.h>
+#include <linux/virtio_ids.h>
 #include <linux/virtio_mmio.h>
 #include <stdlib.h>
 
@@ -81,6 +82,15 @@ void driver_reset(struct driver *g)
 	driver_forget(g);
 }
 
+/* At the start, and when the device says that its configuration changed. */
+static void read_config(struct driver *g)
+{
+	if (g->device->type->id != VIRTIO_ID_BLOCK)
+		return;
+	g->capacity = get32(g, VIRTIO_MMIO_CONFIG);
+	g->capacity |= (uint64_t)get32(g, VIRTIO_MMIO_CONFIG + 4) << 32;
+}
+
 bool driver_negotiate(struct driver *g, uint64_t without)
 {
 	uint64_t offered = 0;
@@ -92,6 +102,7 @@ bool driver_negotiate(struct driver *g, uint64_t without)
 		offered |= (uint64_t)get32(g, VIRTIO_MMIO_DEVICE_FEATURES) << (32 * word);
 	}
 	g->features = offered & ~without;
+	read_config(g);
 	for (uint32_t word = 0; word < 2; word++) {
 		put32(g, VIRTIO_MMIO_DRIVER_FEATURES_SEL, word);
 		put32(g, VIRTIO_MMIO_DRIVER_FEATURES, (uint32_t)(g->features >> (32 * word)));
@@ -275,6 +286,8 @@ void driver_reap(struct driver *g, uint16_t queue)
 	uint32_t isr = get32(g, VIRTIO_MMIO_INTERRUPT_STATUS);
 	if (isr)
 		put32(g, VIRTIO_MMIO_INTERRUPT_ACK, isr);
+	if (isr & VDEV_ISR_CONFIG)
+		read_config(g);
 	if (q->up)
 		reap_ring(g, queue, q);
 }

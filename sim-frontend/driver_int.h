@@ -43,6 +43,7 @@ struct driver {
 	struct ram *ram;
 	bool negotiated, live;
 	uint64_t features;
+	uint64_t capacity; /* of a disk, in sectors, as last read */
 	uint32_t how, at; /* of the next post */
 	uint64_t value;
 	uint64_t filled; /* bytes of payload so far: what the next is filled with depends on it */

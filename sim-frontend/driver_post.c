@@ -56,7 +56,7 @@ static void fill(struct driver *g, gpa_t a, uint32_t n)
 	while (n) {
 		uint32_t part = n;
 		uint8_t *p = ram_at(g->ram, a, &part);
-		uint64_t v = 0x0101010101010101ull * (uint8_t)++g->filled + g->filled;
+		uint64_t v = 0x0101010101010101ull * (++g->filled & 0xff);
 		uint32_t i = 0;
 		for (; i + 8 <= part; i += 8, v += 0x10001)
 			memcpy(p + i, &v, 8);
@@ -163,7 +163,7 @@ static void publish_plan(struct driver *g, struct driver_queue *q, const struct 
 	if (g->how == BREAK_TWICE)
 		driver_publish_head(g, q, head, false);
 	if (g->how == BREAK_JUMP) {
-		uint16_t idx = (uint16_t)(q->avail + q->size + 1 + g->value);
+		uint16_t idx = (uint16_t)(q->avail + q->size + 1u + g->value);
 		ring_put(g, q, 1, 2, &idx, 2);
 	}
 }

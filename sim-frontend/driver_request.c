@@ -18,12 +18,6 @@ struct content {
 	struct virtio_blk_outhdr header;
 };
 
-static uint64_t capacity(struct driver *g)
-{
-	uint64_t low = machine_read(g->device, 0x100, 4);
-	return low | machine_read(g->device, 0x104, 4) << 32;
-}
-
 static void put_bytes(struct plan *p, const void *bytes, uint32_t n)
 {
 	memcpy(p->bytes + p->bytes_len, bytes, n);
@@ -61,7 +55,7 @@ static uint32_t data_len(const struct driver_request *q, uint64_t sectors, uint6
 
 static void say_blk(struct driver *g, struct plan *p, const struct driver_request *q, struct content *c)
 {
-	uint64_t sectors = capacity(g), sector = 0;
+	uint64_t sectors = g->capacity, sector = 0;
 	uint32_t n = data_len(q, sectors, &sector);
 	if (g->how == BREAK_SIZE)
 		n += 1 + (uint32_t)g->value % 511;

@@ -40,8 +40,11 @@ static uint32_t first_run(const struct heap *h, uint32_t n)
 {
 	uint32_t run = 0;
 	for (uint32_t i = 0; i < h->nblocks; i++) {
-		if (i % 64 == 0 && h->used[i / 64] == UINT64_MAX) {
-			run = 0;
+		uint64_t word = h->used[i / 64];
+		if (i % 64 == 0 && (word == 0 || word == UINT64_MAX) && i + 64 <= h->nblocks) {
+			if (word == 0 && run + 64 >= n)
+				return i - run;
+			run = word ? 0 : run + 64;
 			i += 63;
 			continue;
 		}

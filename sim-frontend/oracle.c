@@ -109,7 +109,7 @@ void oracle_restart(struct oracle *o)
 	o->features = 0;
 	o->tangled = false;
 	o->nloose = 0;
-	o->walk.chain = NULL;
+	o->walk.chain = o->newest = NULL;
 	o->walk.indirect_serial = 0;
 	memset(&o->regs, 0, sizeof(o->regs));
 	count_steps(o);
@@ -172,7 +172,7 @@ void oracle_queue_gone(struct oracle *o, uint16_t queue)
 	pins_gone(o, queue, "the queue was disabled");
 	empty(&o->ring[queue]);
 	o->ring[queue].ready = false;
-	o->walk.chain = NULL;
+	o->walk.chain = o->newest = NULL;
 	count_steps(o);
 }
 
@@ -201,7 +201,7 @@ static void write_queue(struct oracle *o, uint64_t off, uint32_t value)
 {
 	static const uint16_t base[3] = {VIRTIO_MMIO_QUEUE_DESC_LOW, VIRTIO_MMIO_QUEUE_AVAIL_LOW, VIRTIO_MMIO_QUEUE_USED_LOW};
 	uint32_t queue = o->regs.queue_sel;
-	if (queue >= o->config.nqueues || o->ring[queue].ready)
+	if (off == VIRTIO_MMIO_QUEUE_NOTIFY || queue >= o->config.nqueues || o->ring[queue].ready)
 		return;
 	if (off == VIRTIO_MMIO_QUEUE_NUM && value && value <= o->ring[queue].size_max && !(value & (value - 1)))
 		o->regs.size[queue] = (uint16_t)value;
@@ -261,6 +261,7 @@ void oracle_enter(struct oracle *o)
 {
 	o->entry++;
 	o->steps = 0;
+	o->newest = NULL;
 	o->worked = false;
 }
 

@@ -11,8 +11,7 @@
 
 static void begin(struct oracle *o, struct ring *r, uint16_t queue, uint16_t head)
 {
-	r->latest = NULL;
-	o->walk.chain = NULL;
+	r->latest = o->newest = o->walk.chain = NULL;
 	if (head >= r->size || oracle_owns(r, head))
 		return; /* the device has to refuse these */
 	struct chain *c = &r->chain[head];
@@ -25,8 +24,7 @@ static void begin(struct oracle *o, struct ring *r, uint16_t queue, uint16_t hea
 	c->read_len = c->write_len = c->prefix = 0;
 	memset(c->header, 0, sizeof(c->header));
 	oracle_own(r, head, true);
-	r->latest = c;
-	o->walk.chain = c;
+	r->latest = o->newest = o->walk.chain = c;
 	o->walk.what = VMEM_DESC;
 	o->walk.table = r->desc;
 	o->walk.index = head;
@@ -92,37 +90,37 @@ static void add_segment(struct chain *c, const struct vring_desc *d)
 		c->nread++;
 }
 
+static void enter_table(struct walk *w, const struct vring_desc *d)
+{
+	w->what = VMEM_INDIRECT;
+	w->table = w->indirect = d->addr;
+	w->entries = d->len / 16;
+	w->indirect_len = d->len;
+	w->indirect_serial = w->chain->serial;
+	w->index = 0;
+}
+
 /* A whole descriptor was loaded: where does the chain go on? */
-static void step(struct oracle *o)
+static void step(struct oracle *o, const struct vring_desc *d)
 {
 	struct walk *w = &o->walk;
 	struct chain *c = w->chain;
-	struct ring *r = &o->ring[c->queue];
-	struct vring_desc d;
-	memcpy(&d, w->desc, sizeof(d));
+	bool more = true;
 	w->mask = 0;
 	if (w->what == VMEM_DESC)
-		r->stamp[w->index] = (struct stamp){c->serial, c->head};
+		o->ring[c->queue].stamp[w->index] = (struct stamp){c->serial, c->head};
 	else if (w->index < TABLE_MAX)
 		o->table_stamp[w->index] = c->serial;
-	if (d.flags & VRING_DESC_F_INDIRECT) {
-		if (w->what == VMEM_INDIRECT) {
-			w->chain = NULL;
-			return;
-		}
-		w->what = VMEM_INDIRECT;
-		w->table = w->indirect = d.addr;
-		w->entries = d.len / 16;
-		w->indirect_len = d.len;
-		w->indirect_serial = c->serial;
-		w->index = 0;
+	if (!(d->flags & VRING_DESC_F_INDIRECT)) {
+		add_segment(c, d);
+		w->index = d->next;
+		more = d->flags & VRING_DESC_F_NEXT;
+	} else if (w->what == VMEM_DESC) {
+		enter_table(w, d);
 	} else {
-		add_segment(c, &d);
-		w->index = d.next;
-		if (!(d.flags & VRING_DESC_F_NEXT))
-			w->chain = NULL;
+		more = false;
 	}
-	if (w->index >= w->entries)
+	if (!more || w->index >= w->entries)
 		w->chain = NULL;
 }
 
@@ -150,13 +148,19 @@ static void load_elsewhere(struct oracle *o, enum vmem_for what, uint64_t a)
 
 #define DESC_FIXED 0x3fffu /* address, length and flags; `next` counts only where NEXT is set */
 
-static bool desc_complete(const struct walk *w)
+/* Puts together what is loaded in parts. */
+static void load_part(struct oracle *o, uint32_t off, uint32_t n, const uint8_t *data)
 {
-	uint16_t flags;
-	memcpy(&flags, w->desc + 12, sizeof(flags));
-	if ((w->mask & DESC_FIXED) != DESC_FIXED)
-		return false;
-	return w->mask == 0xffff || !(flags & VRING_DESC_F_NEXT);
+	struct walk *w = &o->walk;
+	uint32_t bits = ((1u << n) - 1) << off;
+	struct vring_desc d;
+	if (w->mask & bits)
+		oracle_cry(o, ORACLE_FETCH_ONCE, "", "descriptor %u: a field is loaded twice", w->index);
+	memcpy(w->desc + off, data, n);
+	w->mask |= (uint16_t)bits;
+	memcpy(&d, w->desc, sizeof(d));
+	if ((w->mask & DESC_FIXED) == DESC_FIXED && (w->mask == 0xffff || !(d.flags & VRING_DESC_F_NEXT)))
+		step(o, &d);
 }
 
 /* Field by field, one descriptor or several at a time: all are ways to load a table. */
@@ -167,16 +171,14 @@ static void load_desc(struct oracle *o, enum vmem_for what, uint64_t a, uint32_t
 		uint64_t at = w->table + 16ull * w->index;
 		bool expected = w->chain && w->what == what && a - at < 16;
 		uint32_t off = expected ? (uint32_t)(a - at) : 0, part = n < 16 - off ? n : 16 - off;
-		uint32_t bits = ((1u << part) - 1) << off;
+		struct vring_desc d;
 		if (!expected) {
 			load_elsewhere(o, what, a);
+		} else if (part == 16 && !w->mask) {
+			memcpy(&d, data, sizeof(d));
+			step(o, &d);
 		} else {
-			if (w->mask & bits)
-				oracle_cry(o, ORACLE_FETCH_ONCE, "", "descriptor %u: a field is loaded twice", w->index);
-			memcpy(w->desc + off, data, part);
-			w->mask |= (uint16_t)bits;
-			if (desc_complete(w))
-				step(o);
+			load_part(o, off, part, data);
 		}
 		a += part;
 		data += part;
@@ -190,40 +192,41 @@ static void load_desc(struct oracle *o, enum vmem_for what, uint64_t a, uint32_t
 static bool mark_header(struct chain *c, uint32_t at, uint32_t n)
 {
 	bool fresh = true;
-	for (uint32_t i = at; i < at + n && i < HEADER_MAX; i++) {
-		uint64_t bit = 1ull << (i % 64);
-		fresh &= !(c->header[i / 64] & bit);
-		c->header[i / 64] |= bit;
+	while (n && at < HEADER_MAX) {
+		uint32_t bit = at % 64, part = n < 64 - bit ? n : 64 - bit;
+		uint64_t bits = (part == 64 ? UINT64_MAX : (1ull << part) - 1) << bit;
+		fresh &= !(c->header[at / 64] & bits);
+		c->header[at / 64] |= bits;
+		at += part;
+		n -= part;
 	}
 	return fresh;
 }
 
-/* Where segments overlap, each may be loaded once: look for a place that was not. */
+/* Where segments overlap, each may be loaded once: look for a place that was not. Begins at the segment of the last load. */
 static bool load_header_of(struct chain *c, uint64_t a, uint32_t n)
 {
 	bool found = false;
-	for (unsigned i = 0; i < c->nread; i++) {
+	for (unsigned k = 0, i = c->hint < c->nread ? c->hint : 0; k < c->nread; k++, i = i + 1u == c->nread ? 0 : i + 1u) {
 		uint64_t off = a - c->seg[i].addr;
 		if (off >= c->seg[i].len || n > c->seg[i].len - off)
 			continue;
 		found = true;
-		if (mark_header(c, c->seg[i].at + (uint32_t)off, n))
+		if (mark_header(c, c->seg[i].at + (uint32_t)off, n)) {
+			c->hint = (uint16_t)i;
 			return true;
+		}
 	}
 	return !found;
 }
 
+/* Headers are loaded right after the chain was taken, or are not judged. */
 static void load_header(struct oracle *o, uint64_t a, uint32_t n)
 {
-	for (uint16_t q = 0; q < o->config.nqueues; q++) {
-		struct ring *r = &o->ring[q];
-		struct chain *c = r->latest;
-		if (!r->ready || r->slot_entry != o->entry || !c || c->serial != o->serial)
-			continue; /* headers are loaded right after the chain was taken, or are not judged */
-		if (!c->unsure && !load_header_of(c, a, n))
-			oracle_cry(o, ORACLE_FETCH_ONCE, "", "queue %u: %u header bytes at 0x%llx are loaded twice", q, n,
-				   (unsigned long long)a);
-	}
+	struct chain *c = o->newest;
+	if (c && !c->unsure && !load_header_of(c, a, n))
+		oracle_cry(o, ORACLE_FETCH_ONCE, "", "queue %u: %u header bytes at 0x%llx are loaded twice", c->queue, n,
+			   (unsigned long long)a);
 }
 
 static void count_step(struct oracle *o)

@@ -104,6 +104,7 @@ struct oracle {
 	uint32_t touched; /* bit per queue: published in this entry */
 	uint32_t npins;
 	uint16_t nloose;
+	struct chain *newest;  /* taken last, on any queue; NULL: none in this entry */
 	struct ring ring[VDEV_QUEUES_MAX];
 	struct walk walk;
 	struct registers regs;

@@ -67,12 +67,9 @@ static void stored_at(struct chain *c, uint32_t from, uint32_t n)
 /* Some chain that the device has and whose half holds [a, a+n); the one taken last is the likeliest. */
 static struct chain *find_owner(struct oracle *o, bool writable, uint64_t a, uint32_t n, uint32_t *at, unsigned *seg)
 {
-	for (uint16_t q = 0; q < o->config.nqueues; q++) {
-		struct chain *c = o->ring[q].latest;
-		if (o->ring[q].ready && c && c->serial == o->serial && oracle_owns(&o->ring[q], c->head) &&
-		    find_place(c, writable, c->hint, a, n, at, seg))
-			return c;
-	}
+	struct chain *newest = o->newest;
+	if (newest && oracle_lives(o, newest, newest->serial) && find_place(newest, writable, newest->hint, a, n, at, seg))
+		return newest;
 	for (uint16_t q = 0; q < o->config.nqueues; q++) {
 		struct ring *r = &o->ring[q];
 		for (uint32_t w = 0; r->nowned && w < (r->size + 63u) / 64; w++) {

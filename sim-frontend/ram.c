@@ -73,7 +73,7 @@ uint8_t *ram_at(const struct ram *r, gpa_t a, uint32_t *n)
 	return r->map.region[i].host + off;
 }
 
-void ram_touch(struct ram *r, gpa_t a, uint32_t n)
+void ram_touch_slow(struct ram *r, gpa_t a, uint32_t n)
 {
 	while (n) {
 		int i = region_of(a);

@@ -31,8 +31,19 @@ void ram_reset(struct ram *); /* all zero again, at the cost of what was dirtied
 
 /* Host address of a, and in *n (at most what it was) how many bytes follow there; NULL: not guest memory. */
 uint8_t *ram_at(const struct ram *, gpa_t, uint32_t *n);
+void ram_touch_slow(struct ram *, gpa_t, uint32_t n);
+
 /* Marks n bytes at a (guest memory) as stored to. */
-void ram_touch(struct ram *, gpa_t, uint32_t n);
+static inline void ram_touch(struct ram *r, gpa_t a, uint32_t n)
+{
+	int i = a.v >= RAM_HIGH ? 2 : a.v >= RAM_MID;
+	uint64_t off = a.v - r->map.region[i].gpa, page = off / RAM_PAGE_LEN;
+	if (n && off % RAM_PAGE_LEN + n <= RAM_PAGE_LEN && off < r->map.region[i].len)
+		r->dirty[i][page / 64] |= 1ull << (page % 64);
+	else
+		ram_touch_slow(r, a, n);
+}
+
 /* Guest accesses; may cross. False, and nothing done: some byte is not guest memory. */
 bool ram_read(const struct ram *, gpa_t, void *, uint32_t n);
 bool ram_write(struct ram *, gpa_t, const void *, uint32_t n);
