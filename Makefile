@@ -68,7 +68,7 @@ $(B)/bench_%: $(B)/tests/bench/bench_%.o $(B)/libsim.a $(B)/libkvm.a $(B)/libcor
 units: $(units)
 core-units: $(filter $(addprefix $(B)/tests/test_,vmem arena hash vq vdev mmio blk rng recorder offences op trace_% replay sim_% oracle_%),$(units))
 benches: $(patsubst tests/bench/%.c,$(B)/%,$(wildcard tests/bench/bench_*.c))
--include fuzz/rules.mk
+-include fuzz/rules.mk tests/guest/rules.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 test: ## all tests but the guest's boot: units under every flavour, checks, corpus, kept traces

@@ -1,0 +1,17 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# make bench: prints lines `bench NAME VALUE UNIT`. Machines are shared and noisy: figures to compare with each other come from the
+# same run (split-3desc and split-3desc-raw take turns in one process), each is a median.
+set -eu
+cd "$(dirname "$0")/../.."
+make -s -j"$(nproc)" benches
+make -s -j"$(nproc)" FLAVOUR=clang benches
+make -s -j"$(nproc)" FLAVOUR=fuzz fuzz-bench
+echo "bench: $(nproc) processors, load $(cut -d' ' -f1 /proc/loadavg); gcc -O2 unless said otherwise"
+build/plain/bench_ring
+build/clang/bench_ring | sed 's/^bench \([^ ]*\)/bench \1-clang/'
+build/plain/bench_record
+for trace in corpus/traces/*.vtrace; do
+	build/plain/bench_replay "$trace"
+done
+fuzz/bench.sh
