@@ -46,9 +46,10 @@ static void fix_topology(struct kvm_cpuid_entry2 *e)
 	case 0x4: /* Intel: cores and threads that share a cache, less one */
 		e->eax &= 0x3fff;
 		break;
-	case 0xb:
+	case 0xb: /* extended topologies, Intel's and AMD's: no level is valid, x2APIC id 0 */
 	case 0x1f:
-		e->edx = 0; /* x2APIC id */
+	case 0x80000026:
+		e->eax = e->ebx = e->edx = 0;
 		break;
 	case 0x80000008: /* AMD: number of cores, less one */
 		e->ecx &= ~0xf0ffu;
