@@ -208,6 +208,7 @@ struct taplog *taplog_new(struct guest *g, uint32_t lend_blocks)
 		assert_non_null(t->pool);
 		arena_init(&t->arena, t->pool, 512, lend_blocks);
 	}
+	t->g = g;
 	vmem_set_tap(&g->mem, &taplog_tap, t);
 	return t;
 }
@@ -215,6 +216,7 @@ struct taplog *taplog_new(struct guest *g, uint32_t lend_blocks)
 void taplog_free(struct taplog *t)
 {
 	assert_int_equal(t->pinned, 0);
+	vmem_set_tap(&t->g->mem, NULL, NULL);
 	free(t->pool);
 	free(t);
 }

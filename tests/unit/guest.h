@@ -81,13 +81,14 @@ struct taplog {
 	struct arena arena;
 	uint8_t *pool;
 	uint32_t pinned; /* pins out */
+	struct guest *g;
 };
 
 extern const struct vmem_tap taplog_tap; /* ctx: struct taplog * */
 
 struct taplog *taplog_new(struct guest *,
 			  uint32_t lend_blocks); /* blocks of 512 bytes; 0: lends guest memory */
-void taplog_free(struct taplog *);
+void taplog_free(struct taplog *);               /* takes the tap away */
 uint32_t taplog_count(const struct taplog *, enum event_op, enum vmem_for);
 /* Index of the nth (from 0) such event; fails the test when there is none. */
 uint32_t taplog_find(const struct taplog *, enum event_op, enum vmem_for, uint32_t nth);
