@@ -70,6 +70,11 @@ void driver_forget(struct driver *g)
 	for (uint16_t i = 0; i < VDEV_QUEUES_MAX; i++)
 		driver_forget_queue(g, i);
 	g->negotiated = g->live = false;
+}
+
+void driver_restart(struct driver *g)
+{
+	driver_forget(g);
 	g->how = BREAK_NOTHING;
 	g->filled = 0;
 }

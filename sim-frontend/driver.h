@@ -39,36 +39,36 @@ enum driver_shape {
 };
 
 /*
- * How the next request is broken; `at` counts descriptors of the chain, or ranges (modulo their number), value is what it says.
- * Those up to BREAK_FLAGS change what the request says, the others how it is laid out.
+ * How the next request is broken (programs hold the numbers: append only); `at` counts descriptors of the chain, or ranges (modulo their number), value is what it says.
+ * Those before BREAK_ADDR change what the request says, the others how it is laid out.
  */
 enum driver_break {
-	BREAK_NOTHING,
-	BREAK_TYPE,          /* block: header.type = value */
-	BREAK_SECTOR,        /* block: header.sector = capacity + value */
-	BREAK_SIZE,          /* block: the data is one byte longer than a multiple of 512, and value more */
-	BREAK_HEADER,        /* only value % 16 bytes of header, and no data from the driver */
-	BREAK_NO_STATUS,     /* no device-writable descriptor */
-	BREAK_RANGES,        /* block: value % 20 ranges in a discard or write-zeroes request */
-	BREAK_RANGE_SECTOR,  /* block: that range begins at value */
-	BREAK_RANGE_LENGTH,  /* block: that range is value sectors long */
-	BREAK_RANGE_FLAGS,   /* block: flags of that range = value */
-	BREAK_EXTRA_READ,    /* a device-readable descriptor where the request has none (entropy) */
-	BREAK_ADDR,          /* descriptor's address = value */
-	BREAK_LEN,           /* length = value */
-	BREAK_FLAGS,         /* flags ^= value, or WRITE where value is 0 */
-	BREAK_NEXT,          /* next = value, and NEXT is set */
-	BREAK_LOOP,          /* the last descriptor's next is the first */
-	BREAK_TABLE_NEXT,    /* the descriptor of the indirect table has NEXT set */
-	BREAK_TABLE_LEN,     /* its length = value */
-	BREAK_TABLE_ADDR,    /* its address = value */
-	BREAK_TABLE_NESTED,  /* the descriptor `at` in the table is INDIRECT */
-	BREAK_INDIRECT,      /* INDIRECT is set on a descriptor in the ring, whatever was negotiated */
-	BREAK_HEAD,          /* the head published is size + value */
-	BREAK_TWICE,         /* the head is published twice */
-	BREAK_JUMP,          /* the available index goes size + 1 + value too far */
-	BREAK_SEGMENTS,      /* a table of VQ_SEGS_MAX + 1 + value % 16 segments */
-	BREAK_SILENT,        /* nothing is broken: published, but the index stays; a later post publishes both */
+	BREAK_NOTHING = 0,
+	BREAK_TYPE = 1,          /* block: header.type = value */
+	BREAK_SECTOR = 2,        /* block: header.sector = capacity + value */
+	BREAK_SIZE = 3,          /* block: the data is one byte longer than a multiple of 512, and value more */
+	BREAK_HEADER = 4,        /* only value % 16 bytes of header, and no data from the driver */
+	BREAK_NO_STATUS = 5,     /* no device-writable descriptor */
+	BREAK_RANGES = 6,        /* block: value % 20 ranges in a discard or write-zeroes request */
+	BREAK_RANGE_SECTOR = 7,  /* block: that range begins at value */
+	BREAK_RANGE_LENGTH = 8,  /* block: that range is value sectors long */
+	BREAK_RANGE_FLAGS = 9,   /* block: flags of that range = value */
+	BREAK_EXTRA_READ = 10,    /* a device-readable descriptor where the request has none (entropy) */
+	BREAK_ADDR = 11,          /* descriptor's address = value */
+	BREAK_LEN = 12,           /* length = value */
+	BREAK_FLAGS = 13,         /* flags ^= value, or WRITE where value is 0 */
+	BREAK_NEXT = 14,          /* next = value, and NEXT is set */
+	BREAK_LOOP = 15,          /* the last descriptor's next is the first */
+	BREAK_TABLE_NEXT = 16,    /* the descriptor of the indirect table has NEXT set */
+	BREAK_TABLE_LEN = 17,     /* its length = value */
+	BREAK_TABLE_ADDR = 18,    /* its address = value */
+	BREAK_TABLE_NESTED = 19,  /* the descriptor `at` in the table is INDIRECT */
+	BREAK_INDIRECT = 20,      /* INDIRECT is set on a descriptor in the ring, whatever was negotiated */
+	BREAK_HEAD = 21,          /* the head published is size + value */
+	BREAK_TWICE = 22,         /* the head is published twice */
+	BREAK_JUMP = 23,          /* the available index goes size + 1 + value too far */
+	BREAK_SEGMENTS = 24,      /* a table of VQ_SEGS_MAX + 1 + value % 16 segments */
+	BREAK_SILENT = 25,        /* nothing is broken: published, but the index stays; a later post publishes both */
 	BREAK_COUNT
 };
 
@@ -78,6 +78,7 @@ struct driver;
 
 struct driver *driver_create(struct sim_device *); /* NULL: no memory */
 void driver_destroy(struct driver *);
+void driver_restart(struct driver *); /* a new run */
 /* The device was reset (or is another): nothing is negotiated, in flight or set up. */
 void driver_forget(struct driver *);
 void driver_forget_queue(struct driver *, uint16_t queue);

@@ -9,7 +9,7 @@
 #include "arena.h"
 
 #define LEND_BLOCK_LEN 256u
-#define LEND_BLOCKS    512u /* 128 KiB */
+#define LEND_BLOCKS    256u /* 64 KiB: less than the guest has, so that it runs out */
 #define LEND_GAP       16u  /* poisoned bytes ahead of each copy */
 
 struct lend {

@@ -224,7 +224,7 @@ void machine_destroy(struct machine *m)
 void machine_reset(struct machine *m)
 {
 	for (uint32_t i = 0; i < m->ndevices; i++) {
-		driver_forget(m->device[i].driver);
+		driver_restart(m->device[i].driver);
 		fresh(&m->device[i], &m->device[i].options);
 	}
 	lend_reset(&m->lend);

@@ -30,6 +30,7 @@ struct device_options {
 	uint32_t flags;      /* enum device_flags */
 	uint64_t sectors;    /* 0: 1024 */
 	uint32_t queue_size; /* 0: the type's own */
+	uint64_t without;    /* feature bits of the type's that are not offered */
 };
 
 enum device_flags {
@@ -38,9 +39,8 @@ enum device_flags {
 	DEVICE_NO_DISCARD = 4,
 	DEVICE_NO_WRITE_ZEROES = 8,
 	DEVICE_NO_UNMAP = 16,
-	DEVICE_FOUR_QUEUES = 32,
-	DEVICE_ONE_QUEUE = 64,
-	DEVICE_4K = 128, /* physical blocks of 4 KiB */
+	DEVICE_QUEUES_SHIFT = 5, /* two bits: 2, 1, 4, 3 queues */
+	DEVICE_4K = 128,         /* physical blocks of 4 KiB */
 };
 
 /* A type of device in the simulator: its backend and what a request of it looks like. One file each: sim_blk.c ... */

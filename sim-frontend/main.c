@@ -15,6 +15,7 @@ struct command {
 static const struct command commands[] = {
 	{"show", cmd_show, "print a trace or a program as text, decoded"},
 	{"assemble", cmd_assemble, "make a trace or a program from its text"},
+	{"run", cmd_run, "run a program against fresh simulated devices"},
 	{"lift", cmd_lift, "turn a recorded guest into programs for the simulator"},
 	{"replay", cmd_replay, "give a trace to fresh devices and compare what they do"},
 	{"diff", cmd_diff, "find the first op in which two traces differ"},

@@ -93,7 +93,7 @@ static void do_notify(struct sim_device *d, const struct op *op)
 
 static void do_make(struct sim_device *d, const struct op *op)
 {
-	struct device_options o = {(uint32_t)op->arg[0], op->arg[1], (uint32_t)op->arg[2]};
+	struct device_options o = {.flags = (uint32_t)op->arg[0], .sectors = op->arg[1], .queue_size = (uint32_t)op->arg[2]};
 	machine_make(d, &o);
 }
 

@@ -92,10 +92,12 @@ static void init(struct sim_device *d, const struct device_options *o)
 	struct sim_blk *s = blk_of(d);
 	struct blk_backend backend = {.submit = submit, .drain = drain, .ctx = d};
 	struct blk_options options = {.ident = "ringside simulated"};
+	static const uint16_t queues[4] = {2, 1, 4, 3};
 	backend.sectors = o->sectors ? o->sectors : SECTORS_DEFAULT;
 	backend.can = abilities(o->flags);
 	options.read_only = o->flags & DEVICE_READ_ONLY;
-	options.nqueues = o->flags & DEVICE_FOUR_QUEUES ? 4 : o->flags & DEVICE_ONE_QUEUE ? 1 : 2;
+	options.nqueues = queues[o->flags >> DEVICE_QUEUES_SHIFT & 3];
+	options.without = o->without;
 	options.physical_exp = o->flags & DEVICE_4K ? 3 : 0;
 	options.queue_size = o->queue_size < BLK_QUEUE_SIZE ? (uint16_t)o->queue_size : BLK_QUEUE_SIZE;
 	disk_reset(&s->disk);

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <linux/virtio_ids.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cmd.h"
+#include "devices/blk.h"
+#include "poison.h"
+#include "simrecord.h"
+
+#define BUFFER_LEN (RECORDER_RECORD_MAX + 65536u)
+
+/* Hands the records on to the file, one by one: it cuts chunks at records. */
+static void on_full(struct recorder *r, size_t need)
+{
+	struct simrecord *s = r->ctx;
+	size_t at = 0, used;
+	struct op op;
+	(void)need;
+	while (!s->failed && at < r->len && op_decode(r->buf + at, r->len - at, &op, &used) == OP_DECODED) {
+		s->failed = !trace_write(&s->writer, &op);
+		at += used;
+	}
+	r->len = 0;
+	r->stopped = s->failed;
+}
+
+static void describe(struct sim_device *d, struct trace_device *t)
+{
+	struct vdev *v = d->vdev;
+	t->id = d->type->id;
+	t->features = v->offered;
+	t->nqueues = v->nqueues;
+	for (uint16_t i = 0; i < v->nqueues; i++)
+		t->queue_size_max[i] = v->queue[i].size_max;
+	t->config_len = (uint16_t)v->ops->config_len;
+	if (t->config_len)
+		vdev_config_read(v, 0, t->config, t->config_len);
+	if (t->id != VIRTIO_ID_BLOCK)
+		return;
+	const struct blk *b = (const struct blk *)(const void *)v;
+	t->ident_len = sizeof(b->options.ident);
+	memcpy(t->ident, b->options.ident, t->ident_len);
+}
+
+bool simrecord_start(struct simrecord *s, struct machine *m, const char *path)
+{
+	struct trace_head head = {.build = "ringside " RINGSIDE_VERSION, .payload = TRACE_PAYLOAD_FULL};
+	memset(s, 0, sizeof(*s));
+	head.nregions = m->ram.map.nregions;
+	for (uint32_t i = 0; i < head.nregions; i++) {
+		head.region[i].gpa = m->ram.map.region[i].gpa;
+		head.region[i].len = m->ram.map.region[i].len;
+	}
+	head.ndevices = m->ndevices;
+	for (uint32_t i = 0; i < m->ndevices; i++)
+		describe(&m->device[i], &head.device[i]);
+	if (!trace_create(&s->writer, path, &head))
+		return false;
+	s->recorder = (struct recorder){.buf = malloc(BUFFER_LEN), .max = BUFFER_LEN, .full_payload = true, .full = on_full, .ctx = s};
+	unpoison(m->lend.base, (size_t)LEND_BLOCK_LEN * LEND_BLOCKS); /* the recorder lends, and knows no redzones */
+	for (uint32_t i = 0; s->recorder.buf && i < m->ndevices; i++) {
+		s->device[i] = (struct recorder_dev){.rec = &s->recorder, .arena = &m->lend.arena, .dev = (uint8_t)i};
+		m->device[i].recorder = &s->device[i];
+	}
+	return s->recorder.buf;
+}
+
+bool simrecord_finish(struct simrecord *s, struct machine *m)
+{
+	for (uint32_t i = 0; i < m->ndevices; i++) {
+		recorder_state(&s->device[i], mmio_hash(&m->device[i].mmio));
+		m->device[i].recorder = NULL;
+	}
+	on_full(&s->recorder, 0);
+	free(s->recorder.buf);
+	if (s->failed) {
+		trace_abandon(&s->writer);
+		return false;
+	}
+	return trace_finish(&s->writer, TRACE_END_DONE);
+}

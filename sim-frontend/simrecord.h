@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* simrecord: records a simulated run into a trace file, by the same recorder that records a KVM guest. */
+#ifndef RINGSIDE_SIMRECORD_H
+#define RINGSIDE_SIMRECORD_H
+
+#include "machine.h"
+#include "tracefile.h"
+
+struct simrecord {
+	struct trace_writer writer;
+	struct recorder recorder;
+	struct recorder_dev device[MACHINE_DEVICES_MAX];
+	bool failed; /* writer.error tells */
+};
+
+/* Before the first op. False: writer.error tells. */
+bool simrecord_start(struct simrecord *, struct machine *, const char *path);
+/* Ends the recording; the machine records no more. False: writer.error tells. */
+bool simrecord_finish(struct simrecord *, struct machine *);
+
+#endif
