@@ -14,3 +14,5 @@ $(B)/bench_fuzz_%: $(B)/fuzz/fuzz_%.o $(B)/fuzz/target.o $(B)/fuzz/bench_fuzz.o 
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -o $@
 fuzzers: $(patsubst %,$(B)/fuzz_%,$(targets)) $(patsubst %,$(B)/replay_%,$(targets))
 .PHONY: fuzzers
+corpus-player: $(patsubst %,$(B)/replay_%,$(targets))
+.PHONY: corpus-player
