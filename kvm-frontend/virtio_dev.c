@@ -129,6 +129,8 @@ static uint64_t on_read(void *ctx, uint64_t off, uint32_t len)
 	if (off == VIRTIO_MMIO_INTERRUPT_STATUS && needs_no_lock(d, off, len, 0))
 		return mmio_read(&d->mmio, off, len);
 	enter(d);
+	if (d->record)
+		recorder_read_begin(&d->rec);
 	value = mmio_read(&d->mmio, off, len);
 	if (d->record)
 		recorder_read(&d->rec, off, len, value);

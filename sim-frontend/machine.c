@@ -273,6 +273,8 @@ void machine_write(struct sim_device *d, uint64_t off, uint32_t size, uint64_t v
 uint64_t machine_read(struct sim_device *d, uint64_t off, uint32_t size)
 {
 	struct machine *m = d->machine;
+	if (d->recorder)
+		recorder_read_begin(d->recorder);
 	uint64_t value = mmio_read(&d->mmio, off, size);
 	if (d->recorder)
 		recorder_read(d->recorder, off, size, value);

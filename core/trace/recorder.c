@@ -74,9 +74,19 @@ static void unpinned(void *ctx, void *lent, uint32_t n)
 
 const struct vmem_tap recorder_tap = {.after = after, .pin = pin, .unpin = unpin, .unpinned = unpinned};
 
+void recorder_read_begin(struct recorder_dev *d)
+{
+	d->reading = true;
+	d->offence = 0;
+}
+
 void recorder_read(struct recorder_dev *d, uint64_t off, uint32_t size, uint64_t value)
 {
 	put(d, OP_READ, off, size, value, 0);
+	d->reading = false;
+	if (d->offence)
+		put(d, OP_OFFENCE, d->offence, 0, 0, 0);
+	d->offence = 0;
 }
 
 void recorder_write(struct recorder_dev *d, uint64_t off, uint32_t size, uint64_t value)
@@ -136,9 +146,13 @@ void recorder_again(struct recorder_dev *d, uint16_t queue)
 	put(d, OP_AGAIN, queue, 0, 0, 0);
 }
 
+/* A read breaks at most one rule. */
 void recorder_offence(struct recorder_dev *d, uint32_t offence)
 {
-	put(d, OP_OFFENCE, offence, 0, 0, 0);
+	if (d->reading)
+		d->offence = offence;
+	else
+		put(d, OP_OFFENCE, offence, 0, 0, 0);
 }
 
 void recorder_enter_blk(struct recorder_dev *d, const struct blk_io *io)

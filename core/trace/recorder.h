@@ -4,8 +4,8 @@
  * simulated one; who owns the buffer (file, compression, limits) is the frontend's business.
  *
  * Set recorder_tap, with a struct recorder_dev as its context, as the device's tap, and call the functions below at the
- * other doors. Inputs are recorded just before they are given to the device, so that what they cause follows; a register
- * read is recorded just after, with its value. All devices of one recorder run under one lock, so that the order is total.
+ * other doors. Inputs are recorded just before they are given to the device, so that what they cause follows. A register
+ * read is recorded just after, with its value; what it causes (an offence) waits and follows too. All devices of one recorder run under one lock, so that the order is total.
  */
 #ifndef RINGSIDE_RECORDER_H
 #define RINGSIDE_RECORDER_H
@@ -40,6 +40,8 @@ struct recorder_dev {
 	struct arena *arena; /* for lent copies */
 	uint8_t dev;
 	uint32_t depth; /* inside submit or drain */
+	bool reading;   /* a register; an offence waits in `offence` */
+	uint32_t offence;
 	/* Hashes of what the latest completion delivered, span by span, for the unpins that follow. */
 	uint32_t nhashes, next_hash;
 	uint64_t hash[BLK_SPANS_MAX];
@@ -50,6 +52,7 @@ extern const struct vmem_tap recorder_tap; /* ctx: struct recorder_dev * */
 void recorder_put(struct recorder *, const struct op *);
 
 /* Doors in. */
+void recorder_read_begin(struct recorder_dev *); /* before the device is asked */
 void recorder_read(struct recorder_dev *, uint64_t off, uint32_t size, uint64_t value);
 void recorder_write(struct recorder_dev *, uint64_t off, uint32_t size, uint64_t value);
 void recorder_run(struct recorder_dev *, uint16_t queue);

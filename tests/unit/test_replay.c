@@ -107,6 +107,7 @@ static void reg(struct guest *g, uint32_t off, uint32_t value)
 
 static uint32_t get(struct guest *g, uint32_t off)
 {
+	recorder_read_begin(&g->dev);
 	uint32_t v = (uint32_t)mmio_read(&g->mmio, off, 4);
 	recorder_read(&g->dev, off, 4, v);
 	return v;
@@ -176,6 +177,7 @@ static struct guest *record(bool full_payload)
 	memcpy(t->ident, o.ident, 20);
 
 	start_driver(g);
+	assert_int_equal(get(g, VIRTIO_MMIO_QUEUE_NUM), 0); /* write-only: an offence, inside a read */
 	post(g, VIRTIO_BLK_T_OUT, 1, 0);
 	post(g, VIRTIO_BLK_T_IN, 1, 1);
 	reg(g, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
