@@ -3,6 +3,13 @@ fuzz_main_fuzz := $(B)/fuzz/target.o
 fuzz_main_afl  := $(B)/fuzz/target.o $(B)/fuzz/afl.o
 fuzz_main      := $(or $(fuzz_main_$(FLAVOUR)),$(B)/fuzz/target.o $(B)/fuzz/standalone.o $(B)/fuzz/files.o)
 fuzz_link_fuzz := -fsanitize=fuzzer
+# Under AFL++ too the core carries the sanitizers, and only the core is instrumented.
+CORE_afl       := $(SAN)
+LINK_afl       := $(SAN)
+ifeq ($(FLAVOUR),afl)
+export AFL_LLVM_ALLOWLIST := $(CURDIR)/fuzz/afl-allow.txt
+export AFL_QUIET := 1
+endif
 fuzz_libs      := $(B)/libsim.a $(B)/libcore.a
 
 $(B)/fuzz_%: $(B)/fuzz/fuzz_%.o $(fuzz_main) $(fuzz_libs)

@@ -10,6 +10,8 @@
 static struct machine machine;
 static struct timespec started;
 static const char *name;
+static bool progress;
+static double next_progress;
 
 /* In plain words: a person reads it, and fuzz/run.sh looks for "ORACLE". */
 static void on_violation(struct machine *m, struct sim_device *d, const struct violation *v)
@@ -26,6 +28,17 @@ static double seconds(void)
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (double)(now.tv_sec - started.tv_sec) + 1e-9 * (double)(now.tv_nsec - started.tv_nsec);
+}
+
+static void tell_progress(void)
+{
+	const struct machine_stats *s = &machine.stats;
+	double t = seconds();
+	if (t < next_progress)
+		return;
+	next_progress = t + 2;
+	fprintf(stderr, "progress: %3.0f s, %" PRIu64 " runs, %.0f runs/s, %.0f requests/s\n", t, s->runs, (double)s->runs / t,
+		(double)s->requests / t);
 }
 
 static void report(void)
@@ -46,7 +59,9 @@ static void make(uint16_t device_id)
 	}
 	machine.violation = on_violation;
 	clock_gettime(CLOCK_MONOTONIC, &started);
-	if (getenv("RINGSIDE_FUZZ_REPORT"))
+	progress = getenv("RINGSIDE_FUZZ_REPORT");
+	next_progress = 2;
+	if (progress)
 		atexit(report);
 }
 
@@ -54,6 +69,8 @@ void target_run(uint16_t device_id, const uint8_t *bytes, size_t n)
 {
 	if (!machine.ndevices)
 		make(device_id);
+	if (progress && machine.stats.runs % 4096 == 4095)
+		tell_progress();
 	program_run(&machine, bytes, n);
 }
 

@@ -1,0 +1,82 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# fuzz/run.sh libfuzzer|afl TARGET SECONDS: fuzzes one target from the kept programs (and what earlier runs here added to them,
+# in build/grown/TARGET), and tells how it goes. Status 1 on a finding; what to do with it is printed.
+#   MAX_LEN=256   longest program in bytes; OPTIONS: more options for the fuzzer
+set -u
+cd "$(dirname "$0")/.." || exit 1
+engine=${1:-libfuzzer} target=${2:-blk} seconds=${3:-60} max_len=${MAX_LEN:-256}
+if [ ! -e "fuzz/fuzz_$target.c" ]; then
+	echo "fuzz: no target $target: TARGET is one of$(printf ' %s' fuzz/fuzz_*.c | sed 's|fuzz/fuzz_||g; s|\.c||g')" >&2
+	exit 2
+fi
+case $seconds in '' | *[!0-9]*) echo "fuzz: FUZZ_SECONDS must be a number of seconds, not '$seconds'" >&2; exit 2 ;; esac
+grown=build/grown/$target finds=build/finds/$target log=build/finds/$target.log
+mkdir -p "$grown" "$finds"
+touch "$finds/.since"
+echo "fuzz: building $target for $engine (ASan, UBSan, oracles) ..."
+fuzz/seeds.sh || exit 1
+
+show_find() { # the program that was written, and how to look at it
+	local find=$1
+	echo "fuzz: FOUND in $target: $(grep -m1 -hE '^ORACLE|: runtime error:|ERROR: |ABORTING|libFuzzer: timeout' "$log" || echo 'the target ended; see the log')"
+	echo "  program    $find ($(stat -c %s "$find") bytes); log $log"
+	echo "  as text    build/plain/ringside show --program --device $target $find > find.txt"
+	echo "  op by op   build/plain/ringside run find.txt"
+	echo "  again      make FLAVOUR=fuzz build/fuzz/replay_$target && build/fuzz/replay_$target $find"
+	echo "  then       docs/fuzzing.md: shorten it, fix it, keep it in corpus/$target/"
+}
+
+# libFuzzer's lines and the target's own progress, in plain words, one every two seconds.
+plain_words() {
+	awk -v seconds="$seconds" '
+		/^#[0-9]/ { for (i = 1; i < NF; i++) { if ($i == "cov:") cov = $(i + 1); if ($i == "corp:") { corp = $(i + 1); sub("/.*", "", corp) } } }
+		/^progress:/ { sub("^progress: ", ""); printf "  %s, %d edges of core reached, %d programs kept\n", $0, cov, corp; fflush() }
+		/^report:/ { sub("^report: ", ""); report = $0 }
+		/^ORACLE|: runtime error:|ERROR: / { print "  " $0; fflush() }
+		END { if (report) printf "fuzz: %s; %d edges of core reached\n", report, cov }'
+}
+
+libfuzzer() {
+	make -s -j"$(nproc)" FLAVOUR=fuzz "build/fuzz/fuzz_$target" || exit 1
+	echo "fuzz: $target for $seconds s, programs of at most $max_len bytes, from $(ls "build/corpus/$target" | wc -l) kept ones"
+	# shellcheck disable=SC2086
+	RINGSIDE_FUZZ_REPORT=1 UBSAN_OPTIONS=print_stacktrace=1 "build/fuzz/fuzz_$target" -max_total_time="$seconds" \
+		-max_len="$max_len" -len_control=0 -timeout=10 -reload=0 -detect_leaks=0 -entropic=0 -verbosity=1 \
+		-dict="fuzz/ops.dict" -artifact_prefix="$finds/" ${OPTIONS:-} "$grown" "build/corpus/$target" 2>&1 | tee "$log" | plain_words
+	return "${PIPESTATUS[0]}"
+}
+
+afl() {
+	local out=build/afl/out-$target
+	make -s -j"$(nproc)" FLAVOUR=afl "build/afl/fuzz_$target" || exit 1
+	rm -rf "$out"
+	echo "fuzz: $target under AFL++ for $seconds s"
+	AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_AFFINITY=${AFL_NO_AFFINITY-1} \
+		AFL_NO_ARITH=1 afl-fuzz -V "$seconds" -G "$max_len" -i "build/corpus/$target" -o "$out" -- "build/afl/fuzz_$target" >"$log" 2>&1
+	local status=$?
+	[ -r "$out/default/fuzzer_stats" ] || { tail -n 20 "$log"; exit 1; }
+	awk -F' *: *' '{ v[$1] = $2 } END {
+		printf "fuzz: %d runs, %.0f runs/s, %s of core reached, %d programs kept, %d finds, %d hangs\n", v["execs_done"],
+			v["execs_per_sec"], v["bitmap_cvg"], v["corpus_count"], v["saved_crashes"], v["saved_hangs"] }' "$out/default/fuzzer_stats"
+	find "$out/default/crashes" "$out/default/hangs" -name 'id*' -exec cp {} "$finds/" \; 2>/dev/null
+	return $status
+}
+
+status=0
+case $engine in
+libfuzzer) libfuzzer || status=$? ;;
+afl) afl || status=$? ;;
+*) echo "usage: fuzz/run.sh libfuzzer|afl TARGET SECONDS" >&2; exit 2 ;;
+esac
+found=$(find "$finds" -type f -newer "$finds/.since" ! -name '.*' | head -n 1)
+if [ -n "$found" ]; then
+	show_find "$found"
+	exit 1
+fi
+if [ "$status" != 0 ]; then
+	echo "fuzz: the fuzzer failed with status $status:"
+	tail -n 15 "$log"
+	exit 1
+fi
+echo "fuzz: no finding in $target"
