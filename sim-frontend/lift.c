@@ -10,6 +10,7 @@
 #include "devices/blk.h"
 #include "hash.h"
 #include "lift.h"
+#include "machine.h"
 #include "lift_shape.h"
 
 #define SEEN_MAX   4096 /* kinds of pieces that are told apart */
@@ -87,6 +88,17 @@ static bool is_new(struct lift *l, uint64_t h)
 	return true;
 }
 
+/* Where the recorded disk could do less than the simulator's, so shall that. */
+static void begin(struct lift *l)
+{
+	uint64_t f = l->head->features;
+	uint64_t flags = (f >> VIRTIO_BLK_F_RO & 1 ? DEVICE_READ_ONLY : 0u) | (f >> VIRTIO_BLK_F_FLUSH & 1 ? 0u : DEVICE_NO_FLUSH) |
+			 (f >> VIRTIO_BLK_F_DISCARD & 1 ? 0u : DEVICE_NO_DISCARD) |
+			 (f >> VIRTIO_BLK_F_WRITE_ZEROES & 1 ? 0u : DEVICE_NO_WRITE_ZEROES);
+	if (flags && l->head->id == VIRTIO_ID_BLOCK)
+		emit(l, (struct op){.code = OP_MAKE, .arg = {flags}});
+}
+
 /* Ends the piece; the next one begins with the guest's set-up. What is in flight ends with the piece. */
 static void cut(struct lift *l)
 {
@@ -94,6 +106,7 @@ static void cut(struct lift *l)
 		l->ok = l->give(l->ctx, &l->piece);
 	l->piece.nops = l->piece.nbytes = l->piece.nrequests = 0;
 	l->nheld = 0;
+	begin(l);
 	for (uint32_t i = 0; i < l->nsetup; i++)
 		emit(l, l->setup[i]);
 }
@@ -137,7 +150,7 @@ static struct op blk_post(const struct lift *l, const struct lift_chain *c)
 static struct op rng_post(const struct lift *l, const struct lift_chain *c)
 {
 	uint64_t len = c->write_len < l->o->data_max ? c->write_len : l->o->data_max;
-	return (struct op){.code = OP_POST, .arg = {c->queue, 0, 0, len}};
+	return (struct op){.code = OP_POST, .arg = {c->queue, 0, 0, len ? len - 1 : 0}}; /* the driver asks for one more */
 }
 
 static void close_chain(struct lift *l)
@@ -249,6 +262,7 @@ static void set_status(struct lift *l, uint32_t value)
 	if (value == 0) {
 		cut(l);
 		l->nsetup = l->piece.nops = l->piece.nbytes = 0;
+		begin(l);
 		l->accepted = 0;
 		memset(l->queue, 0, sizeof(l->queue));
 		return;
@@ -352,6 +366,7 @@ bool lift_trace(struct trace_reader *trace, const struct lift_options *o, bool (
 	l.give = piece;
 	l.ctx = ctx;
 	l.ok = true;
+	begin(&l);
 	while (l.ok && trace_next(trace, &op))
 		if (op.dev == o->device)
 			take(&l, &op);
