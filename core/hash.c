@@ -8,19 +8,27 @@ static uint64_t word(const uint8_t *p)
 	return v;
 }
 
-/* Four lanes of 8 bytes a step, so that the multiplications overlap; the length goes in, so that zeroes count. */
+/* Both halves of the 128-bit product, so that every bit of a reaches every bit of the result. */
+static inline uint64_t fold(uint64_t a, const uint8_t *p)
+{
+	unsigned __int128 product = (unsigned __int128)(a ^ word(p)) * (word(p + 8) ^ 0xff51afd7ed558ccdull);
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* Four lanes of 16 bytes a step, so that the multiplications overlap; the length goes in, so that zeroes count. */
 uint64_t hash_bytes(uint64_t h, const void *data, size_t n)
 {
 	const uint8_t *p = data;
-	uint64_t lane[4] = {h, h + 1, h + 2, h + 3};
+	uint64_t a = h, b = h + 1, c = h + 2, d = h + 3;
 	h = hash_u64(h, n);
-	if (n >= 32) {
-		for (; n >= 32; p += 32, n -= 32)
-			for (int i = 0; i < 4; i++)
-				lane[i] = hash_u64(lane[i], word(p + 8 * i));
-		for (int i = 0; i < 4; i++)
-			h = hash_u64(h, lane[i]);
+	for (; n >= 64; p += 64, n -= 64) {
+		a = fold(a, p);
+		b = fold(b, p + 16);
+		c = fold(c, p + 32);
+		d = fold(d, p + 48);
 	}
+	if (p != data)
+		h = hash_u64(hash_u64(hash_u64(hash_u64(h, a), b), c), d);
 	for (; n >= 8; p += 8, n -= 8)
 		h = hash_u64(h, word(p));
 	uint64_t rest = 0;
