@@ -1,0 +1,31 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# run-unit.sh FLAVOUR PROGRAM...: runs cmocka programs, as many at a time as there are processors. For each program a line
+# `PASS unit-FLAVOUR/NAME (N tests)` or `FAIL unit-FLAVOUR/NAME: why`, a failing one's output behind it. Status 0: all passed.
+set -u
+flavour=$1
+shift
+export flavour ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
+
+one() {
+	local name out status=0 good bad
+	name=unit-$flavour/$(basename "$1")
+	out=$(timeout 300 "$1" 2>&1) || status=$?
+	good=$(grep -ac '^\[       OK \]' <<<"$out")
+	bad=$(grep -a '^\[  FAILED  \]' <<<"$out" | grep -av 'test(s)' | sed 's/^\[  FAILED  \] //' | sort -u | paste -sd' ')
+	if [ "$status" = 0 ] && [ "$good" -gt 0 ] && [ -z "$bad" ]; then
+		echo "PASS $name ($good tests)"
+	else
+		echo "FAIL $name: status $status, $good tests passed${bad:+, failed: $bad}"
+		tail -n 40 <<<"$out" | sed 's/^/    /'
+	fi
+}
+export -f one
+printf '%s\0' "$@" | xargs -0 -n 1 -P "$(nproc)" bash -c 'one "$1"' one | {
+	failed=0
+	while IFS= read -r line; do
+		echo "$line"
+		case $line in FAIL\ *) failed=1 ;; esac
+	done
+	exit $failed
+}
