@@ -65,24 +65,36 @@ static uint8_t *put_data(uint8_t *p, const struct op *op)
 	return p + op->len;
 }
 
-size_t op_encode(const struct op *op, uint8_t *out, size_t max)
+/* What follows the record's length. */
+static uint8_t *put_body(uint8_t *p, const struct op *op, uint8_t shape)
 {
-	uint8_t shape = shapes[op->code], *p;
-	size_t body;
-
-	if (!(shape & SHAPE_TRACE) || op->dev >= OP_DEV_MAX)
-		return 0;
-	body = body_len(op, shape);
-	if (varint_len(body) + body > max)
-		return 0;
-	p = varint_put(out, body);
 	*p++ = op->code;
 	*p++ = op->dev;
 	for (int i = 0; i < (shape & SHAPE_FIELDS); i++)
 		p = varint_put(p, op->arg[i]);
-	if (shape & SHAPE_DATA)
-		p = put_data(varint_put(p, op->len), op);
-	return (size_t)(p - out);
+	return shape & SHAPE_DATA ? put_data(varint_put(p, op->len), op) : p;
+}
+
+/* With no more data than this a record's length is one byte, whatever its fields are. */
+#define SHORT_RECORD_MAX 128u
+#define SHORT_DATA_MAX   (SHORT_RECORD_MAX - 1 - (1 + 2 + OP_ARGS_MAX * VARINT_MAX + 1))
+
+size_t op_encode(const struct op *op, uint8_t *out, size_t max)
+{
+	uint8_t shape = shapes[op->code];
+	size_t body;
+
+	if (!(shape & SHAPE_TRACE) || op->dev >= OP_DEV_MAX)
+		return 0;
+	if (max >= SHORT_RECORD_MAX && (!(shape & SHAPE_DATA) || op->len <= SHORT_DATA_MAX)) {
+		body = (size_t)(put_body(out + 1, op, shape) - (out + 1));
+		*out = (uint8_t)body;
+		return 1 + body;
+	}
+	body = body_len(op, shape);
+	if (varint_len(body) + body > max)
+		return 0;
+	return (size_t)(put_body(varint_put(out, body), op, shape) - out);
 }
 
 /* Fields are read against the end of the buffer, not of the record: the caller checks where that ended. */
