@@ -7,7 +7,7 @@
 #ifndef RINGSIDE_CMD_H
 #define RINGSIDE_CMD_H
 
-#include "options.h"
+#include "cli.h"
 
 #define RINGSIDE_VERSION "0.1.0"
 

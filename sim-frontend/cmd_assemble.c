@@ -84,11 +84,11 @@ static bool same_file(const char *a, const char *b)
 
 int cmd_assemble(int argc, char **argv)
 {
-	int n = options_parse(&usage, argc, argv), status;
+	int n = cli_parse(&usage, argc, argv), status;
 	struct textfile text;
 
 	if (n < 0)
-		return options_status(n);
+		return cli_status(n);
 	if (!output)
 		return fail("assemble: missing option -o FILE: where to write the result");
 	if (same_file(argv[0], output))

@@ -156,11 +156,11 @@ static int finish(struct diff *d)
 int cmd_diff(int argc, char **argv)
 {
 	static struct diff d;
-	int n = options_parse(&usage, argc, argv), status;
+	int n = cli_parse(&usage, argc, argv), status;
 
 	if (n < 0)
-		return options_status(n);
-	if (!options_number("--context", context_text, 1000000, &d.context))
+		return cli_status(n);
+	if (!cli_number("--context", context_text, 1000000, &d.context))
 		return EXIT_USAGE;
 	d.a.path = argv[0];
 	d.b.path = argv[1];

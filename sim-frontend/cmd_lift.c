@@ -124,11 +124,11 @@ int cmd_lift(int argc, char **argv)
 {
 	unsigned long long device, bytes, most;
 	struct trace_reader trace;
-	int n = options_parse(&usage, argc, argv);
+	int n = cli_parse(&usage, argc, argv);
 	if (n < 0)
-		return options_status(n);
-	if (!options_number("--device", device_text, OP_DEV_MAX - 1, &device) ||
-	    !options_number("--max-bytes", bytes_text, 4096, &bytes) || !options_number("--most", most_text, 10000, &most))
+		return cli_status(n);
+	if (!cli_number("--device", device_text, OP_DEV_MAX - 1, &device) ||
+	    !cli_number("--max-bytes", bytes_text, 4096, &bytes) || !cli_number("--most", most_text, 10000, &most))
 		return EXIT_USAGE;
 	if (!out_dir)
 		return fail("lift: where to? give -o DIR");

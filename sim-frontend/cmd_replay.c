@@ -112,10 +112,10 @@ static int replay_loose(const char *path, struct trace_reader *trace)
 
 int cmd_replay(int argc, char **argv)
 {
-	int n = options_parse(&usage, argc, argv);
+	int n = cli_parse(&usage, argc, argv);
 	struct trace_reader trace;
 	if (n < 0)
-		return options_status(n);
+		return cli_status(n);
 	if (!trace_open(&trace, argv[0]))
 		return fail("%s", trace.error);
 	int status = loose ? replay_loose(argv[0], &trace) : replay_strict(argv[0], &trace);

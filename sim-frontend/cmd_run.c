@@ -170,9 +170,9 @@ static int run_file(struct run *r, const char *path)
 
 int cmd_run(int argc, char **argv)
 {
-	int n = options_parse(&usage, argc, argv), status;
+	int n = cli_parse(&usage, argc, argv), status;
 	if (n < 0)
-		return options_status(n);
+		return cli_status(n);
 	struct run *r = calloc(1, sizeof(*r));
 	if (!r || !machine_create(&r->machine))
 		return fail("out of memory");

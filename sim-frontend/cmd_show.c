@@ -115,9 +115,9 @@ static int show_program(const char *path)
 
 int cmd_show(int argc, char **argv)
 {
-	int n = options_parse(&usage, argc, argv);
+	int n = cli_parse(&usage, argc, argv);
 
 	if (n < 0)
-		return options_status(n);
+		return cli_status(n);
 	return program ? show_program(argv[0]) : show_trace(argv[0]);
 }

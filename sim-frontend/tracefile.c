@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "tracefile.h"
-#include "options.h"
+#include "cli.h"
 #include "trace/text.h"
 #include "written.h"
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Command lines of `ringside`: options, operands, help text and the one line that tells what was wrong.
+ * cli: command lines of `ringside`: options, operands, help text and the one line that tells what was wrong.
  * Whatever is wrong with what the user gave ends in exit status 2.
  */
-#ifndef RINGSIDE_OPTIONS_H
-#define RINGSIDE_OPTIONS_H
+#ifndef RINGSIDE_CLI_H
+#define RINGSIDE_CLI_H
 
 #include <stdbool.h>
 
@@ -28,12 +28,12 @@ struct usage {
 
 /*
  * Reads argv[1..argc): sets values and flags, moves the operands to argv[0..] and returns how many there are.
- * Negative: all is said (help, or an error); return options_status() of it from the command.
+ * Negative: all is said (help, or an error); return cli_status() of it from the command.
  */
-int options_parse(const struct usage *, int argc, char **argv);
-int options_status(int parsed); /* exit status for a negative result */
+int cli_parse(const struct usage *, int argc, char **argv);
+int cli_status(int parsed); /* exit status for a negative result */
 /* A number option's text; false, and said so, where it is none or above max. */
-bool options_number(const char *name, const char *text, unsigned long long max, unsigned long long *out);
+bool cli_number(const char *name, const char *text, unsigned long long max, unsigned long long *out);
 
 /* One line "ringside: ..." on standard error; returns EXIT_USAGE. */
 int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "options.h"
+#include "cli.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -82,7 +82,7 @@ static int check_operands(const struct usage *u, int n, char **argv)
 	return PARSED_WRONG;
 }
 
-int options_parse(const struct usage *u, int argc, char **argv)
+int cli_parse(const struct usage *u, int argc, char **argv)
 {
 	bool options = true;
 	int n = 0;
@@ -102,12 +102,12 @@ int options_parse(const struct usage *u, int argc, char **argv)
 	return check_operands(u, n, argv);
 }
 
-int options_status(int parsed)
+int cli_status(int parsed)
 {
 	return parsed == PARSED_HELP ? EXIT_SUCCESS : EXIT_USAGE;
 }
 
-bool options_number(const char *name, const char *text, unsigned long long max, unsigned long long *out)
+bool cli_number(const char *name, const char *text, unsigned long long max, unsigned long long *out)
 {
 	char *end;
 
