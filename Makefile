@@ -42,15 +42,15 @@ targets  := $(patsubst fuzz/fuzz_%.c,%,$(wildcard fuzz/fuzz_*.c))
 all: $(B)/ringside $(B)/ringside-vmm ## build both programs of one FLAVOUR (plain by default)
 
 $(B)/core/%.o: core/%.c
-	@mkdir -p $(@D) && $(CC) $(CFLAGS) $(CORE_$(FLAVOUR)) $(I_core) -MMD -c $< -o $@
+	@mkdir -p $(@D) && $(CC) $(CFLAGS) $(CORE_$(FLAVOUR)) $(I_core) -MMD -MP -c $< -o $@
 $(B)/sim-frontend/%.o: sim-frontend/%.c
-	@mkdir -p $(@D) && $(CC) $(CFLAGS) $(I_sim) -MMD -c $< -o $@
+	@mkdir -p $(@D) && $(CC) $(CFLAGS) $(I_sim) -MMD -MP -c $< -o $@
 $(B)/kvm-frontend/%.o: kvm-frontend/%.c
-	@mkdir -p $(@D) && $(CC) $(CFLAGS) $(I_kvm) -MMD -c $< -o $@
+	@mkdir -p $(@D) && $(CC) $(CFLAGS) $(I_kvm) -MMD -MP -c $< -o $@
 $(B)/fuzz/%.o: fuzz/%.c
-	@mkdir -p $(@D) && $(CC) $(CFLAGS) $(I_fuzz) -MMD -c $< -o $@
+	@mkdir -p $(@D) && $(CC) $(CFLAGS) $(I_fuzz) -MMD -MP -c $< -o $@
 $(B)/tests/%.o: tests/%.c
-	@mkdir -p $(@D) && $(CC) $(CFLAGS) $(I_tests) -MMD -c $< -o $@
+	@mkdir -p $(@D) && $(CC) $(CFLAGS) $(I_tests) -MMD -MP -c $< -o $@
 $(B)/libcore.a: $(call o,$(core_src))
 $(B)/libsim.a: $(call o,$(sim_src))
 $(B)/libkvm.a: $(call o,$(kvm_src))
