@@ -85,14 +85,24 @@ static void tap_after(const struct vmem *m, enum vmem_kind kind, enum vmem_for w
 		m->tap->after(m->tap_ctx, kind, what, a, n, p);
 }
 
+/* All n bytes (n > 0) in one region, as nearly always: one look. NULL: not. */
+static uint8_t *vmem_whole(const struct vmem *m, gpa_t a, uint32_t n)
+{
+	const struct vmem_region *r = vmem_find(m, a);
+	return r && n <= r->len - (a.v - r->gpa) ? r->host + (a.v - r->gpa) : NULL;
+}
+
 bool vmem_read_slow(struct vmem *m, enum vmem_for what, gpa_t a, void *out, uint32_t n)
 {
-	if (!vmem_covers_slow(m, a, n))
+	const uint8_t *whole = n ? vmem_whole(m, a, n) : NULL;
+	if (!whole && !vmem_covers_slow(m, a, n))
 		return false;
 	if (n == 0)
 		return true;
 	tap_before(m, VMEM_LOAD, what, a, n);
-	for (uint32_t done = 0; done < n;) {
+	if (whole)
+		memcpy(out, whole, n);
+	for (uint32_t done = whole ? n : 0; done < n;) {
 		const struct vmem_region *r = vmem_find(m, gpa_add(a, done));
 		uint32_t part = vmem_part(r, gpa_add(a, done), n - done);
 		memcpy((uint8_t *)out + done, r->host + (a.v + done - r->gpa), part);
@@ -105,12 +115,15 @@ bool vmem_read_slow(struct vmem *m, enum vmem_for what, gpa_t a, void *out, uint
 
 bool vmem_write_slow(struct vmem *m, enum vmem_for what, gpa_t a, const void *in, uint32_t n)
 {
-	if (!vmem_covers_slow(m, a, n))
+	uint8_t *whole = n ? vmem_whole(m, a, n) : NULL;
+	if (!whole && !vmem_covers_slow(m, a, n))
 		return false;
 	if (n == 0)
 		return true;
 	tap_before(m, VMEM_STORE, what, a, n);
-	for (uint32_t done = 0; done < n;) {
+	if (whole)
+		memcpy(whole, in, n);
+	for (uint32_t done = whole ? n : 0; done < n;) {
 		const struct vmem_region *r = vmem_find(m, gpa_add(a, done));
 		uint32_t part = vmem_part(r, gpa_add(a, done), n - done);
 		memcpy(r->host + (a.v + done - r->gpa), (const uint8_t *)in + done, part);
