@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BLOCK = 4096, DEPTH_MAX = 16, RUN_MS = 2500 };
+enum { BLOCK = 4096, DEPTH_MAX = 16, RUN_MS = 5000 };
 
 static int fd;
 static uint64_t blocks;

@@ -12,8 +12,9 @@ out=$cache/compare
 "$here/kernel.sh"
 "$here/initramfs.sh"
 status=0
-# Always nested: the comparison wants one kind of machine with nothing else running in it.
-"$here/machine.sh" --how nested --live --out "$out" --timeout $((120 + rounds * 120)) --file "$here/inside/lib.sh" \
+# Always nested: the comparison wants one kind of machine with nothing else running in it; and of one CPU, since waking a second
+# interpreted one takes longer than anything that either VMM does, and varies more.
+"$here/machine.sh" --how nested --cpus 1 --live --out "$out" --timeout $((120 + rounds * 120)) --file "$here/inside/lib.sh" \
 	--file "$cache/kernel/vmlinuz" --file "$cache/guest.cpio" --prog "$bin/ringside-vmm" --prog qemu-system-x86_64 \
 	--same /usr/share/qemu --same /usr/share/seabios "$here/inside/compare.sh" "$rounds" || status=$?
 [ "$status" = 0 ] && [ -s "$out/figures" ] || die "the comparison did not run to its end (status $status)"

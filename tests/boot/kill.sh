@@ -8,7 +8,7 @@ out=$cache/kill
 "$here/kernel.sh"
 "$here/initramfs.sh"
 status=0
-"$here/machine.sh" --out "$out" --timeout 400 --file "$here/inside/lib.sh" --file "$cache/kernel/vmlinuz" --file "$cache/guest.cpio" \
+"$here/machine.sh" --out "$out" --timeout 600 --file "$here/inside/lib.sh" --file "$cache/kernel/vmlinuz" --file "$cache/guest.cpio" \
 	--prog "$bin/ringside-vmm" "$here/inside/kill.sh" || status=$?
 verdicts "$out" "$status" kill-recording kill-plain
 

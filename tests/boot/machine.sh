@@ -14,6 +14,7 @@
 #     --same PATH        a file or folder that the script finds at the same path
 #     --timeout SECONDS  default 300
 #     --memory MIB       of level 1, default 2048
+#     --cpus N           of level 1, default 2
 #     --live             show the script's output (nested: level 1's console) while it runs
 #
 # The script runs in $OUT, under busybox sh as root where nested; it may use what sh, coreutils and busybox have in common, and
@@ -21,7 +22,7 @@
 set -eu
 . "$(dirname "$0")/lib.sh"
 usage() { echo "machine.sh: $*; usage: machine.sh [OPTION]... SCRIPT [ARG]..." >&2; exit 2; }
-how=${RINGSIDE_MACHINE:-} kvm=stock out=$cache/out timeout=300 memory=2048 live=
+how=${RINGSIDE_MACHINE:-} kvm=stock out=$cache/out timeout=300 memory=2048 cpus=2 live=
 files=() progs=() same=()
 while :; do
 	case ${1:-} in
@@ -33,6 +34,7 @@ while :; do
 	--same) same+=("$2") ;;
 	--timeout) timeout=$2 ;;
 	--memory) memory=$2 ;;
+	--cpus) cpus=$2 ;;
 	--live) live=1; shift; continue ;;
 	--*) usage "unknown option $1" ;;
 	*) break ;;
@@ -107,7 +109,7 @@ tar -C "$work" --owner=0 --group=0 -cf "$work.in" .
 trap 'rm -rf "$work" "$work.in" "$work.out"' EXIT
 truncate -s %512 "$work.in"
 truncate -s 1G "$work.out"
-timeout --foreground "$timeout" qemu-system-x86_64 -accel tcg,thread=multi -smp 2 -cpu max,+svm,+npt -m "$memory" \
+timeout --foreground "$timeout" qemu-system-x86_64 -accel tcg,thread=multi -smp "$cpus" -cpu max,+svm,+npt -m "$memory" \
 	-display none -monitor none -serial stdio -no-reboot -nodefaults \
 	-kernel "$cache/kernel/vmlinuz" -initrd "$cache/level1.cpio" -append "console=ttyS0 panic=-1 quiet loglevel=1" \
 	-drive "file=$work.in,format=raw,if=virtio,readonly=on" -drive "file=$work.out,format=raw,if=virtio,cache=unsafe" \

@@ -17,7 +17,7 @@ for p in ringside-vmm ringside; do [ -x "$bin/$p" ] || die "$bin/$p is not built
 out=$cache/out
 start=$SECONDS
 
-args=(--out "$out" --timeout 400 --file "$here/inside/lib.sh" --file "$cache/kernel/vmlinuz" --file "$cache/guest.cpio"
+args=(--out "$out" --timeout 600 --file "$here/inside/lib.sh" --file "$cache/kernel/vmlinuz" --file "$cache/guest.cpio"
 	--prog "$bin/ringside-vmm" --prog e2fsck)
 if [ -z "$demo" ]; then
 	"$here/vmlinux.sh"
