@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * A fuzz target under AFL++: persistent mode, test cases through shared memory. The machine is made before the fork server
- * starts, and each run begins by resetting what the last one dirtied, so one process serves many runs.
+ * A fuzz target under AFL++: persistent mode, test cases through shared memory. The machine is made before
+ * the fork server starts, and each run begins by resetting what the last one dirtied, so one process serves
+ * many runs.
  *
  * Without afl-fuzz around it, the program reads one test case from standard input.
  */

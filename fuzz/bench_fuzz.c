@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * How fast the sanitized fuzz target is by itself: a fixed set of programs, again and again, oracles on, no fuzzer around it.
- *   bench_fuzz NAME DIRECTORY [SECONDS]     prints `bench NAME-requests VALUE requests/s` and `bench NAME-runs VALUE runs/s`
+ * How fast the sanitized fuzz target is by itself: a fixed set of programs, again and again, oracles on, no
+ * fuzzer around it. bench_fuzz NAME DIRECTORY [SECONDS]     prints `bench NAME-requests VALUE requests/s` and
+ * `bench NAME-runs VALUE runs/s`
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,10 +58,11 @@ int main(int argc, char **argv)
 		all();
 	while ((t = now(CLOCK_PROCESS_CPUTIME_ID) - start) < want);
 	struct target_count after = target_count();
-	double runs = (double)(after.runs - before.runs), requests = (double)(after.requests - before.requests);
+	double runs = (double)(after.runs - before.runs),
+	       requests = (double)(after.requests - before.requests);
 	printf("bench %s-requests %.0f requests/s\n", argv[1], requests / t);
 	printf("bench %s-runs %.0f runs/s\n", argv[1], runs / t);
-	fprintf(stderr, "%d programs, %.1f requests and %.1f ops a run, %.1f us a run\n", nprograms, requests / runs,
-		(double)(after.ops - before.ops) / runs, 1e6 * t / runs);
+	fprintf(stderr, "%d programs, %.1f requests and %.1f ops a run, %.1f us a run\n", nprograms,
+		requests / runs, (double)(after.ops - before.ops) / runs, 1e6 * t / runs);
 	return 0;
 }

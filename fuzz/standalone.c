@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * A plain main for a fuzz target: runs program files once each, under any compiler, so that the corpus is a test. Every program
- * is run twice, and must come out the same.
+ * A plain main for a fuzz target: runs program files once each, under any compiler, so that the corpus is a
+ * test. Every program is run twice, and must come out the same.
  */
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +27,9 @@ static void run(void *ctx, const char *path, const uint8_t *bytes, size_t n)
 int main(int argc, char **argv)
 {
 	if (argc < 2 || !strcmp(argv[1], "--help")) {
-		printf("usage: %s FILE|DIRECTORY...\nRuns fuzzer programs, each twice; stops at what an oracle or a sanitizer finds.\n", argv[0]);
+		printf("usage: %s FILE|DIRECTORY...\nRuns fuzzer programs, each twice; stops at what an "
+		       "oracle or a sanitizer finds.\n",
+		       argv[0]);
 		return argc < 2 ? 2 : 0;
 	}
 	for (int i = 1; i < argc; i++) {

@@ -18,8 +18,8 @@ static void on_violation(struct machine *m, struct sim_device *d, const struct v
 {
 	if (name)
 		fprintf(stderr, "%s:", name);
-	fprintf(stderr, "\nORACLE %s%s%s: op %" PRIu64 ", device %s%u: %s\n", v->oracle, *v->clause ? " " : "", v->clause, m->op,
-		d->type->name, d->nr, v->what);
+	fprintf(stderr, "\nORACLE %s%s%s: op %" PRIu64 ", device %s%u: %s\n", v->oracle,
+		*v->clause ? " " : "", v->clause, m->op, d->type->name, d->nr, v->what);
 	abort();
 }
 
@@ -37,17 +37,19 @@ static void tell_progress(void)
 	if (t < next_progress)
 		return;
 	next_progress = t + 2;
-	fprintf(stderr, "progress: %3.0f s, %" PRIu64 " runs, %.0f runs/s, %.0f requests/s\n", t, s->runs, (double)s->runs / t,
-		(double)s->requests / t);
+	fprintf(stderr, "progress: %3.0f s, %" PRIu64 " runs, %.0f runs/s, %.0f requests/s\n", t, s->runs,
+		(double)s->runs / t, (double)s->requests / t);
 }
 
 static void report(void)
 {
 	const struct machine_stats *s = &machine.stats;
 	double runs = s->runs ? (double)s->runs : 1, t = seconds();
-	fprintf(stderr, "report: %" PRIu64 " runs, %.0f runs/s, %.1f requests/run, %.1f ops/run, %.0f requests/s, %.1f offences/run\n",
-		s->runs, (double)s->runs / t, (double)s->requests / runs, (double)s->ops / runs, (double)s->requests / t,
-		(double)s->offences / runs);
+	fprintf(stderr,
+		"report: %" PRIu64
+		" runs, %.0f runs/s, %.1f requests/run, %.1f ops/run, %.0f requests/s, %.1f offences/run\n",
+		s->runs, (double)s->runs / t, (double)s->requests / runs, (double)s->ops / runs,
+		(double)s->requests / t, (double)s->offences / runs);
 }
 
 static void make(uint16_t device_id)

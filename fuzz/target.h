@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* target: what all fuzz targets share: one machine with one device, a finding that ends the process, a report at the end. */
+/* target: what all fuzz targets share: one machine with one device, a finding that ends the process, a report
+ * at the end. */
 #ifndef RINGSIDE_FUZZ_TARGET_H
 #define RINGSIDE_FUZZ_TARGET_H
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * backend: what the simulated disk and entropy source have in common: which requests are kept back, and which fail. All
- * of it is told from outside (a program's ops; later a tape), nothing is drawn here.
+ * backend: what the simulated disk and entropy source have in common: which requests are kept back, and which
+ * fail. All of it is told from outside (a program's ops; later a tape), nothing is drawn here.
  */
 #ifndef RINGSIDE_BACKEND_H
 #define RINGSIDE_BACKEND_H
@@ -19,8 +19,8 @@ struct verdict {
 };
 
 struct backend {
-	uint32_t hold;       /* so many of the next requests are kept back */
-	uint32_t faults;     /* so many of the next ones to be done end by `fault` */
+	uint32_t hold;   /* so many of the next requests are kept back */
+	uint32_t faults; /* so many of the next ones to be done end by `fault` */
 	struct verdict fault;
 	uint32_t nheld;
 	void *held[BACKEND_HELD_MAX]; /* oldest first */

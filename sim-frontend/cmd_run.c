@@ -19,14 +19,21 @@ static bool quiet;
 static const struct usage usage = {
 	.command = "run",
 	.operands = "FILE.txt",
-	.about = "Runs a program (docs/program-text.md) against fresh devices with simulated memory and a disk in memory,\n"
+	.about = "Runs a program (docs/program-text.md) against fresh devices with simulated memory and a "
+		 "disk in memory,\n"
 		 "tells what happens, and judges each step by the specification.",
 	.operands_min = 1,
 	.operands_max = 1,
 	.option =
 		{
-			{.name = "--record", .value_name = "OUT", .value = &record_path, .help = "also record the run as a trace (.vtrace)"},
-			{.name = "--without-oracle", .value_name = "NAME", .value = &without_oracle, .help = "do not judge by this oracle"},
+			{.name = "--record",
+			 .value_name = "OUT",
+			 .value = &record_path,
+			 .help = "also record the run as a trace (.vtrace)"},
+			{.name = "--without-oracle",
+			 .value_name = "NAME",
+			 .value = &without_oracle,
+			 .help = "do not judge by this oracle"},
 			{.name = "--quiet", .flag = &quiet, .help = "print the summary only"},
 		},
 };
@@ -46,8 +53,8 @@ static void on_violation(struct machine *m, struct sim_device *d, const struct v
 	if (r->violated)
 		return;
 	r->violated = true;
-	printf("VIOLATION %s%s%s at op %" PRIu64 ", %s%u: %s\n", v->oracle, *v->clause ? " " : "", v->clause, m->op, d->type->name, d->nr,
-	       v->what);
+	printf("VIOLATION %s%s%s at op %" PRIu64 ", %s%u: %s\n", v->oracle, *v->clause ? " " : "", v->clause,
+	       m->op, d->type->name, d->nr, v->what);
 	if (!strcmp(v->oracle, oracle_name(ORACLE_WORK))) {
 		fflush(stdout);
 		exit(EXIT_FAILURE);
@@ -61,7 +68,7 @@ static uint64_t little(const uint8_t *p, size_t n)
 	return v;
 }
 
-#define HAS(t, bit) ((t)->features >> (bit) & 1)
+#define HAS(t, bit) ((t)->features >> (bit)&1)
 
 /* What a device line asks for. */
 static struct device_options options_of(const struct trace_device *t, uint8_t given)
@@ -85,15 +92,18 @@ static struct device_options options_of(const struct trace_device *t, uint8_t gi
 }
 
 /* The device must be what its line says, or what was run would not be what was asked for. */
-static bool check_made(const char *path, uint32_t i, const struct vdev *v, const struct trace_device *t, uint8_t given)
+static bool check_made(const char *path, uint32_t i, const struct vdev *v, const struct trace_device *t,
+		       uint8_t given)
 {
 	if ((given & TRACE_GIVEN_FEATURES) && v->offered != t->features) {
-		fail("%s: device %u can not be made with features 0x%" PRIx64 "; 0x%" PRIx64 " can", path, i, t->features, v->offered);
+		fail("%s: device %u can not be made with features 0x%" PRIx64 "; 0x%" PRIx64 " can", path, i,
+		     t->features, v->offered);
 		return false;
 	}
-	if ((given & TRACE_GIVEN_QUEUES) && (v->nqueues != t->nqueues || v->queue[0].size_max != t->queue_size_max[0])) {
-		fail("%s: device %u can not be made with these queues; %u of up to %u entries can", path, i, v->nqueues,
-		     v->queue[0].size_max);
+	if ((given & TRACE_GIVEN_QUEUES) &&
+	    (v->nqueues != t->nqueues || v->queue[0].size_max != t->queue_size_max[0])) {
+		fail("%s: device %u can not be made with these queues; %u of up to %u entries can", path, i,
+		     v->nqueues, v->queue[0].size_max);
 		return false;
 	}
 	return true;
@@ -105,7 +115,8 @@ static bool make_devices(struct run *r, const char *path)
 	for (uint32_t i = 0; i < t->head.ndevices; i++) {
 		struct device_options o = options_of(&t->head.device[i], t->given[i]);
 		if (!sim_type(t->head.device[i].id)) {
-			fail("%s: device %u: no device of virtio id %u is known", path, i, t->head.device[i].id);
+			fail("%s: device %u: no device of virtio id %u is known", path, i,
+			     t->head.device[i].id);
 			return false;
 		}
 		if (!machine_add(&r->machine, t->head.device[i].id, &o)) {
@@ -115,7 +126,8 @@ static bool make_devices(struct run *r, const char *path)
 		if (!check_made(path, i, r->machine.device[i].vdev, &t->head.device[i], t->given[i]))
 			return false;
 		if (without_oracle && !oracle_switch(r->machine.device[i].oracle, without_oracle, false)) {
-			fail("run: no such oracle: %s (ownership, used-ring, fetch-once, work, notification, liveness, resources)",
+			fail("run: no such oracle: %s (ownership, used-ring, fetch-once, work, notification, "
+			     "liveness, resources)",
 			     without_oracle);
 			return false;
 		}

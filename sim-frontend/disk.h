@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * disk: the content of a simulated disk. Each sector is as it was made (a pattern that tells its number), zeroed, or
- * written; forgetting everything costs two small bitmaps. Sectors at DISK_SECTORS_KEPT and above can be read and written
- * but do not keep what was written, so that a disk may pretend to any size.
+ * disk: the content of a simulated disk. Each sector is as it was made (a pattern that tells its number),
+ * zeroed, or written; forgetting everything costs two small bitmaps. Sectors at DISK_SECTORS_KEPT and above
+ * can be read and written but do not keep what was written, so that a disk may pretend to any size.
  */
 #ifndef RINGSIDE_DISK_H
 #define RINGSIDE_DISK_H

@@ -43,7 +43,8 @@ static uint32_t get32(struct driver *g, uint32_t off)
 	return (uint32_t)machine_read(g->device, off, 4);
 }
 
-/* -- forgetting ---------------------------------------------------------------------------------------------------- */
+/* -- forgetting
+ * ---------------------------------------------------------------------------------------------------- */
 
 static void free_buffers(struct driver_queue *q, struct posted *p)
 {
@@ -79,7 +80,8 @@ void driver_restart(struct driver *g)
 	g->filled = 0;
 }
 
-/* -- setting up ---------------------------------------------------------------------------------------------------- */
+/* -- setting up
+ * ---------------------------------------------------------------------------------------------------- */
 
 void driver_reset(struct driver *g)
 {
@@ -125,7 +127,8 @@ void driver_ok(struct driver *g)
 	g->live = true;
 }
 
-/* Rings as close together as the alignments allow. Without EVENT_IDX there is no room for the event fields: SeaBIOS does it so. */
+/* Rings as close together as the alignments allow. Without EVENT_IDX there is no room for the event fields:
+ * SeaBIOS does it so. */
 static bool place_rings(struct driver *g, struct driver_queue *q, uint16_t queue, uint16_t size)
 {
 	struct machine *m = g->device->machine;
@@ -205,7 +208,8 @@ bool driver_is_up(const struct driver *g, uint16_t queue)
 	return queue < VDEV_QUEUES_MAX && g->queue[queue].up;
 }
 
-/* -- notifications ------------------------------------------------------------------------------------------------- */
+/* -- notifications
+ * ------------------------------------------------------------------------------------------------- */
 
 static bool kick_wanted(const struct driver *g, const struct driver_queue *q)
 {
@@ -237,7 +241,9 @@ static void put_wish(struct driver *g, struct driver_queue *q)
 		ring_put(g, q, 1, 0, &flags, 2);
 		return;
 	}
-	uint16_t event = q->wish == WISH_ALL ? q->used : q->wish == WISH_NONE ? (uint16_t)(q->used - 1) : (uint16_t)(q->used + q->ahead);
+	uint16_t event = q->wish == WISH_ALL    ? q->used
+			 : q->wish == WISH_NONE ? (uint16_t)(q->used - 1)
+						: (uint16_t)(q->used + q->ahead);
 	ring_put(g, q, 1, 4 + 2u * q->size, &event, 2);
 }
 
@@ -251,7 +257,8 @@ void driver_wish(struct driver *g, uint16_t queue, enum driver_wish wish, uint16
 	put_wish(g, q);
 }
 
-/* -- used entries -------------------------------------------------------------------------------------------------- */
+/* -- used entries
+ * -------------------------------------------------------------------------------------------------- */
 
 static void take_used(struct driver *g, uint16_t queue, struct driver_queue *q, uint32_t id, uint32_t len)
 {
@@ -266,7 +273,8 @@ static void take_used(struct driver *g, uint16_t queue, struct driver_queue *q, 
 	m->stats.answered++;
 	m->stats.failed += status != 0;
 	if (m->events && m->events->used)
-		m->events->used(m->events_ctx, g->device, queue, (uint16_t)id, len, p->type, has_status ? status : -1);
+		m->events->used(m->events_ctx, g->device, queue, (uint16_t)id, len, p->type,
+				has_status ? status : -1);
 	for (uint16_t i = 0, d = (uint16_t)id; i < p->ndesc; i++, d = q->next[d])
 		q->free[q->nfree++] = d;
 	free_buffers(q, p);

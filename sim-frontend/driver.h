@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * driver: the model driver, the guest's side of one device. Good by default: it negotiates, sets queues up at legal addresses,
- * never gives away a descriptor or a buffer that is in flight, notifies only where the device asked for it, and tells what
- * it is notified of. What it does wrong it was told to do (driver_break), so a fuzzer reaches the code behind the checks.
+ * driver: the model driver, the guest's side of one device. Good by default: it negotiates, sets queues up at
+ * legal addresses, never gives away a descriptor or a buffer that is in flight, notifies only where the
+ * device asked for it, and tells what it is notified of. What it does wrong it was told to do (driver_break),
+ * so a fuzzer reaches the code behind the checks.
  *
- * What a request looks like in memory is told by 16 bits, `shape`; 0 is the plainest (header, data, status, in three
- * descriptors of the ring, at the lowest free address):
+ * What a request looks like in memory is told by 16 bits, `shape`; 0 is the plainest (header, data, status,
+ * in three descriptors of the ring, at the lowest free address):
  *
  *   bits 0-2    number of data segments less one
- *   bits 3-4    header: 0 a segment of its own, 1 in two, 2 in sixteen of one byte, 3 in one with the data that follows
- *   bit 5       the status byte is in one segment with the data before it
- *   bits 6-7    0 in the ring, 1 and 2 in an indirect table, 3 the first segment in the ring and the rest in an indirect table
+ *   bits 3-4    header: 0 a segment of its own, 1 in two, 2 in sixteen of one byte, 3 in one with the data
+ * that follows bit 5       the status byte is in one segment with the data before it bits 6-7    0 in the
+ * ring, 1 and 2 in an indirect table, 3 the first segment in the ring and the rest in an indirect table
  *               (where INDIRECT_DESC is negotiated; else in the ring)
  *   bits 8-9    the indirect table's address: a multiple of 16, plus 0, 1, 2, 8
- *   bits 10-11  where the buffers are: 0 first free, 1 at the very end of region 1, 2 across the seam of regions 0 and 1,
- *               3 in region 2, across 4 GiB or up to its end
- *   bit 12      justified to the right: the last byte is the last of its 64-byte block, so that the first is unaligned
- *   bit 13      an empty segment ahead of the data
- *   bit 14      segments in memory in the opposite order
- *   bit 15      data cut into uneven pieces (no multiples of 512)
+ *   bits 10-11  where the buffers are: 0 first free, 1 at the very end of region 1, 2 across the seam of
+ * regions 0 and 1, 3 in region 2, across 4 GiB or up to its end bit 12      justified to the right: the last
+ * byte is the last of its 64-byte block, so that the first is unaligned bit 13      an empty segment ahead of
+ * the data bit 14      segments in memory in the opposite order bit 15      data cut into uneven pieces (no
+ * multiples of 512)
  */
 #ifndef RINGSIDE_DRIVER_H
 #define RINGSIDE_DRIVER_H
@@ -39,36 +39,38 @@ enum driver_shape {
 };
 
 /*
- * How the next request is broken (programs hold the numbers: append only); `at` counts descriptors of the chain, or ranges (modulo their number), value is what it says.
- * Those before BREAK_ADDR change what the request says, the others how it is laid out.
+ * How the next request is broken (programs hold the numbers: append only); `at` counts descriptors of the
+ * chain, or ranges (modulo their number), value is what it says. Those before BREAK_ADDR change what the
+ * request says, the others how it is laid out.
  */
 enum driver_break {
 	BREAK_NOTHING = 0,
-	BREAK_TYPE = 1,          /* block: header.type = value */
-	BREAK_SECTOR = 2,        /* block: header.sector = capacity + value */
-	BREAK_SIZE = 3,          /* block: the data is one byte longer than a multiple of 512, and value more */
-	BREAK_HEADER = 4,        /* only value % 16 bytes of header, and no data from the driver */
-	BREAK_NO_STATUS = 5,     /* no device-writable descriptor */
-	BREAK_RANGES = 6,        /* block: value % 20 ranges in a discard or write-zeroes request */
+	BREAK_TYPE = 1,      /* block: header.type = value */
+	BREAK_SECTOR = 2,    /* block: header.sector = capacity + value */
+	BREAK_SIZE = 3,      /* block: the data is one byte longer than a multiple of 512, and value more */
+	BREAK_HEADER = 4,    /* only value % 16 bytes of header, and no data from the driver */
+	BREAK_NO_STATUS = 5, /* no device-writable descriptor */
+	BREAK_RANGES = 6,    /* block: value % 20 ranges in a discard or write-zeroes request */
 	BREAK_RANGE_SECTOR = 7,  /* block: that range begins at value */
 	BREAK_RANGE_LENGTH = 8,  /* block: that range is value sectors long */
 	BREAK_RANGE_FLAGS = 9,   /* block: flags of that range = value */
-	BREAK_EXTRA_READ = 10,    /* a device-readable descriptor where the request has none (entropy) */
-	BREAK_ADDR = 11,          /* descriptor's address = value */
-	BREAK_LEN = 12,           /* length = value */
-	BREAK_FLAGS = 13,         /* flags ^= value, or WRITE where value is 0 */
-	BREAK_NEXT = 14,          /* next = value, and NEXT is set */
-	BREAK_LOOP = 15,          /* the last descriptor's next is the first */
-	BREAK_TABLE_NEXT = 16,    /* the descriptor of the indirect table has NEXT set */
-	BREAK_TABLE_LEN = 17,     /* its length = value */
-	BREAK_TABLE_ADDR = 18,    /* its address = value */
-	BREAK_TABLE_NESTED = 19,  /* the descriptor `at` in the table is INDIRECT */
-	BREAK_INDIRECT = 20,      /* INDIRECT is set on a descriptor in the ring, whatever was negotiated */
-	BREAK_HEAD = 21,          /* the head published is size + value */
-	BREAK_TWICE = 22,         /* the head is published twice */
-	BREAK_JUMP = 23,          /* the available index goes size + 1 + value too far */
-	BREAK_SEGMENTS = 24,      /* a table of VQ_SEGS_MAX + 1 + value % 16 segments */
-	BREAK_SILENT = 25,        /* nothing is broken: published, but the index stays; a later post publishes both */
+	BREAK_EXTRA_READ = 10,   /* a device-readable descriptor where the request has none (entropy) */
+	BREAK_ADDR = 11,         /* descriptor's address = value */
+	BREAK_LEN = 12,          /* length = value */
+	BREAK_FLAGS = 13,        /* flags ^= value, or WRITE where value is 0 */
+	BREAK_NEXT = 14,         /* next = value, and NEXT is set */
+	BREAK_LOOP = 15,         /* the last descriptor's next is the first */
+	BREAK_TABLE_NEXT = 16,   /* the descriptor of the indirect table has NEXT set */
+	BREAK_TABLE_LEN = 17,    /* its length = value */
+	BREAK_TABLE_ADDR = 18,   /* its address = value */
+	BREAK_TABLE_NESTED = 19, /* the descriptor `at` in the table is INDIRECT */
+	BREAK_INDIRECT = 20,     /* INDIRECT is set on a descriptor in the ring, whatever was negotiated */
+	BREAK_HEAD = 21,         /* the head published is size + value */
+	BREAK_TWICE = 22,        /* the head is published twice */
+	BREAK_JUMP = 23,         /* the available index goes size + 1 + value too far */
+	BREAK_SEGMENTS = 24,     /* a table of VQ_SEGS_MAX + 1 + value % 16 segments */
+	BREAK_SILENT =
+		25, /* nothing is broken: published, but the index stays; a later post publishes both */
 	BREAK_COUNT
 };
 

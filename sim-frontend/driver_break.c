@@ -36,7 +36,8 @@ static void break_loop(const struct plan *p, struct vring_desc *ring, struct vri
 	last->next = p->indirect ? 0 : p->index[0];
 }
 
-void break_chain(const struct driver *g, const struct plan *p, struct vring_desc *ring, struct vring_desc *table)
+void break_chain(const struct driver *g, const struct plan *p, struct vring_desc *ring,
+		 struct vring_desc *table)
 {
 	uint32_t ntable = p->indirect ? p->npieces - p->ndirect : 0;
 	if (g->how == BREAK_LOOP)

@@ -14,8 +14,8 @@
 struct posted {
 	uint32_t generation; /* of the queue: another one means none is there */
 	uint32_t type;
-	uint16_t ndesc;      /* of the ring */
-	struct heap *heap;   /* NULL: no buffers of ours */
+	uint16_t ndesc;    /* of the ring */
+	struct heap *heap; /* NULL: no buffers of ours */
 	gpa_t block, status;
 	uint32_t block_len;
 	bool has_status;
@@ -44,7 +44,7 @@ struct driver {
 	bool negotiated, live;
 	uint64_t features;
 	uint64_t capacity; /* of a disk, in sectors, as last read */
-	uint32_t how, at; /* of the next post */
+	uint32_t how, at;  /* of the next post */
 	uint64_t value;
 	uint64_t filled; /* bytes of payload so far: what the next is filled with depends on it */
 	struct driver_queue queue[VDEV_QUEUES_MAX];
@@ -66,7 +66,8 @@ struct plan {
 	gpa_t block;
 	uint32_t block_len;
 	gpa_t table;
-	/* its descriptors: those in the table (or the ring), and those in the ring alone when there is a table */
+	/* its descriptors: those in the table (or the ring), and those in the ring alone when there is a
+	 * table */
 	bool indirect;
 	uint32_t ndirect; /* the first so many pieces are in the ring although there is a table */
 	uint16_t index[CHAIN_MAX + 1]; /* the ring's descriptors that are taken */
@@ -79,7 +80,8 @@ static inline bool driver_has(const struct driver *g, unsigned feature)
 }
 
 /* Stores into a ring (all of it in one region). */
-static inline void ring_put(struct driver *g, struct driver_queue *q, int area, uint32_t off, const void *p, uint32_t n)
+static inline void ring_put(struct driver *g, struct driver_queue *q, int area, uint32_t off, const void *p,
+			    uint32_t n)
 {
 	memcpy(q->host[area] + off, p, n);
 	ram_touch(g->ram, gpa_add(q->gpa[area], off), n);
@@ -98,6 +100,7 @@ bool plan_request(struct driver *, struct plan *, const struct driver_request *)
 /* driver_post.c */
 void driver_publish_head(struct driver *, struct driver_queue *, uint16_t head, bool silent);
 /* driver_break.c: breaks descriptors; ring: the descriptors in the ring, table: those of an indirect table */
-void break_chain(const struct driver *, const struct plan *, struct vring_desc *ring, struct vring_desc *table);
+void break_chain(const struct driver *, const struct plan *, struct vring_desc *ring,
+		 struct vring_desc *table);
 
 #endif

@@ -7,7 +7,8 @@
 
 #define PIECE_GAP 8u /* nobody's bytes behind each segment: a store that runs over hits them */
 
-/* -- buffers ------------------------------------------------------------------------------------------------------- */
+/* -- buffers
+ * ------------------------------------------------------------------------------------------------------- */
 
 static uint32_t block_need(const struct plan *p, const struct driver_request *q)
 {
@@ -28,18 +29,21 @@ static bool get_block(struct driver *g, struct plan *p, const struct driver_requ
 	return heap_get(p->heap, p->block_len, place, &p->block);
 }
 
-/* Lays the segments out one behind the other, in their order or in the opposite one, the table at the front. */
+/* Lays the segments out one behind the other, in their order or in the opposite one, the table at the front.
+ */
 static void place_pieces(struct plan *p, const struct driver_request *q)
 {
 	static const uint8_t off[4] = {0, 1, 2, 8};
 	gpa_t at = p->block;
 	uint32_t n = p->npieces;
-	if (q->shape & SHAPE_RIGHT) /* the gap behind the last segment is not needed: it ends with the block */
+	if (q->shape &
+	    SHAPE_RIGHT) /* the gap behind the last segment is not needed: it ends with the block */
 		at = gpa_add(at, heap_round(p->block_len) - p->block_len + PIECE_GAP);
 	if (p->indirect) {
 		uint64_t table = ((at.v + 15) & ~15ull) + off[q->shape >> SHAPE_ALIGN_SHIFT & 3];
 		p->table = gpa(table);
-		/* As far on as the block was made larger for it, so that the last segment's end stays where it is. */
+		/* As far on as the block was made larger for it, so that the last segment's end stays where
+		 * it is. */
 		at = gpa_add(at, 16u * n + 16 + HEAP_BLOCK_LEN);
 	}
 	for (uint32_t i = 0; i < n; i++) {
@@ -78,7 +82,8 @@ static void write_pieces(struct driver *g, const struct plan *p)
 	}
 }
 
-/* -- descriptors --------------------------------------------------------------------------------------------------- */
+/* -- descriptors
+ * --------------------------------------------------------------------------------------------------- */
 
 static bool take_descriptors(struct driver_queue *q, struct plan *p, uint32_t n)
 {
@@ -104,7 +109,8 @@ static void write_tables(const struct plan *p, struct vring_desc *ring, struct v
 		ring[i] = describe(p, i);
 	if (p->indirect) {
 		uint32_t n = p->npieces - direct;
-		ring[direct] = (struct vring_desc){.addr = p->table.v, .len = 16 * n, .flags = VRING_DESC_F_INDIRECT};
+		ring[direct] = (struct vring_desc){
+			.addr = p->table.v, .len = 16 * n, .flags = VRING_DESC_F_INDIRECT};
 		for (uint32_t i = 0; i < n; i++) {
 			table[i] = describe(p, direct + i);
 			table[i].flags |= i + 1 < n ? VRING_DESC_F_NEXT : 0;
@@ -117,8 +123,8 @@ static void write_tables(const struct plan *p, struct vring_desc *ring, struct v
 	}
 }
 
-static void put_tables(struct driver *g, struct driver_queue *q, const struct plan *p, const struct vring_desc *ring,
-		       const struct vring_desc *table)
+static void put_tables(struct driver *g, struct driver_queue *q, const struct plan *p,
+		       const struct vring_desc *ring, const struct vring_desc *table)
 {
 	for (uint32_t i = 0; i < p->nindex; i++) {
 		ring_put(g, q, 0, 16u * p->index[i], &ring[i], 16);
@@ -137,7 +143,8 @@ void driver_publish_head(struct driver *g, struct driver_queue *q, uint16_t head
 		ring_put(g, q, 1, 2, &q->avail, 2);
 }
 
-/* -- posting ------------------------------------------------------------------------------------------------------- */
+/* -- posting
+ * ------------------------------------------------------------------------------------------------------- */
 
 static void remember(struct driver_queue *q, const struct plan *p, uint32_t type)
 {
@@ -233,7 +240,8 @@ void driver_break(struct driver *g, uint32_t how, uint32_t at, uint64_t value)
 	g->value = value;
 }
 
-/* -- by hand ------------------------------------------------------------------------------------------------------- */
+/* -- by hand
+ * ------------------------------------------------------------------------------------------------------- */
 
 /* Descriptors that nobody has are ours from now on, so that the answer is taken like any other. */
 static void claim(struct driver_queue *q, uint16_t head, uint32_t ndesc)

@@ -9,8 +9,14 @@
 enum { SAY_IN, SAY_OUT, SAY_FLUSH, SAY_GET_ID, SAY_DISCARD, SAY_WRITE_ZEROES, SAY_UNKNOWN };
 
 static const uint32_t wire_type[8] = {
-	VIRTIO_BLK_T_IN,      VIRTIO_BLK_T_OUT,          VIRTIO_BLK_T_FLUSH, VIRTIO_BLK_T_GET_ID,
-	VIRTIO_BLK_T_DISCARD, VIRTIO_BLK_T_WRITE_ZEROES, 0x7f,               VIRTIO_BLK_T_SECURE_ERASE,
+	VIRTIO_BLK_T_IN,
+	VIRTIO_BLK_T_OUT,
+	VIRTIO_BLK_T_FLUSH,
+	VIRTIO_BLK_T_GET_ID,
+	VIRTIO_BLK_T_DISCARD,
+	VIRTIO_BLK_T_WRITE_ZEROES,
+	0x7f,
+	VIRTIO_BLK_T_SECURE_ERASE,
 };
 
 struct content {
@@ -86,7 +92,8 @@ static void say_rng(struct driver *g, struct plan *p, const struct driver_reques
 	c->write_data = 1 + q->len % DRIVER_DATA_MAX;
 }
 
-/* -- cutting ------------------------------------------------------------------------------------------------------- */
+/* -- cutting
+ * ------------------------------------------------------------------------------------------------------- */
 
 static void add_piece(struct plan *p, uint32_t len)
 {

@@ -3,7 +3,9 @@
 
 void heap_init(struct heap *h, uint64_t base, uint32_t len, uint64_t seam)
 {
-	*h = (struct heap){.base = base, .nblocks = len / HEAP_BLOCK_LEN, .seam = (uint32_t)((seam - base) / HEAP_BLOCK_LEN)};
+	*h = (struct heap){.base = base,
+			   .nblocks = len / HEAP_BLOCK_LEN,
+			   .seam = (uint32_t)((seam - base) / HEAP_BLOCK_LEN)};
 }
 
 void heap_reset(struct heap *h)
@@ -78,7 +80,9 @@ bool heap_get(struct heap *h, uint32_t n, enum heap_place place, gpa_t *out)
 	uint32_t need = heap_round(n) / HEAP_BLOCK_LEN, first;
 	if (need > h->nblocks)
 		return false;
-	first = place == HEAP_LAST ? last_run(h, need) : place == HEAP_SEAM ? seam_run(h, need) : first_run(h, need);
+	first = place == HEAP_LAST   ? last_run(h, need)
+		: place == HEAP_SEAM ? seam_run(h, need)
+				     : first_run(h, need);
 	if (first == h->nblocks)
 		return false;
 	flip(h, first, need);

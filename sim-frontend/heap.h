@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* heap: where the model driver places rings and buffers in guest memory. A bitmap of 64-byte blocks; no malloc. */
+/* heap: where the model driver places rings and buffers in guest memory. A bitmap of 64-byte blocks; no
+ * malloc. */
 #ifndef RINGSIDE_HEAP_H
 #define RINGSIDE_HEAP_H
 
@@ -11,7 +12,8 @@
 struct heap {
 	uint64_t base;
 	uint32_t nblocks;
-	uint32_t seam; /* the block at which one region ends and the next begins, or another place of interest */
+	uint32_t seam; /* the block at which one region ends and the next begins, or another place of interest
+			*/
 	uint64_t used[HEAP_BLOCKS_MAX / 64];
 };
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * lend: exactly sized copies of guest buffers for the backends, from a bounded arena that is poisoned all around them: a
- * backend or a device that goes one byte too far is caught on that byte. When the arena is full the answer is "not now".
+ * lend: exactly sized copies of guest buffers for the backends, from a bounded arena that is poisoned all
+ * around them: a backend or a device that goes one byte too far is caught on that byte. When the arena is
+ * full the answer is "not now".
  */
 #ifndef RINGSIDE_LEND_H
 #define RINGSIDE_LEND_H

@@ -6,7 +6,7 @@
 #include "hash.h"
 #include "machine.h"
 
-#define AGAINS_MAX 64 /* runs that a device may ask for before the guest gets its turn */
+#define AGAINS_MAX 64      /* runs that a device may ask for before the guest gets its turn */
 #define HEAP_RINGS 0x4000u /* region 0 up to here, and region 2 from its end less the buffers, hold rings */
 
 extern const struct sim_type sim_blk, sim_rng;
@@ -21,7 +21,8 @@ const struct sim_type *sim_type(uint16_t id)
 	return NULL;
 }
 
-/* -- host callbacks ------------------------------------------------------------------------------------------------ */
+/* -- host callbacks
+ * ------------------------------------------------------------------------------------------------ */
 
 static void on_interrupt(void *ctx, uint16_t source)
 {
@@ -64,7 +65,8 @@ static void on_offence(void *ctx, enum offence o)
 
 const struct host machine_host = {on_interrupt, on_again, on_clock, on_offence};
 
-/* -- the tap ------------------------------------------------------------------------------------------------------- */
+/* -- the tap
+ * ------------------------------------------------------------------------------------------------------- */
 
 /* Flips bytes of guest memory between the check of a range and the load: the driver's other processor. */
 static void run_races(struct sim_device *d, enum vmem_for what, gpa_t a)
@@ -93,7 +95,8 @@ static void tap_before(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t
 		run_races(d, what, a);
 }
 
-static void tap_after(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, uint32_t n, const void *data)
+static void tap_after(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, uint32_t n,
+		      const void *data)
 {
 	struct sim_device *d = ctx;
 	if (d->recorder)
@@ -123,7 +126,8 @@ static void *tap_pin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *
 	return lent;
 }
 
-static void tap_unpin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *host, void *lent, uint32_t stored)
+static void tap_unpin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *host, void *lent,
+		      uint32_t stored)
 {
 	struct sim_device *d = ctx;
 	if (d->recorder)
@@ -142,10 +146,14 @@ static void tap_unpinned(void *ctx, void *lent, uint32_t n)
 		lend_put(&d->machine->lend, lent, n);
 }
 
-static const struct vmem_tap tap = {
-	.before = tap_before, .after = tap_after, .pin = tap_pin, .unpin = tap_unpin, .unpinned = tap_unpinned};
+static const struct vmem_tap tap = {.before = tap_before,
+				    .after = tap_after,
+				    .pin = tap_pin,
+				    .unpin = tap_unpin,
+				    .unpinned = tap_unpinned};
 
-/* -- making one ---------------------------------------------------------------------------------------------------- */
+/* -- making one
+ * ---------------------------------------------------------------------------------------------------- */
 
 bool machine_create(struct machine *m)
 {
@@ -236,7 +244,7 @@ void machine_reset(struct machine *m)
 void machine_make(struct sim_device *d, const struct device_options *o)
 {
 	if (d->recorder)
-		return; /* a trace's device is the one in its head */
+		return;                /* a trace's device is the one in its head */
 	machine_write(d, 0x070, 4, 0); /* Status: nothing in flight, nothing pinned */
 	driver_forget(d->driver);
 	fresh(d, o);
@@ -250,7 +258,8 @@ uint64_t machine_hash(const struct machine *m)
 	return h;
 }
 
-/* -- entries into a device ----------------------------------------------------------------------------------------- */
+/* -- entries into a device
+ * ----------------------------------------------------------------------------------------- */
 
 static void state_due(struct sim_device *d)
 {

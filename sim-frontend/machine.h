@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * machine: everything around the devices but the guest: memory, register windows, host callbacks, backends. One machine is
- * made once and reset between runs; a reset costs what was dirtied. No thread, no clock, no random number: what a run does
- * is decided by whoever calls (program.h).
+ * machine: everything around the devices but the guest: memory, register windows, host callbacks, backends.
+ * One machine is made once and reset between runs; a reset costs what was dirtied. No thread, no clock, no
+ * random number: what a run does is decided by whoever calls (program.h).
  *
- * Every entry into a device goes through machine_write, machine_read, machine_run, machine_done, machine_publish and
- * machine_resize, so that the oracles see where a device's work begins and ends.
+ * Every entry into a device goes through machine_write, machine_read, machine_run, machine_done,
+ * machine_publish and machine_resize, so that the oracles see where a device's work begins and ends.
  */
 #ifndef RINGSIDE_MACHINE_H
 #define RINGSIDE_MACHINE_H
@@ -43,13 +43,15 @@ enum device_flags {
 	DEVICE_4K = 128,         /* physical blocks of 4 KiB */
 };
 
-/* A type of device in the simulator: its backend and what a request of it looks like. One file each: sim_blk.c ... */
+/* A type of device in the simulator: its backend and what a request of it looks like. One file each:
+ * sim_blk.c ... */
 struct sim_type {
 	uint16_t id; /* virtio device id */
 	const char *name;
 	bool (*create)(struct sim_device *); /* sets vdev; false: no memory */
 	void (*destroy)(struct sim_device *);
-	void (*init)(struct sim_device *, const struct device_options *); /* a fresh device; also between runs */
+	void (*init)(struct sim_device *,
+		     const struct device_options *); /* a fresh device; also between runs */
 	void (*finish)(struct sim_device *, void *io, struct verdict);
 	void (*publish)(struct sim_device *);
 	void (*resize)(struct sim_device *, uint64_t sectors); /* NULL: has no size */
@@ -94,9 +96,12 @@ struct machine_events {
 	void (*interrupt)(void *ctx, struct sim_device *, uint16_t source);
 	void (*offence)(void *ctx, struct sim_device *, enum offence);
 	void (*held)(void *ctx, struct sim_device *, uint32_t nheld);
-	/* The driver took a used entry. type: as posted; status: the request's status byte, or -1 where there is none. */
-	void (*used)(void *ctx, struct sim_device *, uint16_t queue, uint16_t id, uint32_t len, uint32_t type, int status);
-	void (*note)(void *ctx, struct sim_device *, const char *); /* the driver could not do what was asked */
+	/* The driver took a used entry. type: as posted; status: the request's status byte, or -1 where there
+	 * is none. */
+	void (*used)(void *ctx, struct sim_device *, uint16_t queue, uint16_t id, uint32_t len, uint32_t type,
+		     int status);
+	void (*note)(void *ctx, struct sim_device *,
+		     const char *); /* the driver could not do what was asked */
 };
 
 struct machine {
@@ -127,14 +132,16 @@ uint64_t machine_hash(const struct machine *); /* all state that a guest can see
 void machine_write(struct sim_device *, uint64_t off, uint32_t size, uint64_t value);
 uint64_t machine_read(struct sim_device *, uint64_t off, uint32_t size);
 void machine_run(struct sim_device *, uint16_t queue); /* an ioeventfd, or what the device asked for */
-void machine_agains(struct sim_device *);              /* runs the queues that asked for it, a bounded number of times */
-void machine_done(struct sim_device *, uint32_t held, struct verdict); /* completes a held request; not published yet */
+void machine_agains(struct sim_device *); /* runs the queues that asked for it, a bounded number of times */
+void machine_done(struct sim_device *, uint32_t held,
+		  struct verdict); /* completes a held request; not published yet */
 void machine_publish(struct sim_device *);
 void machine_resize(struct sim_device *, uint64_t sectors);
 /* True: left undone because MACHINE_RACES_MAX are waiting. */
 bool machine_race(struct sim_device *, const struct race *);
 
-/* -- for the types ------------------------------------------------------------------------------------------------ */
+/* -- for the types
+ * ------------------------------------------------------------------------------------------------ */
 extern const struct host machine_host; /* ctx: struct sim_device * */
 
 #endif

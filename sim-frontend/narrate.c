@@ -6,7 +6,8 @@
 
 #include "narrate.h"
 
-static const char *const request[8] = {"IN", "OUT", "FLUSH", "GET_ID", "DISCARD", "WRITE_ZEROES", "unsupported", "SECURE_ERASE"};
+static const char *const request[8] = {"IN",      "OUT",          "FLUSH",       "GET_ID",
+				       "DISCARD", "WRITE_ZEROES", "unsupported", "SECURE_ERASE"};
 
 static const char *status_name(int status)
 {
@@ -43,13 +44,15 @@ static void on_interrupt(void *ctx, struct sim_device *d, uint16_t source)
 
 static void on_offence(void *ctx, struct sim_device *d, enum offence o)
 {
-	static const char *const reaction[] = {"ignored", "refused", "answered with an error status", "the device needs a reset"};
+	static const char *const reaction[] = {"ignored", "refused", "answered with an error status",
+					       "the device needs a reset"};
 	const struct narrator *n = ctx;
 	const struct offence_info *i = offence_info(o);
 	if (n->quiet)
 		return;
 	begin(d);
-	printf("offence %s%s%s: %s; %s\n", i->name, *i->clause ? " " : "", i->clause, i->what, reaction[i->reaction]);
+	printf("offence %s%s%s: %s; %s\n", i->name, *i->clause ? " " : "", i->clause, i->what,
+	       reaction[i->reaction]);
 }
 
 static void on_held(void *ctx, struct sim_device *d, uint32_t nheld)
@@ -61,7 +64,8 @@ static void on_held(void *ctx, struct sim_device *d, uint32_t nheld)
 	printf("request held back at the backend (%u now)\n", nheld);
 }
 
-static void on_used(void *ctx, struct sim_device *d, uint16_t queue, uint16_t id, uint32_t len, uint32_t type, int status)
+static void on_used(void *ctx, struct sim_device *d, uint16_t queue, uint16_t id, uint32_t len, uint32_t type,
+		    int status)
 {
 	const struct narrator *n = ctx;
 	if (n->quiet)
@@ -118,7 +122,9 @@ void narrate_end(struct narrator *n)
 void narrate_summary(const struct narrator *n)
 {
 	const struct machine_stats *s = &n->machine->stats;
-	printf("%" PRIu64 " ops, %" PRIu64 " requests: %" PRIu64 " answered, %" PRIu64 " of them failed; %" PRIu64 " kicks, %" PRIu64
-	       " interrupts, %" PRIu64 " offences; state %016" PRIx64 "\n",
-	       s->ops, s->requests, s->answered, s->failed, s->kicks, s->interrupts, s->offences, machine_hash(n->machine));
+	printf("%" PRIu64 " ops, %" PRIu64 " requests: %" PRIu64 " answered, %" PRIu64
+	       " of them failed; %" PRIu64 " kicks, %" PRIu64 " interrupts, %" PRIu64
+	       " offences; state %016" PRIx64 "\n",
+	       s->ops, s->requests, s->answered, s->failed, s->kicks, s->interrupts, s->offences,
+	       machine_hash(n->machine));
 }

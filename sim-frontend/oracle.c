@@ -9,13 +9,15 @@
 #include "oracle_int.h"
 
 static const char *const names[ORACLE_COUNT] = {
-	[ORACLE_OWNERSHIP] = "ownership", [ORACLE_USED_RING] = "used-ring",         [ORACLE_FETCH_ONCE] = "fetch-once",
-	[ORACLE_WORK] = "work",           [ORACLE_NOTIFICATION] = "notification", [ORACLE_LIVENESS] = "liveness",
+	[ORACLE_OWNERSHIP] = "ownership",       [ORACLE_USED_RING] = "used-ring",
+	[ORACLE_FETCH_ONCE] = "fetch-once",     [ORACLE_WORK] = "work",
+	[ORACLE_NOTIFICATION] = "notification", [ORACLE_LIVENESS] = "liveness",
 	[ORACLE_RESOURCES] = "resources",
 };
 
-/* Accesses in one entry: enough for a ring's worth of the longest chains on each queue and for all that was in flight. */
-#define STEPS_BASE    100000u
+/* Accesses in one entry: enough for a ring's worth of the longest chains on each queue and for all that was
+ * in flight. */
+#define STEPS_BASE      100000u
 #define STEPS_PER_ENTRY 700u
 
 const char *oracle_name(enum oracle_kind kind)
@@ -46,7 +48,8 @@ bool oracle_switch(struct oracle *o, const char *name, bool on)
 	return false;
 }
 
-/* -- making one ---------------------------------------------------------------------------------------------------- */
+/* -- making one
+ * ---------------------------------------------------------------------------------------------------- */
 
 struct oracle *oracle_create(const struct oracle_config *config)
 {
@@ -115,7 +118,8 @@ void oracle_restart(struct oracle *o)
 	count_steps(o);
 }
 
-/* -- queues -------------------------------------------------------------------------------------------------------- */
+/* -- queues
+ * -------------------------------------------------------------------------------------------------------- */
 
 static bool overlap(uint64_t a, uint64_t alen, uint64_t b, uint64_t blen)
 {
@@ -132,14 +136,16 @@ static uint64_t device_len(const struct ring *r)
 	return 6 + 8ull * r->size;
 }
 
-/* Two queues that share an available or a used ring can not be told apart by addresses: the guest asked for it. */
+/* Two queues that share an available or a used ring can not be told apart by addresses: the guest asked for
+ * it. */
 static bool tangle(const struct ring *a, const struct ring *b)
 {
 	return overlap(a->driver, driver_len(a), b->driver, driver_len(b)) ||
 	       overlap(a->device, device_len(a), b->device, device_len(b));
 }
 
-void oracle_queue_ready(struct oracle *o, uint16_t queue, gpa_t desc, gpa_t driver, gpa_t device, uint16_t size)
+void oracle_queue_ready(struct oracle *o, uint16_t queue, gpa_t desc, gpa_t driver, gpa_t device,
+			uint16_t size)
 {
 	struct ring *r = &o->ring[queue];
 	empty(r);
@@ -188,7 +194,8 @@ void oracle_features(struct oracle *o, uint64_t accepted)
 	o->features = accepted;
 }
 
-/* -- registers ----------------------------------------------------------------------------------------------------- */
+/* -- registers
+ * ----------------------------------------------------------------------------------------------------- */
 
 static void write_features(struct oracle *o, const struct vdev *d, uint32_t value)
 {
@@ -199,11 +206,13 @@ static void write_features(struct oracle *o, const struct vdev *d, uint32_t valu
 
 static void write_queue(struct oracle *o, uint64_t off, uint32_t value)
 {
-	static const uint16_t base[3] = {VIRTIO_MMIO_QUEUE_DESC_LOW, VIRTIO_MMIO_QUEUE_AVAIL_LOW, VIRTIO_MMIO_QUEUE_USED_LOW};
+	static const uint16_t base[3] = {VIRTIO_MMIO_QUEUE_DESC_LOW, VIRTIO_MMIO_QUEUE_AVAIL_LOW,
+					 VIRTIO_MMIO_QUEUE_USED_LOW};
 	uint32_t queue = o->regs.queue_sel;
 	if (off == VIRTIO_MMIO_QUEUE_NOTIFY || queue >= o->config.nqueues || o->ring[queue].ready)
 		return;
-	if (off == VIRTIO_MMIO_QUEUE_NUM && value && value <= o->ring[queue].size_max && !(value & (value - 1)))
+	if (off == VIRTIO_MMIO_QUEUE_NUM && value && value <= o->ring[queue].size_max &&
+	    !(value & (value - 1)))
 		o->regs.size[queue] = (uint16_t)value;
 	for (int i = 0; i < 3; i++) {
 		uint64_t *area = &o->regs.area[queue][i];
@@ -255,7 +264,8 @@ void oracle_write_ends(struct oracle *o, struct vdev *d, uint64_t off, uint32_t 
 		look_at_queue(o, d, i);
 }
 
-/* -- entries ------------------------------------------------------------------------------------------------------- */
+/* -- entries
+ * ------------------------------------------------------------------------------------------------------- */
 
 void oracle_enter(struct oracle *o)
 {
@@ -269,11 +279,15 @@ static void check_notified(struct oracle *o, uint16_t queue)
 {
 	struct ring *r = &o->ring[queue];
 	if (r->irq_due)
-		oracle_cry(o, ORACLE_NOTIFICATION, oracle_event_idx(o) ? "split.usednotif.5" : "split.usednotif.3",
-			   "queue %u: the driver asked to be notified of used index %u, and was not", queue, r->asked);
+		oracle_cry(o, ORACLE_NOTIFICATION,
+			   oracle_event_idx(o) ? "split.usednotif.5" : "split.usednotif.3",
+			   "queue %u: the driver asked to be notified of used index %u, and was not", queue,
+			   r->asked);
 	else if (!r->sampled)
-		oracle_cry(o, ORACLE_NOTIFICATION, "", "queue %u: used index %u was published without a look at what the driver asked for",
-			   queue, r->published);
+		oracle_cry(
+			o, ORACLE_NOTIFICATION, "",
+			"queue %u: used index %u was published without a look at what the driver asked for",
+			queue, r->published);
 	r->irq_due = false;
 	r->sampled = true;
 }
@@ -309,10 +323,13 @@ void oracle_quiet(struct oracle *o, uint16_t queue, uint16_t avail_idx)
 	if (!r->ready || o->tangled)
 		return;
 	if (r->nowned)
-		oracle_cry(o, ORACLE_LIVENESS, "", "queue %u: %u chains were taken and never completed", queue, r->nowned);
+		oracle_cry(o, ORACLE_LIVENESS, "", "queue %u: %u chains were taken and never completed",
+			   queue, r->nowned);
 	if (r->taken != avail_idx)
-		oracle_cry(o, ORACLE_LIVENESS, "", "queue %u: available index is %u, but only %u were taken", queue, avail_idx, r->taken);
+		oracle_cry(o, ORACLE_LIVENESS, "", "queue %u: available index is %u, but only %u were taken",
+			   queue, avail_idx, r->taken);
 	if (r->published != r->stored)
-		oracle_cry(o, ORACLE_LIVENESS, "", "queue %u: %u elements are in the used ring, but the used index says %u", queue,
+		oracle_cry(o, ORACLE_LIVENESS, "",
+			   "queue %u: %u elements are in the used ring, but the used index says %u", queue,
 			   r->stored, r->published);
 }

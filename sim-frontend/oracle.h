@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * oracle: judges one device by the specification while it works, from what passes its doors alone: the registers that the
- * driver wrote, and every load, store, pin and interrupt. It keeps its own account of what the driver published, from the
- * bytes that the device loaded (memory may have changed since), so it trusts neither the device nor the guest.
+ * oracle: judges one device by the specification while it works, from what passes its doors alone: the
+ * registers that the driver wrote, and every load, store, pin and interrupt. It keeps its own account of what
+ * the driver published, from the bytes that the device loaded (memory may have changed since), so it trusts
+ * neither the device nor the guest.
  *
- *   ownership     the device stores only into device-writable segments of chains that it took and has not given back, the
- *                 used ring, and avail_event where EVENT_IDX was negotiated; nothing after a reset
- *   used-ring     each chain taken is completed exactly once; the used index follows the elements; used.len covers only
- *                 bytes that were stored, is exact on success, and claims nothing of a failed request
- *   fetch-once    per chain and slot no descriptor field and no header byte is loaded twice
- *   work          a bounded number of accesses each time the device is entered
- *   notification  a used buffer notification that was due, by the values that the device loaded, was sent
- *   liveness      at quiescence: nothing available is unprocessed, nothing taken is unanswered
- *   resources     no pin is left after a reset
+ *   ownership     the device stores only into device-writable segments of chains that it took and has not
+ * given back, the used ring, and avail_event where EVENT_IDX was negotiated; nothing after a reset used-ring
+ * each chain taken is completed exactly once; the used index follows the elements; used.len covers only bytes
+ * that were stored, is exact on success, and claims nothing of a failed request fetch-once    per chain and
+ * slot no descriptor field and no header byte is loaded twice work          a bounded number of accesses each
+ * time the device is entered notification  a used buffer notification that was due, by the values that the
+ * device loaded, was sent liveness      at quiescence: nothing available is unprocessed, nothing taken is
+ * unanswered resources     no pin is left after a reset
  *
- * Polling of indices and flags, chains given back unread (vq_unpop), overlapping buffers, cyclic chains, rings on top of
- * each other, short answers and early stops are no offences of the device.
+ * Polling of indices and flags, chains given back unread (vq_unpop), overlapping buffers, cyclic chains,
+ * rings on top of each other, short answers and early stops are no offences of the device.
  */
 #ifndef RINGSIDE_ORACLE_H
 #define RINGSIDE_ORACLE_H
@@ -57,7 +57,8 @@ void oracle_destroy(struct oracle *);
 void oracle_restart(struct oracle *);
 bool oracle_switch(struct oracle *, const char *name, bool on); /* false: no such oracle */
 
-/* -- what the guest does to the device ---------------------------------------------------------------------------- */
+/* -- what the guest does to the device
+ * ---------------------------------------------------------------------------- */
 /* The device is entered, and has returned. */
 void oracle_enter(struct oracle *);
 void oracle_leave(struct oracle *);
@@ -66,7 +67,8 @@ void oracle_write_begins(struct oracle *, const struct vdev *, uint64_t off, uin
 void oracle_write_ends(struct oracle *, struct vdev *, uint64_t off, uint32_t size, uint64_t value);
 /* The same as events, for a device without registers (and the tests). */
 void oracle_features(struct oracle *, uint64_t accepted);
-void oracle_queue_ready(struct oracle *, uint16_t queue, gpa_t desc, gpa_t driver, gpa_t device, uint16_t size);
+void oracle_queue_ready(struct oracle *, uint16_t queue, gpa_t desc, gpa_t driver, gpa_t device,
+			uint16_t size);
 void oracle_queue_gone(struct oracle *, uint16_t queue);
 void oracle_reset(struct oracle *);
 /* False: the queue is not ready. driver: where its available ring is. */
@@ -74,7 +76,8 @@ bool oracle_driver_area(const struct oracle *, uint16_t queue, gpa_t *driver);
 /* Backends are empty, every queue was kicked. avail_idx: what the driver's ring says. */
 void oracle_quiet(struct oracle *, uint16_t queue, uint16_t avail_idx);
 
-/* -- what the device does ----------------------------------------------------------------------------------------- */
+/* -- what the device does
+ * ----------------------------------------------------------------------------------------- */
 void oracle_load(struct oracle *, enum vmem_for, gpa_t, uint32_t n, const void *data);
 void oracle_store(struct oracle *, enum vmem_for, gpa_t, uint32_t n, const void *data);
 /* pin: a number of the caller's below ORACLE_PINS_MAX, free until its unpin. */

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * What the device loads: follows the device's walk along the rings, so that the other oracles know which chains it took and
- * what they read like, and tells where it loads something for the second time: between two loads the driver may write.
+ * What the device loads: follows the device's walk along the rings, so that the other oracles know which
+ * chains it took and what they read like, and tells where it loads something for the second time: between two
+ * loads the driver may write.
  */
 #include <linux/virtio_ring.h>
 
 #include "oracle_int.h"
 
-/* -- chains -------------------------------------------------------------------------------------------------------- */
+/* -- chains
+ * -------------------------------------------------------------------------------------------------------- */
 
 static void begin(struct oracle *o, struct ring *r, uint16_t queue, uint16_t head)
 {
@@ -33,17 +35,19 @@ static void begin(struct oracle *o, struct ring *r, uint16_t queue, uint16_t hea
 }
 
 /*
- * The same entry again: in one entry into the device that is a double fetch; later, the device had given the chain back.
- * In a ring of one entry every chain is in the same slot.
+ * The same entry again: in one entry into the device that is a double fetch; later, the device had given the
+ * chain back. In a ring of one entry every chain is in the same slot.
  */
 static void again(struct oracle *o, struct ring *r, uint16_t queue)
 {
 	if (r->slot_entry == o->entry)
-		oracle_cry(o, ORACLE_FETCH_ONCE, "", "queue %u: available entry %u is loaded twice", queue, r->slot);
+		oracle_cry(o, ORACLE_FETCH_ONCE, "", "queue %u: available entry %u is loaded twice", queue,
+			   r->slot);
 	else if (r->latest && oracle_lives(o, r->latest, r->latest->serial))
 		oracle_own(r, r->latest->head, false);
 	else
-		oracle_cry(o, ORACLE_USED_RING, "", "queue %u: available entry %u is taken again after it was used", queue, r->slot);
+		oracle_cry(o, ORACLE_USED_RING, "",
+			   "queue %u: available entry %u is taken again after it was used", queue, r->slot);
 }
 
 static void load_slot(struct oracle *o, uint64_t a, uint32_t n, const uint8_t *data)
@@ -69,7 +73,8 @@ static void load_slot(struct oracle *o, uint64_t a, uint32_t n, const uint8_t *d
 	}
 }
 
-/* -- descriptors --------------------------------------------------------------------------------------------------- */
+/* -- descriptors
+ * --------------------------------------------------------------------------------------------------- */
 
 static void add_segment(struct chain *c, const struct vring_desc *d)
 {
@@ -130,8 +135,10 @@ static void load_elsewhere(struct oracle *o, enum vmem_for what, uint64_t a)
 	const struct walk *w = &o->walk;
 	if (what == VMEM_INDIRECT) {
 		uint64_t i = (a - w->indirect) / 16;
-		if (w->indirect_serial && i < w->indirect_len / 16 && i < TABLE_MAX && o->table_stamp[i] == w->indirect_serial)
-			oracle_cry(o, ORACLE_FETCH_ONCE, "", "entry %llu of an indirect table is loaded twice", (unsigned long long)i);
+		if (w->indirect_serial && i < w->indirect_len / 16 && i < TABLE_MAX &&
+		    o->table_stamp[i] == w->indirect_serial)
+			oracle_cry(o, ORACLE_FETCH_ONCE, "",
+				   "entry %llu of an indirect table is loaded twice", (unsigned long long)i);
 		return;
 	}
 	for (uint16_t q = 0; q < o->config.nqueues; q++) {
@@ -140,7 +147,8 @@ static void load_elsewhere(struct oracle *o, enum vmem_for what, uint64_t a)
 		if (!r->ready || a < r->desc || i >= r->size || !r->stamp[i].serial)
 			continue;
 		if (oracle_lives(o, &r->chain[r->stamp[i].head], r->stamp[i].serial))
-			oracle_cry(o, ORACLE_FETCH_ONCE, "", "queue %u: descriptor %llu is loaded twice for the same chain", q,
+			oracle_cry(o, ORACLE_FETCH_ONCE, "",
+				   "queue %u: descriptor %llu is loaded twice for the same chain", q,
 				   (unsigned long long)i);
 		return;
 	}
@@ -186,7 +194,8 @@ static void load_desc(struct oracle *o, enum vmem_for what, uint64_t a, uint32_t
 	}
 }
 
-/* -- headers ------------------------------------------------------------------------------------------------------- */
+/* -- headers
+ * ------------------------------------------------------------------------------------------------------- */
 
 /* Marks n header bytes from `at` on; false: some were loaded before. */
 static bool mark_header(struct chain *c, uint32_t at, uint32_t n)
@@ -203,11 +212,13 @@ static bool mark_header(struct chain *c, uint32_t at, uint32_t n)
 	return fresh;
 }
 
-/* Where segments overlap, each may be loaded once: look for a place that was not. Begins at the segment of the last load. */
+/* Where segments overlap, each may be loaded once: look for a place that was not. Begins at the segment of
+ * the last load. */
 static bool load_header_of(struct chain *c, uint64_t a, uint32_t n)
 {
 	bool found = false;
-	for (unsigned k = 0, i = c->hint < c->nread ? c->hint : 0; k < c->nread; k++, i = i + 1u == c->nread ? 0 : i + 1u) {
+	for (unsigned k = 0, i = c->hint < c->nread ? c->hint : 0; k < c->nread;
+	     k++, i = i + 1u == c->nread ? 0 : i + 1u) {
 		uint64_t off = a - c->seg[i].addr;
 		if (off >= c->seg[i].len || n > c->seg[i].len - off)
 			continue;
@@ -225,8 +236,8 @@ static void load_header(struct oracle *o, uint64_t a, uint32_t n)
 {
 	struct chain *c = o->newest;
 	if (c && !c->unsure && !load_header_of(c, a, n))
-		oracle_cry(o, ORACLE_FETCH_ONCE, "", "queue %u: %u header bytes at 0x%llx are loaded twice", c->queue, n,
-			   (unsigned long long)a);
+		oracle_cry(o, ORACLE_FETCH_ONCE, "", "queue %u: %u header bytes at 0x%llx are loaded twice",
+			   c->queue, n, (unsigned long long)a);
 }
 
 static void count_step(struct oracle *o)
@@ -234,7 +245,8 @@ static void count_step(struct oracle *o)
 	if (++o->steps <= o->steps_max || o->worked)
 		return;
 	o->worked = true;
-	oracle_cry(o, ORACLE_WORK, "", "more than %llu accesses to memory in one go", (unsigned long long)o->steps_max);
+	oracle_cry(o, ORACLE_WORK, "", "more than %llu accesses to memory in one go",
+		   (unsigned long long)o->steps_max);
 }
 
 void oracle_load(struct oracle *o, enum vmem_for what, gpa_t a, uint32_t n, const void *data)

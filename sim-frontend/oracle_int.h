@@ -5,10 +5,10 @@
 
 #include "oracle.h"
 
-#define SEGS_MAX   160 /* a chain of more is not judged by its bytes */
-#define HEADER_MAX 320 /* header and range list: as many bytes are watched */
-#define GAPS_MAX   4   /* pieces stored out of order that are remembered */
-#define LOOSE_MAX  16  /* stores outside of pins whose chain is not known yet */
+#define SEGS_MAX   160  /* a chain of more is not judged by its bytes */
+#define HEADER_MAX 320  /* header and range list: as many bytes are watched */
+#define GAPS_MAX   4    /* pieces stored out of order that are remembered */
+#define LOOSE_MAX  16   /* stores outside of pins whose chain is not known yet */
 #define TABLE_MAX  4096 /* indirect entries that are watched */
 
 struct range {
@@ -19,13 +19,13 @@ struct range {
 struct chain {
 	uint64_t serial; /* of all chains ever, from 1 */
 	uint16_t queue, head;
-	bool unsure;     /* more or odder than we keep account of: its bytes are not judged */
-	int16_t status;  /* the status byte stored, or -1 */
+	bool unsure;    /* more or odder than we keep account of: its bytes are not judged */
+	int16_t status; /* the status byte stored, or -1 */
 	uint16_t nread, nwrite, ngaps;
 	uint32_t read_len, write_len;
-	uint32_t prefix;            /* so many leading writable bytes were stored */
-	struct range gap[GAPS_MAX]; /* beyond prefix */
-	uint16_t hint;              /* the segment of the latest pin */
+	uint32_t prefix;                  /* so many leading writable bytes were stored */
+	struct range gap[GAPS_MAX];       /* beyond prefix */
+	uint16_t hint;                    /* the segment of the latest pin */
 	uint64_t header[HEADER_MAX / 64]; /* readable bytes loaded as header */
 	struct {
 		uint64_t addr;
@@ -44,15 +44,15 @@ struct ring {
 	bool any_slot;
 	uint64_t desc, driver, device;
 	uint16_t size, size_max;
-	uint16_t slot;         /* the available entry loaded last */
-	uint16_t taken;        /* available entries, modulo 2^16 */
-	uint16_t stored;       /* used elements, modulo 2^16 */
-	uint16_t published;    /* used index */
-	uint16_t asked;        /* used index when the driver's wish was loaded last */
-	uint16_t elem_mask;    /* bytes of the element at `stored` that are there */
+	uint16_t slot;      /* the available entry loaded last */
+	uint16_t taken;     /* available entries, modulo 2^16 */
+	uint16_t stored;    /* used elements, modulo 2^16 */
+	uint16_t published; /* used index */
+	uint16_t asked;     /* used index when the driver's wish was loaded last */
+	uint16_t elem_mask; /* bytes of the element at `stored` that are there */
 	uint8_t elem[8];
-	uint64_t slot_entry;   /* the entry into the device in which slot was loaded */
-	struct chain *latest;  /* NULL: none, or not taken */
+	uint64_t slot_entry;  /* the entry into the device in which slot was loaded */
+	struct chain *latest; /* NULL: none, or not taken */
 	uint32_t nowned;
 	uint64_t owned[VQ_SIZE_MAX / 64]; /* by head */
 	struct chain *chain;              /* by head, size_max */
@@ -99,12 +99,12 @@ struct oracle {
 	uint64_t features;
 	uint64_t serial, entry;
 	uint64_t steps, steps_max;
-	bool tangled; /* rings on top of each other: nobody could tell whose they are */
-	bool worked;  /* the work oracle spoke in this entry */
+	bool tangled;     /* rings on top of each other: nobody could tell whose they are */
+	bool worked;      /* the work oracle spoke in this entry */
 	uint32_t touched; /* bit per queue: published in this entry */
 	uint32_t npins;
 	uint16_t nloose;
-	struct chain *newest;  /* taken last, on any queue; NULL: none in this entry */
+	struct chain *newest; /* taken last, on any queue; NULL: none in this entry */
 	struct ring ring[VDEV_QUEUES_MAX];
 	struct walk walk;
 	struct registers regs;

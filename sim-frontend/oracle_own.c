@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Whose bytes the device stores, and which of them: pins belong to the chain that was being decoded when they were made; a
- * store outside of pins (status, identification) belongs to the chain that is completed next, where it lies in that one's
- * buffers, else it must lie in those of some chain that the device still has.
+ * Whose bytes the device stores, and which of them: pins belong to the chain that was being decoded when they
+ * were made; a store outside of pins (status, identification) belongs to the chain that is completed next,
+ * where it lies in that one's buffers, else it must lie in those of some chain that the device still has.
  */
 #include "oracle_int.h"
 
-/* -- places in a chain --------------------------------------------------------------------------------------------- */
+/* -- places in a chain
+ * --------------------------------------------------------------------------------------------- */
 
 /* The place of [a, a+n) in one half of a chain, all of it within adjacent segments; false: not there. */
 static bool place_at(const struct chain *c, unsigned i, unsigned end, uint64_t a, uint32_t n, uint32_t *at)
@@ -26,7 +27,8 @@ static bool place_at(const struct chain *c, unsigned i, unsigned end, uint64_t a
 	return true;
 }
 
-static bool find_place(const struct chain *c, bool writable, unsigned hint, uint64_t a, uint32_t n, uint32_t *at, unsigned *seg)
+static bool find_place(const struct chain *c, bool writable, unsigned hint, uint64_t a, uint32_t n,
+		       uint32_t *at, unsigned *seg)
 {
 	unsigned first = writable ? c->nread : 0, end = first + (writable ? c->nwrite : c->nread);
 	if (hint < first || hint >= end)
@@ -65,10 +67,12 @@ static void stored_at(struct chain *c, uint32_t from, uint32_t n)
 }
 
 /* Some chain that the device has and whose half holds [a, a+n); the one taken last is the likeliest. */
-static struct chain *find_owner(struct oracle *o, bool writable, uint64_t a, uint32_t n, uint32_t *at, unsigned *seg)
+static struct chain *find_owner(struct oracle *o, bool writable, uint64_t a, uint32_t n, uint32_t *at,
+				unsigned *seg)
 {
 	struct chain *newest = o->newest;
-	if (newest && oracle_lives(o, newest, newest->serial) && find_place(newest, writable, newest->hint, a, n, at, seg))
+	if (newest && oracle_lives(o, newest, newest->serial) &&
+	    find_place(newest, writable, newest->hint, a, n, at, seg))
 		return newest;
 	for (uint16_t q = 0; q < o->config.nqueues; q++) {
 		struct ring *r = &o->ring[q];
@@ -83,7 +87,8 @@ static struct chain *find_owner(struct oracle *o, bool writable, uint64_t a, uin
 	return NULL;
 }
 
-/* -- stores outside of pins ---------------------------------------------------------------------------------------- */
+/* -- stores outside of pins
+ * ---------------------------------------------------------------------------------------- */
 
 void oracle_loose_store(struct oracle *o, enum vmem_for what, uint64_t a, uint32_t n, const uint8_t *data)
 {
@@ -122,7 +127,9 @@ void oracle_loose_flush(struct oracle *o)
 		unsigned seg;
 		struct chain *c = find_owner(o, true, l->addr, l->n, &at, &seg);
 		if (!c)
-			oracle_cry(o, ORACLE_OWNERSHIP, "split.desc.1", "%u bytes stored at 0x%llx, which is in no writable buffer that the device has",
+			oracle_cry(o, ORACLE_OWNERSHIP, "split.desc.1",
+				   "%u bytes stored at 0x%llx, which is in no writable buffer that the "
+				   "device has",
 				   l->n, (unsigned long long)l->addr);
 		else if (!c->unsure)
 			settle(c, l, at);
@@ -130,7 +137,9 @@ void oracle_loose_flush(struct oracle *o)
 	o->nloose = 0;
 }
 
-/* -- pins ---------------------------------------------------------------------------------------------------------- */
+/* -- pins
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 void oracle_pin(struct oracle *o, uint32_t nr, enum vmem_kind kind, gpa_t a, uint32_t n)
 {
@@ -145,7 +154,9 @@ void oracle_pin(struct oracle *o, uint32_t nr, enum vmem_kind kind, gpa_t a, uin
 	*p = (struct pin){.chain = c, .addr = a.v, .at = at, .n = n, .live = true, .store = store};
 	o->npins++;
 	if (!c) {
-		oracle_cry(o, ORACLE_OWNERSHIP, "split.desc.1", "%u bytes at 0x%llx are pinned for %s, which are in no such buffer that the device has",
+		oracle_cry(o, ORACLE_OWNERSHIP, "split.desc.1",
+			   "%u bytes at 0x%llx are pinned for %s, which are in no such buffer that the "
+			   "device has",
 			   n, (unsigned long long)a.v, store ? "storing" : "loading");
 		return;
 	}
@@ -164,7 +175,8 @@ void oracle_unpin(struct oracle *o, uint32_t nr, uint32_t stored)
 	if (!p->chain || !p->store || !stored || o->tangled)
 		return;
 	if (!oracle_lives(o, p->chain, p->serial))
-		oracle_cry(o, ORACLE_OWNERSHIP, "split.desc.1", "%u bytes stored at 0x%llx, in a buffer that the device had given back", stored,
+		oracle_cry(o, ORACLE_OWNERSHIP, "split.desc.1",
+			   "%u bytes stored at 0x%llx, in a buffer that the device had given back", stored,
 			   (unsigned long long)p->addr);
 	else if (!p->chain->unsure)
 		stored_at(p->chain, p->at, stored);

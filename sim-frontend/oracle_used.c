@@ -25,7 +25,8 @@ static bool overlaps_itself(const struct chain *c)
 	unsigned end = (unsigned)c->nread + c->nwrite;
 	for (unsigned i = c->nread; i < end; i++)
 		for (unsigned k = i + 1; k < end; k++)
-			if (c->seg[i].addr < c->seg[k].addr + c->seg[k].len && c->seg[k].addr < c->seg[i].addr + c->seg[i].len)
+			if (c->seg[i].addr < c->seg[k].addr + c->seg[k].len &&
+			    c->seg[k].addr < c->seg[i].addr + c->seg[i].len)
 				return true;
 	return false;
 }
@@ -36,15 +37,19 @@ static void judge_length(struct oracle *o, uint16_t queue, const struct chain *c
 	if (c->unsure || (len == c->prefix && !failed))
 		return;
 	if (len > c->write_len)
-		oracle_cry(o, ORACLE_USED_RING, "split.used.2", "queue %u: used.len %u for a chain with %u writable bytes", queue, len,
+		oracle_cry(o, ORACLE_USED_RING, "split.used.2",
+			   "queue %u: used.len %u for a chain with %u writable bytes", queue, len,
 			   c->write_len);
 	else if (len > c->prefix && !overlaps_itself(c))
-		oracle_cry(o, ORACLE_USED_RING, "split.used.2", "queue %u: used.len %u, but only the first %u bytes were stored", queue, len,
+		oracle_cry(o, ORACLE_USED_RING, "split.used.2",
+			   "queue %u: used.len %u, but only the first %u bytes were stored", queue, len,
 			   c->prefix);
 	else if (failed && len && c->write_len > 1)
-		oracle_cry(o, ORACLE_USED_RING, "", "queue %u: a failed request (status %d) claims %u bytes", queue, c->status, len);
+		oracle_cry(o, ORACLE_USED_RING, "", "queue %u: a failed request (status %d) claims %u bytes",
+			   queue, c->status, len);
 	else if (!failed && len < c->prefix && !overlaps_itself(c))
-		oracle_cry(o, ORACLE_USED_RING, "", "queue %u: used.len %u for a request that stored %u bytes", queue, len, c->prefix);
+		oracle_cry(o, ORACLE_USED_RING, "",
+			   "queue %u: used.len %u for a request that stored %u bytes", queue, len, c->prefix);
 }
 
 static void complete(struct oracle *o, struct ring *r, uint32_t id, uint32_t len)
@@ -52,7 +57,8 @@ static void complete(struct oracle *o, struct ring *r, uint32_t id, uint32_t len
 	uint16_t queue = number(o, r);
 	r->stored++;
 	if (!oracle_owns(r, id)) {
-		oracle_cry(o, ORACLE_USED_RING, "", "queue %u: id %u is completed, but is not in flight", queue, id);
+		oracle_cry(o, ORACLE_USED_RING, "", "queue %u: id %u is completed, but is not in flight",
+			   queue, id);
 		return;
 	}
 	struct chain *c = &r->chain[id];
@@ -68,12 +74,14 @@ void oracle_used_entry(struct oracle *o, uint64_t a, uint32_t n, const uint8_t *
 	uint64_t off = r ? a - r->device - 4 : 0;
 	uint32_t id, len;
 	if (!r || off >= 8ull * r->size || n > 8 - off % 8) {
-		oracle_cry(o, ORACLE_OWNERSHIP, "split.desc.1", "used element stored at 0x%llx, which is in no used ring", (unsigned long long)a);
+		oracle_cry(o, ORACLE_OWNERSHIP, "split.desc.1",
+			   "used element stored at 0x%llx, which is in no used ring", (unsigned long long)a);
 		return;
 	}
 	uint16_t want = r->stored & (r->size - 1);
 	if (off / 8 != want)
-		oracle_cry(o, ORACLE_USED_RING, "", "queue %u: used element %llu is stored, but the next one is %u", number(o, r),
+		oracle_cry(o, ORACLE_USED_RING, "",
+			   "queue %u: used element %llu is stored, but the next one is %u", number(o, r),
 			   (unsigned long long)(off / 8), want);
 	memcpy(r->elem + off % 8, data, n);
 	r->elem_mask |= (uint16_t)(((1u << n) - 1) << (off % 8));
@@ -90,12 +98,14 @@ void oracle_used_index(struct oracle *o, uint64_t a, uint32_t n, const uint8_t *
 	struct ring *r = used_ring_at(o, a);
 	uint16_t v;
 	if (!r || a != r->device + 2 || n != 2) {
-		oracle_cry(o, ORACLE_OWNERSHIP, "split.desc.1", "used index stored at 0x%llx, which is in no used ring", (unsigned long long)a);
+		oracle_cry(o, ORACLE_OWNERSHIP, "split.desc.1",
+			   "used index stored at 0x%llx, which is in no used ring", (unsigned long long)a);
 		return;
 	}
 	memcpy(&v, data, 2);
 	if ((uint16_t)(v - r->published) > (uint16_t)(r->stored - r->published))
-		oracle_cry(o, ORACLE_USED_RING, "split.used.1", "queue %u: used index %u is published, but the elements end at %u", number(o, r),
+		oracle_cry(o, ORACLE_USED_RING, "split.used.1",
+			   "queue %u: used index %u is published, but the elements end at %u", number(o, r),
 			   v, r->stored);
 	r->published = v;
 	r->sampled = false;
@@ -109,14 +119,15 @@ void oracle_event_store(struct oracle *o, uint64_t a, uint32_t n, const uint8_t 
 	uint16_t v;
 	bool event_idx = oracle_event_idx(o);
 	if (n != 2 || !r || (a != r->device && (!event_idx || a != r->device + 4 + 8ull * r->size))) {
-		oracle_cry(o, ORACLE_OWNERSHIP, "split.desc.1", "an event field is stored at 0x%llx, where the driver gave none",
+		oracle_cry(o, ORACLE_OWNERSHIP, "split.desc.1",
+			   "an event field is stored at 0x%llx, where the driver gave none",
 			   (unsigned long long)a);
 		return;
 	}
 	memcpy(&v, data, 2);
 	if (a == r->device && v > !event_idx)
-		oracle_cry(o, ORACLE_USED_RING, event_idx ? "split.availnotif.3" : "split.availnotif.1", "queue %u: used ring flags are set to 0x%x",
-			   number(o, r), v);
+		oracle_cry(o, ORACLE_USED_RING, event_idx ? "split.availnotif.3" : "split.availnotif.1",
+			   "queue %u: used ring flags are set to 0x%x", number(o, r), v);
 }
 
 /* The driver's wish, as the device saw it, decides whether it must notify. */
@@ -129,7 +140,8 @@ void oracle_event_load(struct oracle *o, uint64_t a, const uint8_t *data)
 		if (!r->ready || a != at || r->sampled)
 			continue;
 		memcpy(&v, data, 2);
-		if (oracle_event_idx(o) ? vring_need_event(v, r->published, r->asked) : !(v & VRING_AVAIL_F_NO_INTERRUPT))
+		if (oracle_event_idx(o) ? vring_need_event(v, r->published, r->asked)
+					: !(v & VRING_AVAIL_F_NO_INTERRUPT))
 			r->irq_due = true;
 		r->sampled = true;
 		r->asked = r->published;

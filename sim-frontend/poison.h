@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * poison: tells AddressSanitizer, where the program is linked with it, which bytes nobody may touch. The harness itself is
- * compiled without sanitizers (it must be fast), so their presence is found at run time, by weak symbols.
+ * poison: tells AddressSanitizer, where the program is linked with it, which bytes nobody may touch. The
+ * harness itself is compiled without sanitizers (it must be fast), so their presence is found at run time, by
+ * weak symbols.
  */
 #ifndef RINGSIDE_POISON_H
 #define RINGSIDE_POISON_H

@@ -7,7 +7,8 @@
 
 #define QUIESCE_MAX 8 /* rounds; each ends what the one before made possible */
 
-/* -- driver ops ---------------------------------------------------------------------------------------------------- */
+/* -- driver ops
+ * ---------------------------------------------------------------------------------------------------- */
 
 static uint16_t queue_of(const struct op *op)
 {
@@ -16,7 +17,8 @@ static uint16_t queue_of(const struct op *op)
 
 static void do_post(struct sim_device *d, const struct op *op)
 {
-	struct driver_request r = {(uint32_t)op->arg[1] & 7, (uint32_t)op->arg[2], (uint32_t)op->arg[3], (uint32_t)op->arg[4]};
+	struct driver_request r = {(uint32_t)op->arg[1] & 7, (uint32_t)op->arg[2], (uint32_t)op->arg[3],
+				   (uint32_t)op->arg[4]};
 	driver_post(d->driver, (uint16_t)(queue_of(op) % d->vdev->nqueues), &r);
 }
 
@@ -56,7 +58,8 @@ static void do_reset(struct sim_device *d, const struct op *op)
 
 static void do_chain(struct sim_device *d, const struct op *op)
 {
-	driver_chain(d->driver, (uint16_t)(queue_of(op) % d->vdev->nqueues), (uint16_t)op->arg[1], op->data, op->len / 16);
+	driver_chain(d->driver, (uint16_t)(queue_of(op) % d->vdev->nqueues), (uint16_t)op->arg[1], op->data,
+		     op->len / 16);
 }
 
 static void do_break(struct sim_device *d, const struct op *op)
@@ -83,7 +86,8 @@ static void do_race(struct sim_device *d, const struct op *op)
 
 static void do_publish(struct sim_device *d, const struct op *op)
 {
-	driver_publish(d->driver, (uint16_t)(queue_of(op) % d->vdev->nqueues), (uint16_t)op->arg[1], (uint16_t)op->arg[2]);
+	driver_publish(d->driver, (uint16_t)(queue_of(op) % d->vdev->nqueues), (uint16_t)op->arg[1],
+		       (uint16_t)op->arg[2]);
 }
 
 static void do_notify(struct sim_device *d, const struct op *op)
@@ -93,11 +97,13 @@ static void do_notify(struct sim_device *d, const struct op *op)
 
 static void do_make(struct sim_device *d, const struct op *op)
 {
-	struct device_options o = {.flags = (uint32_t)op->arg[0], .sectors = op->arg[1], .queue_size = (uint32_t)op->arg[2]};
+	struct device_options o = {
+		.flags = (uint32_t)op->arg[0], .sectors = op->arg[1], .queue_size = (uint32_t)op->arg[2]};
 	machine_make(d, &o);
 }
 
-/* -- inputs by hand ------------------------------------------------------------------------------------------------ */
+/* -- inputs by hand
+ * ------------------------------------------------------------------------------------------------ */
 
 /* The model driver shares the device with the program: it must know what was done behind its back. */
 static void do_write(struct sim_device *d, const struct op *op)
@@ -109,7 +115,8 @@ static void do_write(struct sim_device *d, const struct op *op)
 		return;
 	if (reg == VIRTIO_MMIO_STATUS && d->vdev->status == 0)
 		driver_forget(d->driver);
-	else if (reg == VIRTIO_MMIO_QUEUE_READY && queue < VDEV_QUEUES_MAX && !vdev_queue_ready(d->vdev, queue))
+	else if (reg == VIRTIO_MMIO_QUEUE_READY && queue < VDEV_QUEUES_MAX &&
+		 !vdev_queue_ready(d->vdev, queue))
 		driver_forget_queue(d->driver, (uint16_t)queue);
 }
 
@@ -127,7 +134,8 @@ static void do_done(struct sim_device *d, const struct op *op)
 {
 	uint32_t bytes = op->arg[2] && op->arg[2] < BACKEND_ALL ? (uint32_t)op->arg[2] : BACKEND_ALL;
 	if (d->backend.nheld)
-		machine_done(d, (uint32_t)(op->arg[0] % d->backend.nheld), (struct verdict){(uint32_t)op->arg[1] % BLK_RESULTS, bytes});
+		machine_done(d, (uint32_t)(op->arg[0] % d->backend.nheld),
+			     (struct verdict){(uint32_t)op->arg[1] % BLK_RESULTS, bytes});
 }
 
 static void do_flushed(struct sim_device *d, const struct op *op)
@@ -149,12 +157,14 @@ static void do_poke(struct sim_device *d, const struct op *op)
 }
 
 static void (*const steps[64])(struct sim_device *, const struct op *) = {
-	[OP_POST] = do_post,           [OP_KICK] = do_kick,       [OP_REAP] = do_reap,       [OP_NEGOTIATE] = do_negotiate,
-	[OP_QUEUE] = do_queue,         [OP_DRIVER_OK] = do_driver_ok, [OP_RESET] = do_reset, [OP_CHAIN] = do_chain,
-	[OP_BREAK] = do_break,         [OP_HOLD] = do_hold,       [OP_FAULT] = do_fault,     [OP_RACE] = do_race,
-	[OP_PUBLISH] = do_publish,     [OP_NOTIFY] = do_notify,   [OP_MAKE] = do_make,       [OP_WRITE] = do_write,
-	[OP_READ] = do_read,           [OP_RUN] = do_run,         [OP_DONE] = do_done,       [OP_FLUSHED] = do_flushed,
-	[OP_RESIZE] = do_resize,       [OP_POKE] = do_poke,
+	[OP_POST] = do_post,           [OP_KICK] = do_kick,       [OP_REAP] = do_reap,
+	[OP_NEGOTIATE] = do_negotiate, [OP_QUEUE] = do_queue,     [OP_DRIVER_OK] = do_driver_ok,
+	[OP_RESET] = do_reset,         [OP_CHAIN] = do_chain,     [OP_BREAK] = do_break,
+	[OP_HOLD] = do_hold,           [OP_FAULT] = do_fault,     [OP_RACE] = do_race,
+	[OP_PUBLISH] = do_publish,     [OP_NOTIFY] = do_notify,   [OP_MAKE] = do_make,
+	[OP_WRITE] = do_write,         [OP_READ] = do_read,       [OP_RUN] = do_run,
+	[OP_DONE] = do_done,           [OP_FLUSHED] = do_flushed, [OP_RESIZE] = do_resize,
+	[OP_POKE] = do_poke,
 };
 
 void program_step(struct machine *m, const struct op *op)
@@ -166,7 +176,8 @@ void program_step(struct machine *m, const struct op *op)
 		steps[op->code](d, op);
 }
 
-/* -- the end ------------------------------------------------------------------------------------------------------- */
+/* -- the end
+ * ------------------------------------------------------------------------------------------------------- */
 
 static bool is_live(const struct sim_device *d)
 {
@@ -189,7 +200,8 @@ static void judge(struct sim_device *d)
 	for (uint16_t q = 0; q < d->vdev->nqueues; q++) {
 		gpa_t ring;
 		uint16_t idx;
-		if (oracle_driver_area(d->oracle, q, &ring) && ram_read(&d->machine->ram, gpa_add(ring, 2), &idx, sizeof(idx)))
+		if (oracle_driver_area(d->oracle, q, &ring) &&
+		    ram_read(&d->machine->ram, gpa_add(ring, 2), &idx, sizeof(idx)))
 			oracle_quiet(d->oracle, q, idx);
 	}
 }
@@ -201,7 +213,8 @@ void program_quiesce(struct machine *m)
 		struct sim_device *d = &m->device[i];
 		d->backend.hold = 0;
 		d->nraces = 0;
-		for (int round = 0; round == 0 || (round < QUIESCE_MAX && (d->backend.nheld || d->again)); round++)
+		for (int round = 0; round == 0 || (round < QUIESCE_MAX && (d->backend.nheld || d->again));
+		     round++)
 			settle(d);
 		for (uint16_t q = 0; q < d->vdev->nqueues; q++)
 			if (driver_is_up(d->driver, q))

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * ram: the simulated machine's memory, small and awkward on purpose. Three regions, each allocated by itself with a poisoned
- * redzone on both sides: two that touch (a buffer may cross from one to the other), a hole, and a third that crosses 4 GiB.
+ * ram: the simulated machine's memory, small and awkward on purpose. Three regions, each allocated by itself
+ * with a poisoned redzone on both sides: two that touch (a buffer may cross from one to the other), a hole,
+ * and a third that crosses 4 GiB.
  *
  * Whoever stores marks what it stored; ram_reset clears exactly the pages that were marked.
  */

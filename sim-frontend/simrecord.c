@@ -57,10 +57,16 @@ bool simrecord_start(struct simrecord *s, struct machine *m, const char *path)
 		describe(&m->device[i], &head.device[i]);
 	if (!trace_create(&s->writer, path, &head))
 		return false;
-	s->recorder = (struct recorder){.buf = malloc(BUFFER_LEN), .max = BUFFER_LEN, .full_payload = true, .full = on_full, .ctx = s};
-	unpoison(m->lend.base, (size_t)LEND_BLOCK_LEN * LEND_BLOCKS); /* the recorder lends, and knows no redzones */
+	s->recorder = (struct recorder){.buf = malloc(BUFFER_LEN),
+					.max = BUFFER_LEN,
+					.full_payload = true,
+					.full = on_full,
+					.ctx = s};
+	unpoison(m->lend.base,
+		 (size_t)LEND_BLOCK_LEN * LEND_BLOCKS); /* the recorder lends, and knows no redzones */
 	for (uint32_t i = 0; s->recorder.buf && i < m->ndevices; i++) {
-		s->device[i] = (struct recorder_dev){.rec = &s->recorder, .arena = &m->lend.arena, .dev = (uint8_t)i};
+		s->device[i] = (struct recorder_dev){
+			.rec = &s->recorder, .arena = &m->lend.arena, .dev = (uint8_t)i};
 		m->device[i].recorder = &s->device[i];
 	}
 	return s->recorder.buf;
