@@ -34,8 +34,9 @@ build msan build/msan/ringside core-units corpus-player
 for flavour in plain asan msan; do
 	run tests/run-unit.sh "$flavour" build/$flavour/tests/test_*
 done
-for check in tests/check-*.sh; do
-	run "$check"
+run tests/check-core.sh build/{plain,clang,asan,msan}/libcore.a
+for check in includes style canary; do
+	run tests/check-$check.sh
 done
 for script in tests/e2e/*.sh; do
 	run "$script"
