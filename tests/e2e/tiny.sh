@@ -9,9 +9,12 @@ failures=0
 pass() { echo "PASS tiny/$1"; }
 fail() { echo "FAIL tiny/$1: $2"; failures=1; }
 
+mkdir -p build
+exec 9>"$out.lock"
+flock 9 # another run in the same tree goes first
 make -s -f tests/guest/rules.mk guest || { fail build "see the compiler's message above"; exit 1; }
 status=0
-tests/boot/machine.sh --need kvm --timeout 200 --out "$out" --prog "$bin/ringside-vmm" --file build/guest/tiny.elf \
+tests/boot/machine.sh --need kvm --timeout 500 --out "$out" --prog "$bin/ringside-vmm" --file build/guest/tiny.elf \
 	--file tests/guest/tiny_cases.def tests/guest/tiny-run.sh >"$out.log" 2>&1 || status=$?
 grep '^machine:' "$out.log"
 if [ -s "$out/results" ]; then
