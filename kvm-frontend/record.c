@@ -17,22 +17,19 @@
 
 /* -- chunks ---------------------------------------------------------------------------------------------------------- */
 
-/* Appends n bytes of r->chunk in one write, or leaves the file as it was. */
+/* Appends n bytes of r->chunk; false with errno, and then the file may end in the middle of them. */
 static bool append(struct record *r, size_t n)
 {
-	ssize_t put;
+	for (size_t done = 0; done < n;) {
+		ssize_t put = r->write(r->fd, r->chunk + done, n - done, (off_t)(r->good + done));
 
-	do
-		put = r->write(r->fd, r->chunk, n, (off_t)r->good);
-	while (put < 0 && errno == EINTR);
-	if (put == (ssize_t)n) {
-		r->good += n;
-		r->seq++;
-		return true;
+		if (put < 0 && errno != EINTR)
+			return false;
+		done += put < 0 ? 0 : (size_t)put; /* the rest of a short one tells why */
 	}
-	if (put >= 0)
-		errno = ENOSPC; /* what a short write means */
-	return false;
+	r->good += n;
+	r->seq++;
+	return true;
 }
 
 /* Builds a chunk behind its header; n bytes of payload, which may lie there already. Answers its whole length. */

@@ -320,14 +320,15 @@ static bool fails_for_good;
 
 static ssize_t failing(int fd, const void *p, size_t n, off_t at)
 {
-	if (writes_left < 0 && !fails_for_good)
-		return pwrite(fd, p, n, at);
-	if (writes_left-- > 0)
-		return pwrite(fd, p, n, at);
-	if (torn)
-		return pwrite(fd, p, torn, at);
-	errno = fail_errno;
-	return -1;
+	int left = writes_left--;
+
+	if (left == 0 && torn)
+		return pwrite(fd, p, torn, at); /* and the rest of it meets the error */
+	if (left == (torn ? -1 : 0) || (left < 0 && fails_for_good)) {
+		errno = fail_errno;
+		return -1;
+	}
+	return pwrite(fd, p, n, at);
 }
 
 /* The disk is full at some moment: whole, or in the middle of a chunk; for good, or for large writes only. */
