@@ -190,6 +190,7 @@ static void fresh(struct sim_device *d, const struct device_options *o)
 	mmio_init(&d->mmio, d->vdev);
 	oracle_restart(d->oracle);
 	d->again = d->nraces = 0;
+	d->wild = false;
 }
 
 bool machine_add(struct machine *m, uint16_t device_id, const struct device_options *o)

@@ -80,6 +80,8 @@ struct sim_device {
 	struct driver *driver;
 	struct recorder_dev *recorder; /* NULL: not recording */
 	uint32_t again;                /* bit per queue: the device asked to be run */
+	bool wild; /* the program did what no driver does: whether the device was notified enough is not
+		      judged */
 	uint32_t nraces;
 	struct race race[MACHINE_RACES_MAX];
 };

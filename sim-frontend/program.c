@@ -36,6 +36,7 @@ static void do_reap(struct sim_device *d, const struct op *op)
 
 static void do_negotiate(struct sim_device *d, const struct op *op)
 {
+	d->wild = false; /* whatever was done, the device was reset */
 	driver_negotiate(d->driver, op->arg[0]);
 }
 
@@ -64,6 +65,7 @@ static void do_chain(struct sim_device *d, const struct op *op)
 
 static void do_break(struct sim_device *d, const struct op *op)
 {
+	d->wild = true;
 	driver_break(d->driver, (uint32_t)op->arg[0], (uint32_t)op->arg[1], op->arg[2]);
 }
 
@@ -81,11 +83,13 @@ static void do_fault(struct sim_device *d, const struct op *op)
 static void do_race(struct sim_device *d, const struct op *op)
 {
 	struct race r = {(uint32_t)op->arg[0], (uint32_t)op->arg[2], (enum vmem_for)op->arg[1], op->arg[3]};
+	d->wild = true;
 	machine_race(d, &r);
 }
 
 static void do_publish(struct sim_device *d, const struct op *op)
 {
+	d->wild = true;
 	driver_publish(d->driver, (uint16_t)(queue_of(op) % d->vdev->nqueues), (uint16_t)op->arg[1],
 		       (uint16_t)op->arg[2]);
 }
@@ -110,6 +114,7 @@ static void do_write(struct sim_device *d, const struct op *op)
 {
 	uint64_t reg = op->arg[0], size = op->arg[1];
 	uint32_t queue = d->mmio.queue_sel;
+	d->wild = true;
 	machine_write(d, reg, (uint32_t)size, op->arg[2]);
 	if (size != 4)
 		return;
@@ -152,6 +157,8 @@ static void do_resize(struct sim_device *d, const struct op *op)
 
 static void do_poke(struct sim_device *d, const struct op *op)
 {
+	for (uint32_t i = 0; i < d->machine->ndevices; i++)
+		d->machine->device[i].wild = true;
 	if (op->len)
 		ram_write(&d->machine->ram, gpa(op->arg[0]), op->data, op->len);
 }
@@ -179,31 +186,46 @@ void program_step(struct machine *m, const struct op *op)
 /* -- the end
  * ------------------------------------------------------------------------------------------------------- */
 
-static bool is_live(const struct sim_device *d)
-{
-	return vdev_live(d->vdev);
-}
-
+/* Backends answer, and the device runs where it asked for it. */
 static void settle(struct sim_device *d)
 {
-	while (d->backend.nheld)
-		machine_done(d, 0, backend_verdict(&d->backend));
-	machine_publish(d);
-	machine_agains(d);
-	for (uint16_t q = 0; q < d->vdev->nqueues; q++)
-		if (vdev_queue_ready(d->vdev, q))
-			machine_run(d, q);
+	for (int round = 0; round == 0 || (round < QUIESCE_MAX && (d->backend.nheld || d->again)); round++) {
+		while (d->backend.nheld)
+			machine_done(d, 0, backend_verdict(&d->backend));
+		machine_publish(d);
+		machine_agains(d);
+	}
 }
 
 static void judge(struct sim_device *d)
 {
-	for (uint16_t q = 0; q < d->vdev->nqueues; q++) {
+	for (uint16_t q = 0; vdev_live(d->vdev) && q < d->vdev->nqueues; q++) {
 		gpa_t ring;
 		uint16_t idx;
 		if (oracle_driver_area(d->oracle, q, &ring) &&
 		    ram_read(&d->machine->ram, gpa_add(ring, 2), &idx, sizeof(idx)))
 			oracle_quiet(d->oracle, q, idx);
 	}
+}
+
+/* A driver that notifies where the device asked for it must need nothing else: else a kick was lost. */
+static void quiesce_by_driver(struct sim_device *d)
+{
+	for (uint16_t q = 0; q < d->vdev->nqueues; q++)
+		if (driver_is_up(d->driver, q))
+			driver_kick(d->driver, q);
+	settle(d);
+	judge(d);
+}
+
+/* Whatever the program did, each queue that is run once more must be done with then. */
+static void quiesce_by_force(struct sim_device *d)
+{
+	settle(d);
+	for (uint16_t q = 0; q < d->vdev->nqueues; q++)
+		machine_run(d, q);
+	settle(d);
+	judge(d);
 }
 
 void program_quiesce(struct machine *m)
@@ -213,14 +235,13 @@ void program_quiesce(struct machine *m)
 		struct sim_device *d = &m->device[i];
 		d->backend.hold = 0;
 		d->nraces = 0;
-		for (int round = 0; round == 0 || (round < QUIESCE_MAX && (d->backend.nheld || d->again));
-		     round++)
-			settle(d);
+		if (d->wild || !driver_is_live(d->driver))
+			quiesce_by_force(d);
+		else
+			quiesce_by_driver(d);
 		for (uint16_t q = 0; q < d->vdev->nqueues; q++)
 			if (driver_is_up(d->driver, q))
 				driver_reap(d->driver, q);
-		if (is_live(d))
-			judge(d);
 	}
 }
 
