@@ -16,8 +16,8 @@ case ${1:-} in
 test) want=$build; [ -r /dev/kvm ] && [ -w /dev/kvm ] || want="$want $machine" ;;
 fuzz) want="$build afl++" ;;
 boot) want="$build $machine" ;;
-lint) want="$build clang-tidy clang-format cppcheck" ;;
-all) want="$build $machine afl++ clang-tidy clang-format cppcheck" ;;
+lint) want="$build clang-tidy clang-format cppcheck shellcheck" ;;
+all) want="$build $machine afl++ clang-tidy clang-format cppcheck shellcheck" ;;
 *) echo "usage: tests/deps.sh test|fuzz|boot|lint|all" >&2; exit 2 ;;
 esac
 

@@ -29,7 +29,7 @@ size_t trace_put_preamble(uint8_t *out)
 enum trace_read trace_get_preamble(const uint8_t *in, size_t n, uint32_t *version)
 {
 	for (size_t i = 0; i < n && i < 8; i++)
-		if (in[i] != TRACE_MAGIC[i])
+		if (in[i] != (uint8_t)TRACE_MAGIC[i])
 			return TRACE_NOT_A_TRACE;
 	if (n < TRACE_PREAMBLE_LEN)
 		return TRACE_TRUNCATED;

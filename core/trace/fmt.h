@@ -23,7 +23,7 @@ static inline void fmt_char(struct fmt *f, char c)
 
 void fmt_text(struct fmt *, const char *);
 void fmt_dec(struct fmt *, uint64_t);
-void fmt_hex(struct fmt *, uint64_t, int digits); /* 0x and at least so many digits */
+void fmt_hex(struct fmt *, uint64_t, int least); /* 0x and at least so many digits */
 void fmt_bytes(struct fmt *, const uint8_t *, size_t n);
 void fmt_quoted(struct fmt *, const char *); /* in double quotes; what is not plain ASCII as \xNN */
 /* Ends the text with NUL; its length, 0 when it did not fit (and then the text is empty). */

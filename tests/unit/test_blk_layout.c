@@ -72,7 +72,7 @@ static void make_layout(struct layout *l, uint32_t read_len, uint32_t write_len)
 /* Copies between the pieces of one half and a flat buffer. */
 static void scatter(const struct layout *l, bool write, uint8_t *flat, bool to_guest)
 {
-	for (uint16_t i = write ? l->nread : 0; i < (write ? l->n : l->nread); i++)
+	for (uint32_t i = write ? l->nread : 0; i < (write ? l->n : (uint32_t)l->nread); i++)
 		for (uint32_t k = 0; k < l->b[i].len; k++, flat++) {
 			if (to_guest)
 				*at(&m->g, l->b[i].addr + k) = *flat;
