@@ -21,7 +21,7 @@ show_find() { # the program that was written, and how to look at it
 	local find=$1
 	echo "fuzz: FOUND in $target: $(grep -m1 -hE '^ORACLE|: runtime error:|ERROR: |ABORTING|libFuzzer: timeout' "$log" || echo 'the target ended; see the log')"
 	echo "  program    $find ($(stat -c %s "$find") bytes); log $log"
-	echo "  as text    build/plain/ringside show --program --device $target $find > find.txt"
+	echo "  as text    build/plain/ringside show --program --one-device --device $target $find > find.txt"
 	echo "  op by op   build/plain/ringside run find.txt"
 	echo "  again      make FLAVOUR=fuzz build/fuzz/replay_$target && build/fuzz/replay_$target $find"
 	echo "  then       docs/fuzzing.md: shorten it, fix it, keep it in corpus/$target/"

@@ -9,7 +9,7 @@
 
 #define PROGRAM_MAX (1u << 20) /* bytes */
 
-static bool program, no_comments;
+static bool program, no_comments, one_device;
 static const char *device = "blk";
 
 static const struct usage usage = {
@@ -31,6 +31,9 @@ static const struct usage usage = {
 			 .value_name = "blk|rng",
 			 .value = &device,
 			 .help = "what the program is about (blk)"},
+			{.name = "--one-device",
+			 .flag = &one_device,
+			 .help = "all its devices are one, as in a fuzz target"},
 		},
 };
 
@@ -69,7 +72,7 @@ static void put_devices(const uint8_t *bytes, size_t n)
 
 	for (size_t at = 0; at < n; at += op_program_decode(bytes + at, n - at, &op))
 		last = bytes[at] >> 6 > last ? bytes[at] >> 6 : last;
-	for (int i = 0; i <= last; i++)
+	for (int i = 0; i <= last && !(one_device && i); i++)
 		printf("device %s%d\n", device, i);
 }
 
@@ -88,6 +91,7 @@ static int show_bytes(FILE *file, const char *path, uint16_t id)
 	put_devices(bytes, n);
 	for (size_t at = 0; at < n; at += used) {
 		used = op_program_decode(bytes + at, n - at, &op);
+		op.dev = one_device ? 0 : op.dev;
 		textout_op(&out, &op, ids);
 	}
 	return finish(&out);

@@ -203,6 +203,11 @@ bool driver_set_up(struct driver *g, uint16_t queue, uint32_t size)
 	return true;
 }
 
+bool driver_is_told(const struct driver *g)
+{
+	return g->how != BREAK_NOTHING;
+}
+
 bool driver_is_live(const struct driver *g)
 {
 	return g->live;

@@ -110,6 +110,7 @@ void driver_kick(struct driver *, uint16_t queue);
 void driver_reap(struct driver *, uint16_t queue);
 enum driver_wish { WISH_ALL, WISH_NONE, WISH_AHEAD };
 void driver_wish(struct driver *, uint16_t queue, enum driver_wish, uint16_t ahead);
+bool driver_is_told(const struct driver *); /* a break waits for the next post */
 bool driver_is_live(const struct driver *); /* DRIVER_OK was written */
 bool driver_is_up(const struct driver *, uint16_t queue);
 

@@ -247,7 +247,7 @@ void machine_make(struct sim_device *d, const struct device_options *o)
 	if (d->recorder)
 		return;                /* a trace's device is the one in its head */
 	machine_write(d, 0x070, 4, 0); /* Status: nothing in flight, nothing pinned */
-	driver_forget(d->driver);
+	driver_restart(d->driver);
 	fresh(d, o);
 }
 

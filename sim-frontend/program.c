@@ -36,7 +36,7 @@ static void do_reap(struct sim_device *d, const struct op *op)
 
 static void do_negotiate(struct sim_device *d, const struct op *op)
 {
-	d->wild = false; /* whatever was done, the device was reset */
+	d->wild = d->nraces || driver_is_told(d->driver); /* the device is reset, whatever was done */
 	driver_negotiate(d->driver, op->arg[0]);
 }
 
