@@ -4,14 +4,14 @@
 #include <linux/virtio_ids.h>
 #include <stdlib.h>
 
-#include "disk.h"
+#include "simdisk.h"
 #include "machine.h"
 
 #define SECTORS_DEFAULT 1024u
 
 struct sim_blk {
 	struct blk blk;
-	struct disk disk;
+	struct simdisk disk;
 };
 
 static struct sim_blk *blk_of(struct sim_device *d)
@@ -30,7 +30,7 @@ static void finish(struct sim_device *d, void *request, struct verdict v)
 	struct blk_io *io = request;
 	uint32_t bytes = asked_bytes(io, v);
 	if (v.result == BLK_DONE || bytes < io->len)
-		disk_do(&s->disk, io, bytes); /* a failed transfer may have moved some of it */
+		simdisk_do(&s->disk, io, bytes); /* a failed transfer may have moved some of it */
 	if (d->recorder)
 		recorder_done_blk(d->recorder, io, (enum blk_result)v.result, bytes);
 	blk_io_done(&s->blk, io, (enum blk_result)v.result, bytes);
@@ -100,7 +100,7 @@ static void init(struct sim_device *d, const struct device_options *o)
 	options.without = o->without;
 	options.physical_exp = o->flags & DEVICE_4K ? 3 : 0;
 	options.queue_size = o->queue_size < BLK_QUEUE_SIZE ? (uint16_t)o->queue_size : BLK_QUEUE_SIZE;
-	disk_reset(&s->disk);
+	simdisk_reset(&s->disk);
 	blk_init(&s->blk, &d->mem, &machine_host, d, &backend, &options);
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "disk.h"
+#include "simdisk.h"
 
 #define PATTERN 0x5ec70c0000000000ull
 
-void disk_reset(struct disk *d)
+void simdisk_reset(struct simdisk *d)
 {
 	memset(d->written, 0, sizeof(d->written));
 	memset(d->zeroed, 0, sizeof(d->zeroed));
@@ -11,7 +11,7 @@ void disk_reset(struct disk *d)
 
 static bool has(const uint64_t *bits, uint64_t sector)
 {
-	return sector < DISK_SECTORS_KEPT && bits[sector / 64] >> (sector % 64) & 1;
+	return sector < SIMDISK_SECTORS_KEPT && bits[sector / 64] >> (sector % 64) & 1;
 }
 
 static void pattern(uint64_t sector, uint8_t *out)
@@ -23,7 +23,7 @@ static void pattern(uint64_t sector, uint8_t *out)
 }
 
 /* The content of one sector: in place, or made in tmp. */
-static const uint8_t *content(const struct disk *d, uint64_t sector, uint8_t *tmp)
+static const uint8_t *content(const struct simdisk *d, uint64_t sector, uint8_t *tmp)
 {
 	if (has(d->written, sector))
 		return d->data[sector];
@@ -35,10 +35,10 @@ static const uint8_t *content(const struct disk *d, uint64_t sector, uint8_t *tm
 }
 
 /* The place to store one sector in; a partial store keeps the rest of what was there. */
-static uint8_t *place(struct disk *d, uint64_t sector, uint8_t *tmp, bool whole)
+static uint8_t *place(struct simdisk *d, uint64_t sector, uint8_t *tmp, bool whole)
 {
 	uint8_t *at;
-	if (sector >= DISK_SECTORS_KEPT)
+	if (sector >= SIMDISK_SECTORS_KEPT)
 		return tmp;
 	at = d->data[sector];
 	if (!whole && !has(d->written, sector))
@@ -48,7 +48,7 @@ static uint8_t *place(struct disk *d, uint64_t sector, uint8_t *tmp, bool whole)
 }
 
 /* Copies bytes between spans and sectors, span by span, sector by sector. */
-static void transfer(struct disk *d, const struct blk_io *io, uint32_t bytes, bool read)
+static void transfer(struct simdisk *d, const struct blk_io *io, uint32_t bytes, bool read)
 {
 	uint8_t tmp[BLK_SECTOR_LEN];
 	uint32_t at = 0; /* in the request */
@@ -70,15 +70,15 @@ static void transfer(struct disk *d, const struct blk_io *io, uint32_t bytes, bo
 	}
 }
 
-static void zero(struct disk *d, const struct blk_range *r)
+static void zero(struct simdisk *d, const struct blk_range *r)
 {
-	for (uint64_t s = r->sector; s < r->sector + r->nsectors && s < DISK_SECTORS_KEPT; s++) {
+	for (uint64_t s = r->sector; s < r->sector + r->nsectors && s < SIMDISK_SECTORS_KEPT; s++) {
 		d->written[s / 64] &= ~(1ull << (s % 64));
 		d->zeroed[s / 64] |= 1ull << (s % 64);
 	}
 }
 
-void disk_do(struct disk *d, const struct blk_io *io, uint32_t bytes)
+void simdisk_do(struct simdisk *d, const struct blk_io *io, uint32_t bytes)
 {
 	if (io->type == BLK_IO_READ || io->type == BLK_IO_WRITE)
 		transfer(d, io, bytes, io->type == BLK_IO_READ);

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * simdisk: the content of a simulated disk. Each sector is as it was made (a pattern that tells its number),
+ * zeroed, or written; forgetting everything costs two small bitmaps. Sectors at SIMDISK_SECTORS_KEPT and
+ * above can be read and written but do not keep what was written, so that a disk may pretend to any size.
+ */
+#ifndef RINGSIDE_SIMDISK_H
+#define RINGSIDE_SIMDISK_H
+
+#include "devices/blk.h"
+
+#define SIMDISK_SECTORS_KEPT 2048u
+
+struct simdisk {
+	uint64_t written[SIMDISK_SECTORS_KEPT / 64], zeroed[SIMDISK_SECTORS_KEPT / 64];
+	uint8_t data[SIMDISK_SECTORS_KEPT][BLK_SECTOR_LEN];
+};
+
+void simdisk_reset(struct simdisk *);
+/* Does what the request asks for; bytes: of a transfer, how many (whole sectors or not). */
+void simdisk_do(struct simdisk *, const struct blk_io *, uint32_t bytes);
+
+#endif
