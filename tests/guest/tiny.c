@@ -4,12 +4,13 @@
  * vCPU exits, in orders and with features that no stock kernel uses. tests/e2e/tiny.sh runs it;
  * docs/boot-test.md tells where.
  *
- * It prints one line for each case (tiny_cases.def) on COM1, `ok NAME` or `not ok NAME: why`, and `offence
- * NAME` ahead of what the host must report; then `end` and powers off. On the command line: sectors=N   the
- * size of the first disk; ro_sectors=N: of the second one, which is read-only grown=N     its size after the
- * host was asked (`please resize`) to make it larger only=N      runs the N-th case alone stay        goes on
- * with requests for ever instead of the power-off windows=ADDRESS step=BYTES gsi=N count=N   where the
- * windows are, in another machine
+ * It prints one line for each case (tiny_cases.def) on COM1, `ok NAME` or `not ok NAME: why`, and ahead of
+ * what the host must report `offence NAME`; then `end`, and powers off. On its command line:
+ *   - sectors=N, ro_sectors=N: sizes of the first disk and of the second, which is read-only
+ *   - grown=N: the first disk's size after the host was asked to make it larger (`please resize`)
+ *   - only=N: the N-th case alone
+ *   - stay: requests for ever instead of the power-off
+ *   - windows=ADDRESS step=BYTES gsi=N count=N: where the windows are, in another machine
  */
 #include "tests/guest/tiny_blk.h"
 
@@ -17,8 +18,7 @@ static const char *context_what;
 static uint32_t context_value;
 static const char *case_name;
 
-/* -- verdicts
- * -------------------------------------------------------------------------------------------------------- */
+/* -- verdicts ------------------------------------------------------------------------------------------- */
 
 void context(const char *what, uint32_t value)
 {
@@ -78,9 +78,7 @@ void announce(const char *offence)
 	put_text("\n");
 }
 
-/* -- cases
- * -----------------------------------------------------------------------------------------------------------
- */
+/* -- cases ---------------------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *name;

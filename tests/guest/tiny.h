@@ -12,16 +12,14 @@
 
 #define PAGE_LEN 4096u /* bytes */
 
-/* -- verdicts: a case that finds something wrong prints it and ends at once, from however deep
- * ---------------------- */
+/* -- verdicts: a case that finds something wrong prints it and ends at once, from however deep ---------- */
 bool guard(void (*fn)(void));
 _Noreturn void bail(void);
 _Noreturn void fail_at(const char *file, unsigned line, const char *what);
 _Noreturn void fail_eq_at(const char *file, unsigned line, const char *what, uint32_t got, uint32_t want);
 /* Tells in which round of a loop something failed; NULL when the loop is over. */
 void context(const char *what, uint32_t value);
-/* The host must report this offence (core/offence.def); tests/e2e/tiny.sh compares what we announce with what
- * it said. */
+/* In this case the host must report this offence (core/offence.def); tests/guest/tiny-run.sh compares. */
 void announce(const char *offence);
 
 #define FAIL(what) fail_at(__FILE__, __LINE__, what)
@@ -37,9 +35,7 @@ void announce(const char *offence);
 			fail_eq_at(__FILE__, __LINE__, #got, got_, want_); \
 	} while (0)
 
-/* -- machine
- * ---------------------------------------------------------------------------------------------------------
- */
+/* -- machine -------------------------------------------------------------------------------------------- */
 struct start_info; /* PVH's hvm_start_info */
 void machine_init(const struct start_info *);
 _Noreturn void power_off(void);

@@ -220,8 +220,7 @@ void case_offence_buffer_wrap(void)
 	offend("buffer-range", 0, buffer_wrap);
 }
 
-/* -- indirect
- * -------------------------------------------------------------------------------------------------------- */
+/* -- indirect ------------------------------------------------------------------------------------------- */
 
 /* Descriptor 17 names a table of a status byte; flags, length and what is in the table may then be spoiled.
  */

@@ -179,9 +179,7 @@ void case_queue_second_only(void)
 	blk_works(&b, 11);
 }
 
-/* -- kicks
- * -----------------------------------------------------------------------------------------------------------
- */
+/* -- kicks ---------------------------------------------------------------------------------------------- */
 
 /* A FLUSH posted and kicked; it must be answered without another kick once something else makes the device
  * live. */

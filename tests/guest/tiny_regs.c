@@ -121,8 +121,7 @@ void case_regs_read_only(void)
 	EXPECT(reg_read(d, VIRTIO_MMIO_CONFIG_GENERATION) != 77);
 }
 
-/* -- configuration space
- * --------------------------------------------------------------------------------------------- */
+/* -- configuration space -------------------------------------------------------------------------------- */
 
 /* No EMMS behind it: KVM's interpreter lacks that, and nobody here uses the FPU. */
 static uint64_t read8(uint32_t addr)
@@ -193,6 +192,7 @@ void case_config_writeback(void)
 	volatile uint8_t *wce =
 		(volatile uint8_t *)(d->base + VIRTIO_MMIO_CONFIG + offsetof(struct virtio_blk_config, wce));
 	struct blk b;
+	announce("config-read-only");
 	blk_open(&b, BIT(VIRTIO_BLK_F_FLUSH) | BIT(VIRTIO_BLK_F_CONFIG_WCE), 16);
 	EXPECT_EQ(*wce, 1);
 	*wce = 0;

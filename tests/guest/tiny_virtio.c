@@ -7,8 +7,7 @@
 struct dev devices[DEVICES_MAX];
 unsigned ndevices;
 
-/* -- registers
- * ------------------------------------------------------------------------------------------------------- */
+/* -- registers ------------------------------------------------------------------------------------------ */
 
 uint32_t reg_read(const struct dev *d, uint32_t off)
 {
@@ -46,9 +45,7 @@ void features_write(const struct dev *d, uint64_t features)
 	reg_write(d, VIRTIO_MMIO_DRIVER_FEATURES, (uint32_t)features);
 }
 
-/* -- devices
- * ---------------------------------------------------------------------------------------------------------
- */
+/* -- devices -------------------------------------------------------------------------------------------- */
 
 /* Where ringside-vmm has its windows (kvm-frontend/boot/layout.h), unless the command line says otherwise. */
 void dev_probe(void)
@@ -127,9 +124,7 @@ void dev_negotiate(const struct dev *d, uint64_t features)
 	EXPECT(status_read(d) & VIRTIO_CONFIG_S_FEATURES_OK);
 }
 
-/* -- rings
- * -----------------------------------------------------------------------------------------------------------
- */
+/* -- rings ---------------------------------------------------------------------------------------------- */
 
 void ring_alloc(struct ring *r, struct dev *d, uint16_t queue, uint16_t size)
 {
