@@ -1,0 +1,115 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# ringside run: every kept program runs with nothing to complain about, its recording replays bit for bit, and the same again;
+# mistakes are told with their place and status 2; a bug that is planted in a copy of core/ makes it end with status 1.
+# Prints `PASS name` or `FAIL name: why`; RINGSIDE names another program than build/plain/ringside.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+ringside=${RINGSIDE:-build/plain/ringside}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+pass() { echo "PASS run-$1"; }
+fail() { echo "FAIL run-$1: $2"; failures=1; }
+[ -x "$ringside" ] || { fail program "no $ringside: make all"; exit 1; }
+
+# Kept programs: run, record, replay.
+for kind in blk rng; do
+	bad='' n=0
+	for text in corpus/$kind/*.txt; do
+		n=$((n + 1))
+		if ! "$ringside" run --quiet --record "$work/run.vtrace" "$text" >"$work/out" 2>&1; then
+			bad="$text: $(grep -m1 VIOLATION "$work/out" || tail -n 1 "$work/out")"
+		elif ! "$ringside" replay "$work/run.vtrace" >"$work/out" 2>&1; then
+			bad="$text: its recording does not replay: $(head -n 2 "$work/out" | tr '\n' ' ')"
+		elif ! grep -q 'bit-exact' "$work/out"; then
+			bad="$text: the replay is not bit-exact"
+		fi
+		[ -z "$bad" ] || break
+	done
+	if [ -n "$bad" ]; then fail "corpus-$kind" "$bad"; else pass "corpus-$kind ($n programs)"; fi
+done
+
+# What it prints.
+cat >"$work/a.txt" <<'END'
+blk0 post type=out sector=3 len=1024
+blk0 kick
+blk0 break how=15
+blk0 post type=in len=512
+blk0 kick
+blk0 read reg=0x70 size=4
+blk0 reap
+END
+"$ringside" run "$work/a.txt" >"$work/out" 2>&1
+status=$?
+for words in 'op' 'used: queue 0 id 0 len 1, OUT: OK' 'offence read-after-write drv.split.framing.1' 'interrupt: configuration change' \
+	'register 0x070 is 0x4f' '7 ops, 2 requests: 1 answered, 0 of them failed; 2 kicks, 2 interrupts, 1 offences'; do
+	if [ "$status" = 0 ] && grep -qF "$words" "$work/out"; then pass "prints '$words'"; else fail "prints '$words'" "status $status: $(tail -n 1 "$work/out")"; fi
+done
+"$ringside" run "$work/a.txt" >"$work/again" 2>&1
+if cmp -s "$work/out" "$work/again"; then pass same-again; else fail same-again "two runs print other things"; fi
+
+# Devices as their lines ask for.
+printf 'device blk0 features=0x130000046 queues=16 config=2000000000000000\nblk0 post type=flush\nblk0 kick\nblk0 read reg=0x100 size=4\nblk0 reap\n' >"$work/dev.txt"
+if "$ringside" run "$work/dev.txt" >"$work/out" 2>&1 && grep -q 'FLUSH: UNSUPP' "$work/out" && grep -q 'register 0x100 is 0x20' "$work/out"; then
+	pass device-line
+else
+	fail device-line "$(tail -n 2 "$work/out")"
+fi
+printf 'device rng0\ndevice blk1\nrng0 post len=5\nrng0 kick\nblk1 post type=in len=512\nblk1 kick\nblk1 reap\nrng0 reap\n' >"$work/two.txt"
+if "$ringside" run "$work/two.txt" >"$work/out" 2>&1 && grep -q 'rng0 used: queue 0 id 0 len 6' "$work/out" && grep -q 'blk1 used: queue 0 id 0 len 513, IN: OK' "$work/out"; then
+	pass two-devices
+else
+	fail two-devices "$(tail -n 2 "$work/out")"
+fi
+
+# Mistakes: status 2, one line, with the words in it.
+refused() { # refused NAME WORDS COMMAND...
+	local name=$1 words=$2 out status=0
+	shift 2
+	out=$("$@" 2>&1 >/dev/null) || status=$?
+	if [ "$status" = 2 ] && [ "$(wc -l <<<"$out")" = 1 ] && grep -qF -- "$words" <<<"$out"; then pass "$name"; else fail "$name" "status $status: $out"; fi
+}
+printf 'blk0 post\nblk0 kick quee=1\n' >"$work/bad.txt"
+printf 'blk0 post type=in len=70000\n' >"$work/large.txt"
+printf 'device blk0 features=0xffffffff\nblk0 post\n' >"$work/features.txt"
+printf 'trace version=0 payload=full build="x"\nend done\n' >"$work/trace.txt"
+refused no-file 'missing argument' "$ringside" run
+refused missing-file 'cannot open: No such file' "$ringside" run "$work/none.txt"
+refused wrong-field 'bad.txt:2:11: ' "$ringside" run --quiet "$work/bad.txt"
+refused too-large 'large.txt:1:' "$ringside" run "$work/large.txt"
+refused features 'can not be made with features' "$ringside" run "$work/features.txt"
+refused a-trace 'not a program' "$ringside" run "$work/trace.txt"
+refused oracle-name 'no such oracle: frob' "$ringside" run --without-oracle frob "$work/a.txt"
+refused record-directory 'cannot create' "$ringside" run --record "$work/none/x.vtrace" "$work/a.txt"
+
+# Bugs, planted one at a time in a copy of core/: the run must end with status 1 and name the oracle.
+cp -r core "$work/core"
+planted() { # planted NAME ORACLE FILE SED-SCRIPT PROGRAM
+	local name=$1 oracle=$2 file=$work/core/$3 script=$4 program=$5 status=0 out
+	cp "$file" "$work/kept"
+	sed -i "$script" "$file"
+	if cmp -s "$file" "$work/kept"; then
+		fail "planted-$name" "the bug does not apply to $3 any more"
+		return
+	fi
+	if ! gcc -std=gnu11 -O1 -w -I"$work/core" -Isim-frontend "$work"/core/*.c "$work"/core/*/*.c build/plain/sim-frontend/main.o \
+		build/plain/libsim.a -lzstd -o "$work/buggy"; then
+		fail "planted-$name" "does not build"
+	else
+		out=$("$work/buggy" run "$program" 2>&1) || status=$?
+		if [ "$status" = 1 ] && grep -q "^VIOLATION $oracle .*at op [0-9]*, blk0: " <<<"$out"; then
+			pass "planted-$name: $(grep -o -m1 '^VIOLATION.*at op [0-9]*' <<<"$out")"
+		else
+			fail "planted-$name" "status $status, no $oracle: $(grep -m1 VIOLATION <<<"$out")"
+		fi
+	fi
+	cp "$work/kept" "$file"
+}
+planted used-length used-ring devices/blk.c 's/return stored == write_len - 1 ? write_len : stored;/(void)stored; return write_len;/' corpus/blk/faults.txt
+planted avail-event ownership vq_split.c 's/^\tif (q->event_idx)$/\tif (q->size)/' corpus/blk/no-event-idx.txt
+planted lost-interrupt notification vq_split.c 's/return vring_need_event(v, q->published, before);/return v == 77;/' corpus/blk/write-read.txt
+planted lost-wake liveness devices/blk.c 's/b->vdev.host->again(b->vdev.host_ctx, i);/(void)i;/' corpus/blk/stalled.txt
+planted kicks-stay-off liveness vq_split.c 's/else if (q->kicks_off)/else if (q->kicks_off \&\& !q->size)/' corpus/blk/no-event-idx.txt
+planted double-fetch fetch-once vq_split.c 's/\tbool writable = d->flags & VRING_DESC_F_WRITE;/\tstruct vring_desc e; (void)!vmem_read((struct vmem *)m, w->what, gpa_add(w->table, 16ull * w->index), \&e, 16); bool writable = e.flags \& VRING_DESC_F_WRITE;/' corpus/blk/write-read.txt
+exit $failures
