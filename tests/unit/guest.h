@@ -4,8 +4,8 @@
  * and a tap that logs, lends and perturbs. ring.h adds a driver for one split ring, disk.h one for the block
  * device.
  *
- *   low    0x1000 .. 0x41000   the largest: the near region of vmem
- *   next   0x41000 .. 0x49000  touches low, in another allocation
+ *   low    0x1000 .. 0x51000   the largest: the near region of vmem
+ *   next   0x51000 .. 0x59000  touches low, in another allocation
  *   hole
  *   high   0x80000 .. 0x90000
  */
@@ -26,9 +26,9 @@
 #include "vmem.h"
 
 #define LOW      0x1000ull
-#define LOW_END  0x41000ull
-#define NEXT     0x41000ull
-#define NEXT_END 0x49000ull
+#define LOW_END  0x51000ull
+#define NEXT     0x51000ull
+#define NEXT_END 0x59000ull
 #define HOLE     0x60000ull
 #define HIGH     0x80000ull
 #define HIGH_END 0x90000ull

@@ -275,6 +275,8 @@ static void write_through_rules(void **state)
 	assert_true(write_is_sync());
 	make(&plain, 0, 0);
 	assert_true(write_is_sync());
+	request(m, VIRTIO_BLK_T_IN, 0, DATA, 512, NULL);
+	assert_false(m->disk.last.sync);
 	assert_int_equal(m->g.offences_all, 0);
 }
 

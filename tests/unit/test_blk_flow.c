@@ -204,6 +204,8 @@ static void stall_needs_no_kick(void **state)
 	assert_int_equal(m->disk.nheld, 1);
 	disk_finish_all(m);
 	assert_int_equal(take_all(0) + take_all(1), 2);
+	assert_int_equal(m->g.again, 0); /* it waits no more */
+	assert_int_equal(m->blk.stalled, 0);
 	taplog_free(t);
 }
 
@@ -233,12 +235,33 @@ static void reset_ends_a_stall(void **state)
 		post(m, 0, VIRTIO_BLK_T_IN, 0, DATA, 1024);
 	kick(m, 0);
 	assert_int_equal(m->blk.stalled, 1);
-	machine_boot(m, 0, 64);
+	set(x, VIRTIO_MMIO_STATUS, 0);
 	assert_int_equal(m->blk.stalled, 0);
+	machine_boot(m, 0, 64);
 	run_again(&m->g, &m->blk.vdev);
 	assert_int_equal(take_all(0), 0);
 	m->disk.hold = false;
 	assert_int_equal(request(m, VIRTIO_BLK_T_IN, 0, DATA, 1024, NULL), VIRTIO_BLK_S_OK);
+	taplog_free(t);
+}
+
+/* The queue that waits is taken away: nobody runs it when there is room again. */
+static void disabled_queue_waits_no_more(void **state)
+{
+	(void)state;
+	struct taplog *t = taplog_new(&m->g, 2);
+	machine_boot(m, 0, 64);
+	m->disk.hold = true;
+	post(m, 0, VIRTIO_BLK_T_OUT, 0, DATA, 1024);
+	post(m, 1, VIRTIO_BLK_T_OUT, 0, DATA, 1024);
+	kick(m, 0);
+	kick(m, 1);
+	assert_int_equal(m->blk.stalled, 2);
+	set(x, VIRTIO_MMIO_QUEUE_SEL, 1);
+	set(x, VIRTIO_MMIO_QUEUE_READY, 0);
+	assert_int_equal(m->blk.stalled, 0);
+	assert_int_equal(m->g.again, 0);
+	assert_int_equal(take_all(0), 1);
 	taplog_free(t);
 }
 
@@ -367,6 +390,7 @@ int main(void)
 		T(stall_needs_no_kick),
 		T(request_larger_than_the_arena_fails),
 		T(reset_ends_a_stall),
+		T(disabled_queue_waits_no_more),
 		T(work_per_kick_is_bounded),
 		T(queues_are_independent),
 		T(one_queue_means_no_mq),

@@ -271,6 +271,13 @@ static void config_far_out(void **state)
 			mmio_write(&m->mmio, offs[i], size, 0x5555);
 			assert_int_equal(offence_of(OFFENCE_CONFIG_RANGE), 1);
 		}
+	for (uint32_t size = 1; size <= 8; size++) { /* as another transport might ask: offsets that wrap */
+		uint8_t buf[8] = {0};
+		vdev_config_read(&m->blk.vdev, UINT64_MAX - 3, buf, size);
+		assert_int_equal(offence_of(OFFENCE_CONFIG_RANGE), 1);
+		vdev_config_write(&m->blk.vdev, UINT64_MAX - 3, buf, size);
+		assert_int_equal(offence_of(OFFENCE_CONFIG_RANGE), 1);
+	}
 	assert_int_equal(mmio_read(&m->mmio, VIRTIO_MMIO_CONFIG, 9), 0);
 	assert_int_equal(offence_of(OFFENCE_REG_WIDTH), 1);
 	mmio_write(&m->mmio, VIRTIO_MMIO_CONFIG, 16, 1);
