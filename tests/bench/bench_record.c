@@ -16,6 +16,7 @@
 #include "trace/recorder.h"
 #include "transport/mmio.h"
 
+#define OPS       400u /* a round */
 #define SIZE      256u
 #define BASE      0x100000ull
 #define RAM_LEN   (1u << 20)
@@ -211,10 +212,11 @@ int main(void)
 	struct bench b[2] = {{.run = run, .ctx = machine_new(false)}, {.run = run, .ctx = machine_new(true)}};
 	double added[BENCH_ROUNDS];
 	struct machine *recorded = b[1].ctx;
-	bench_measure(b, 2, 2000);
+	bench_measure(b, 2, OPS);
 	for (int i = 0; i < BENCH_ROUNDS; i++)
 		added[i] = b[1].ns[i] - b[0].ns[i];
-	double bytes = (double)(recorded->recorded_len + recorded->rec.len) / (2000.0 * (BENCH_ROUNDS + 1));
+	double bytes =
+		(double)(recorded->recorded_len + recorded->rec.len) / ((double)OPS * (BENCH_ROUNDS + 1));
 	bench_check(!recorded->rec.stopped && bytes > 100, "nothing was recorded");
 	bench_print("record-4k", bench_median(added, BENCH_ROUNDS), "ns");
 	bench_print("record-4k-without", bench_median(b[0].ns, BENCH_ROUNDS), "ns");
