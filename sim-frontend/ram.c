@@ -122,7 +122,8 @@ bool ram_write(struct ram *r, gpa_t a, const void *in, uint32_t n)
 	ram_touch(r, a, n);
 	for (const uint8_t *p = in; n;) {
 		uint32_t part = n;
-		memcpy(ram_at(r, a, &part), p, part);
+		uint8_t *host = ram_at(r, a, &part);
+		memcpy(host, p, part);
 		a = gpa_add(a, part);
 		p += part;
 		n -= part;
