@@ -125,11 +125,12 @@ void case_queue_live_registers(void)
 	struct blk b;
 	announce("queue-live");
 	blk_open(&b, 0, 16);
+	uint32_t elsewhere = (uint32_t)alloc(PAGE_LEN);
 	blk_works(&b, 8);
 	reg_write(d, VIRTIO_MMIO_QUEUE_NUM, 4);
-	reg_write(d, VIRTIO_MMIO_QUEUE_DESC_LOW, 0x100000);
+	reg_write(d, VIRTIO_MMIO_QUEUE_DESC_LOW, elsewhere);
 	reg_write(d, VIRTIO_MMIO_QUEUE_AVAIL_HIGH, 1);
-	reg_write(d, VIRTIO_MMIO_QUEUE_USED_LOW, 0x100000);
+	reg_write(d, VIRTIO_MMIO_QUEUE_USED_LOW, elsewhere);
 	reg_write(d, VIRTIO_MMIO_QUEUE_READY, 1); /* once more: nothing happens */
 	for (uint32_t i = 0; i < 8; i++)
 		blk_works(&b, i);
