@@ -23,3 +23,5 @@ fuzzers: $(patsubst %,$(B)/fuzz_%,$(targets)) $(patsubst %,$(B)/replay_%,$(targe
 .PHONY: fuzzers
 corpus-player: $(patsubst %,$(B)/replay_%,$(targets))
 .PHONY: corpus-player
+fuzz-bench: $(B)/bench_fuzz_blk
+.PHONY: fuzz-bench
