@@ -63,7 +63,7 @@ lint_cppcheck() {
 # Not of use here: variables from a sourced file (2154), empty assignments in a row (1007), words that are commands too (2209),
 # busybox's ash (2187), pieces that are sourced (2148) and what they set for others (2034).
 lint_shell() {
-	shellcheck -x -S warning -e SC2154,SC1007,SC2209,SC2187,SC2148,SC2034 "${scripts[@]}" >"$out/shell.log" 2>&1
+	shellcheck -x -f gcc -S warning -e SC2154,SC1007,SC2209,SC2187,SC2148,SC2034 "${scripts[@]}" >"$out/shell.log" 2>&1
 	verdict shell $?
 }
 
