@@ -366,6 +366,15 @@ static void reset(struct vdev *d)
 
 /* -- configuration ------------------------------------------------------------------------------------------------- */
 
+/* Header and status take a descriptor each, and a driver without indirect tables has no more than its queue holds. */
+static uint32_t seg_max(const struct vdev *d)
+{
+	uint32_t size = d->queue[0].size_max;
+	if (size >= VQ_SEGS_MAX)
+		return BLK_SEG_MAX;
+	return size > 2 ? size - 2 : 1;
+}
+
 static void config_read(struct vdev *d, uint8_t *image)
 {
 	const struct blk *b = blk_of(d);
@@ -374,7 +383,7 @@ static void config_read(struct vdev *d, uint8_t *image)
 	struct virtio_blk_config c = {
 		.capacity = b->backend.sectors,
 		.size_max = BLK_SIZE_MAX,
-		.seg_max = BLK_SEG_MAX,
+		.seg_max = seg_max(d),
 		.blk_size = BLK_SECTOR_LEN,
 		.physical_block_exp = o->physical_exp,
 		.min_io_size = (uint16_t)(1u << o->physical_exp),

@@ -174,6 +174,20 @@ static struct virtio_blk_config config(void)
 	return c;
 }
 
+/* A driver without indirect tables must find room for header and status in the queue itself. */
+static void seg_max_fits_the_queue(void **state)
+{
+	static const uint16_t size[] = {0, 256, 128, 64, 4, 2, 1};
+	static const uint32_t want[] = {BLK_SEG_MAX, BLK_SEG_MAX, 126, 62, 2, 1, 1};
+	(void)state;
+	for (unsigned i = 0; i < sizeof(size) / sizeof(size[0]); i++) {
+		const struct blk_options o = {.nqueues = 1, .queue_size = size[i]};
+		machine_free(m);
+		m = machine_new(&o, CAN_ALL);
+		assert_int_equal(config().seg_max, want[i]);
+	}
+}
+
 /* Interop 12: every field of an offered feature is sane; Windows does not survive zero discard limits. */
 static void config_fields(void **state)
 {
@@ -240,6 +254,7 @@ int main(void)
 		T(range_as_long_as_offered),
 		T(only_where_negotiated),
 		T(write_through),
+		T(seg_max_fits_the_queue),
 		T(config_fields),
 		T(config_without_abilities),
 		T(features_without),
