@@ -69,83 +69,94 @@ static uint16_t poll_flags(const struct vq *q, struct vmem *m)
  * All entries of a table are its chain, in their order. Of their flags only WRITE means anything, and their id nothing: the
  * rest is reserved and ignored, NEXT and INDIRECT too (2.8.7), so there is no way to nest or to loop.
  */
-static enum offence walk_indirect(struct walk *w, const struct vq *q, struct vmem *m, gpa_t table, uint32_t len)
+static __attribute__((noinline)) enum offence take_table(const struct vq *q, struct vmem *m, gpa_t table, uint32_t len,
+							 struct vq_chain *c)
 {
+	struct walk w = walk_begin(c);
 	struct vmem_desc d;
 	enum offence bad = q->indirect ? walk_table(m, table, len) : OFFENCE_INDIRECT_FEATURE;
 	for (uint32_t off = 0; !bad && off < len; off += VMEM_DESC_LEN) {
 		if (!vmem_read_desc(m, VMEM_INDIRECT, gpa_add(table, off), &d, VMEM_DESC_LEN))
 			return OFFENCE_INDIRECT_RANGE; /* covered by the check of the whole table */
-		bad = walk_buffer(w, m, gpa(d.addr), d.len, d.half[1] & VRING_DESC_F_WRITE);
+		bad = walk_buffer(&w, m, gpa(d.addr), d.len, d.half[1] & VRING_DESC_F_WRITE);
 	}
-	return bad;
+	return bad ? bad : walk_end(&w);
 }
 
-/* A list has only direct descriptors; one that refers to a table stands alone (drv.packed.indirect.4). */
-static enum offence walk_slot(struct walk *w, const struct vq *q, struct vmem *m, const struct vmem_desc *d, bool first)
+/* A list in the ring. */
+struct list {
+	uint32_t room, ndesc; /* slots that it may have, and has */
+	vq_pos at;
+	uint16_t id;
+};
+
+/*
+ * Walks a list whose first slot is d; each other one is copied out once. It ends at the last slot that is not in use at the latest,
+ * so it never meets itself. The flags of every slot must say "available": what is left there from the round before belongs to
+ * nobody (packed.desc.2). It has only direct descriptors (drv.packed.indirect.4).
+ */
+static enum offence take_list(const struct vq *q, struct vmem *m, struct list *l, struct vmem_desc d, struct vq_chain *c)
 {
-	uint16_t flags = d->half[1];
-	if (!(flags & VRING_DESC_F_INDIRECT))
-		return walk_buffer(w, m, gpa(d->addr), d->len, flags & VRING_DESC_F_WRITE);
-	if (!first || (flags & VRING_DESC_F_NEXT))
-		return OFFENCE_INDIRECT_LIST;
-	return walk_indirect(w, q, m, gpa(d->addr), d->len);
+	struct walk w = walk_begin(c);
+	vq_pos at = l->at;
+	for (l->ndesc = 1;; l->ndesc++) {
+		uint16_t flags = d.half[1];
+		if (flags & VRING_DESC_F_INDIRECT)
+			return OFFENCE_INDIRECT_LIST;
+		enum offence bad = walk_buffer(&w, m, gpa(d.addr), d.len, flags & VRING_DESC_F_WRITE);
+		if (bad)
+			return bad;
+		if (!(flags & VRING_DESC_F_NEXT))
+			break;
+		if (l->ndesc == l->room)
+			return OFFENCE_RING_OVERRUN;
+		at = packed_add(q, at, 1);
+		core_check(vmem_read_desc(m, VMEM_DESC, slot_at(q, at), &d, VMEM_DESC_LEN));
+		if (!is_available(at, d.half[1]))
+			return OFFENCE_LIST_TORN;
+	}
+	l->id = d.half[0]; /* the last one's counts; others are reserved (2.8.6) */
+	return walk_end(&w);
 }
 
 /*
- * Walks the list whose first flags were polled: each slot is copied out once, those flags not again. It ends at the last slot
- * that is not in use at the latest, so it never meets itself, and no more can be in flight than the ring has. Slots that we have
- * staged but not published are not the driver's yet. The flags of every slot must say "available": what is left there from the
- * round before belongs to nobody (packed.desc.2).
+ * Fills c from the slot whose flags were polled: they are not fetched again, the rest of it once. No more can be in flight than the
+ * ring has, and slots that we have staged but not published are not the driver's yet.
  */
-static enum offence walk_list(struct walk *w, const struct vq *q, struct vmem *m, uint16_t flags, uint16_t *id, uint16_t *ndesc)
+static enum offence take_chain(const struct vq *q, struct vmem *m, uint16_t flags, struct list *l, struct vq_chain *c)
 {
-	uint32_t room = q->size - distance(q, q->published, q->next_avail), n = 0;
-	vq_pos at = q->next_avail;
 	struct vmem_desc d;
-	do {
-		if (n == room)
-			return OFFENCE_RING_OVERRUN;
-		core_check(vmem_read_desc(m, VMEM_DESC, slot_at(q, at), &d, n ? VMEM_DESC_LEN : VMEM_DESC_BUT_FLAGS));
-		if (n == 0)
-			d.half[1] = flags;
-		else if (!is_available(at, d.half[1]))
-			return OFFENCE_LIST_TORN;
-		enum offence bad = walk_slot(w, q, m, &d, n == 0);
-		if (bad)
-			return bad;
-		n++;
-		at = pos_add(q, at, 1);
-	} while (d.half[1] & VRING_DESC_F_NEXT);
-	*id = d.half[0]; /* the last one's counts; others are reserved (2.8.6) */
-	*ndesc = (uint16_t)n;
-	return OFFENCE_NONE;
+	if (l->room == 0)
+		return OFFENCE_RING_OVERRUN;
+	core_check(vmem_read_desc(m, VMEM_DESC, slot_at(q, l->at), &d, VMEM_DESC_BUT_FLAGS));
+	d.half[1] = flags;
+	l->id = d.half[0];
+	if ((flags & (VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT)) == VRING_DESC_F_INDIRECT)
+		return take_table(q, m, gpa(d.addr), d.len, c);
+	return take_list(q, m, l, d, c);
 }
 
 /* P06: the id is the driver's to choose, but it indexes what we keep. */
-static enum offence take_list(const struct vq *q, struct vmem *m, uint16_t flags, struct vq_chain *c, uint16_t *id, uint16_t *ndesc)
+static enum offence check_id(const struct vq *q, uint16_t id)
 {
-	struct walk w = walk_begin(c);
-	enum offence bad = walk_list(&w, q, m, flags, id, ndesc);
-	if (bad)
-		return bad;
-	if (*id >= q->size)
+	if (id >= q->size)
 		return OFFENCE_ID_RANGE;
-	if (q->live[*id])
-		return OFFENCE_ID_IN_FLIGHT;
-	return walk_end(&w);
+	return q->live[id] ? OFFENCE_ID_IN_FLIGHT : OFFENCE_NONE;
 }
 
 enum vq_err packed_pop(struct vq *q, struct vmem *m, struct vq_chain *c)
 {
-	uint16_t flags = poll_flags(q, m), id = 0, ndesc = 0;
+	uint16_t flags = poll_flags(q, m);
 	if (!is_available(q->next_avail, flags))
 		return VQ_EMPTY;
-	q->offence = take_list(q, m, flags, c, &id, &ndesc);
+	struct list l = {.room = q->size - distance(q, q->published, q->next_avail), .ndesc = 1, .at = q->next_avail};
+	q->offence = take_chain(q, m, flags, &l, c);
+	if (!q->offence)
+		q->offence = check_id(q, l.id);
 	if (q->offence)
 		return VQ_OFFENCE;
-	q->next_avail = pos_add(q, q->next_avail, ndesc);
-	pop_chain(q, c, id, ndesc);
+	q->next_avail = packed_add(q, l.at, (uint16_t)l.ndesc);
+	pop_chain(q, c, l.id, (uint16_t)l.ndesc);
 	return VQ_OK;
 }
 
@@ -161,19 +172,21 @@ void packed_stage(struct vq *q, struct vmem *m, vq_pos at, uint16_t id, uint32_t
 		uint32_t len;
 		uint16_t id, flags;
 	} e = {written, id, 0};
-	bool first = at == q->published;
 	e.flags = (uint16_t)((at & VQ_POS_WRAP ? F_AVAIL | F_USED : 0) | (written ? VRING_DESC_F_WRITE : 0));
-	if (first)
-		q->used_flags = e.flags;
 	gpa_t to = gpa_add(slot_at(q, at), LEN_AT);
-	core_check(vmem_write(m, VMEM_USED_ENTRY, to, &e, first ? FLAGS_AT - LEN_AT : sizeof(e)));
+	if (at == q->published) {
+		q->used_flags = e.flags;
+		core_check(vmem_write(m, VMEM_USED_ENTRY, to, &e, FLAGS_AT - LEN_AT));
+	} else {
+		core_check(vmem_write(m, VMEM_USED_ENTRY, to, &e, sizeof(e)));
+	}
 }
 
 void packed_complete(struct vq *q, struct vmem *m, struct vq_tok tok, uint32_t written)
 {
 	packed_stage(q, m, q->next_used, tok.id, written);
 	drop_chain(q, tok.id);
-	q->next_used = pos_add(q, q->next_used, tok.ndesc);
+	q->next_used = packed_add(q, q->next_used, tok.ndesc);
 }
 
 /*

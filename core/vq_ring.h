@@ -42,13 +42,16 @@ static inline uint16_t pos_slot(vq_pos p)
 }
 
 /* n entries further on, at most one round. */
-static inline vq_pos pos_add(const struct vq *q, vq_pos p, uint16_t n)
+static inline vq_pos packed_add(const struct vq *q, vq_pos p, uint16_t n)
 {
-	if (!q->packed)
-		return (vq_pos)(p + n);
 	uint32_t slot = (uint32_t)pos_slot(p) + n;
 	uint32_t wrap = p & VQ_POS_WRAP;
 	return (vq_pos)(slot < q->size ? slot | wrap : (slot - q->size) | (wrap ^ VQ_POS_WRAP));
+}
+
+static inline vq_pos pos_add(const struct vq *q, vq_pos p, uint16_t n)
+{
+	return q->packed ? packed_add(q, p, n) : (vq_pos)(p + n);
 }
 
 /* n entries back. */
