@@ -27,7 +27,8 @@ enum offence packed_enable(const struct packed *p, struct vq *q, uint64_t featur
 }
 
 /* What lies behind the position must look as if the ring had been used up to there. */
-void packed_start(struct packed *p, struct vq *q, struct guest *g, uint16_t size, uint64_t features, uint16_t pos)
+void packed_start(struct packed *p, struct vq *q, struct guest *g, uint16_t size, uint64_t features,
+		  uint16_t pos)
 {
 	packed_init(p, g, 0x2000, size);
 	assert_int_equal(packed_enable(p, q, features), OFFENCE_NONE);

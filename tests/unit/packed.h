@@ -30,7 +30,8 @@ struct packed_used {
 void packed_init(struct packed *, struct guest *, uint64_t base, uint16_t size);
 enum offence packed_enable(const struct packed *, struct vq *, uint64_t features);
 /* packed_init, packed_enable, and both sides stand at the position `pos`. */
-void packed_start(struct packed *, struct vq *, struct guest *, uint16_t size, uint64_t features, uint16_t pos);
+void packed_start(struct packed *, struct vq *, struct guest *, uint16_t size, uint64_t features,
+		  uint16_t pos);
 uint16_t packed_step(const struct packed *, uint16_t pos, uint16_t n);
 uint64_t packed_slot(const struct packed *, uint16_t pos); /* address */
 /* Available at that position: its AVAIL and USED bits. */

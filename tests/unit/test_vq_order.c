@@ -108,7 +108,8 @@ static void waits_for_the_oldest(void **state)
 	}
 }
 
-/* Chains that were written whole, or have nothing to write, are skipped; the entry tells id and length of the last. */
+/* Chains that were written whole, or have nothing to write, are skipped; the entry tells id and length of the
+ * last. */
 static void whole_ones_share_an_entry(void **state)
 {
 	(void)state;
@@ -234,12 +235,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(waits_for_the_oldest),
-		T(whole_ones_share_an_entry),
-		T(partial_ones_end_a_batch),
-		T(publishing_ends_a_batch),
-		T(waiting_id_may_not_come_again),
-		T(unpop_leaves_the_order),
+		T(waits_for_the_oldest),    T(whole_ones_share_an_entry),     T(partial_ones_end_a_batch),
+		T(publishing_ends_a_batch), T(waiting_id_may_not_come_again), T(unpop_leaves_the_order),
 		T(full_rings_many_times),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,7 +124,8 @@ static void first_value_is_the_one_used(void **state)
 
 /* -- completion */
 
-/* P07: used entries stand where their lists' turn is: each goes on by as many slots as the one before it had. */
+/* P07: used entries stand where their lists' turn is: each goes on by as many slots as the one before it had.
+ */
 static void batch_advances_by_descriptors(void **state)
 {
 	(void)state;
@@ -156,7 +157,8 @@ static void batch_advances_by_descriptors(void **state)
 		}
 }
 
-/* Address and what lies behind the first slot stay as the driver left them; WRITE tells that something was written. */
+/* Address and what lies behind the first slot stay as the driver left them; WRITE tells that something was
+ * written. */
 static void used_entry_in_full(void **state)
 {
 	(void)state;
@@ -172,7 +174,8 @@ static void used_entry_in_full(void **state)
 		assert_int_equal(get32(&g, a), LOW);
 		assert_int_equal(get32(&g, a + 8), written);
 		assert_int_equal(get16(&g, a + 12), id);
-		assert_int_equal(get16(&g, a + 14), (pos & POS_WRAP ? 0x8080u : 0) | (written ? VRING_DESC_F_WRITE : 0));
+		assert_int_equal(get16(&g, a + 14),
+				 (pos & POS_WRAP ? 0x8080u : 0) | (written ? VRING_DESC_F_WRITE : 0));
 		assert_int_equal(get16(&g, packed_slot(&p, packed_step(&p, pos, 1)) + 14), second);
 		p.seen = p.next;
 	}
@@ -235,7 +238,8 @@ static void reset_forgets_all_but_the_limit(void **state)
 
 /* -- used buffer notifications: device to driver */
 
-/* P10: entries, then the first one's flags, then a full fence, and only then the driver's wish: flags before position. */
+/* P10: entries, then the first one's flags, then a full fence, and only then the driver's wish: flags before
+ * position. */
 static void publish_order(void **state)
 {
 	(void)state;
@@ -255,7 +259,8 @@ static void publish_order(void **state)
 	assert_int_equal(taplog_count(tap, EV_LOAD, VMEM_EVENT), 2);
 }
 
-/* Reserved bits mean nothing; a mode that does not exist or was not negotiated is no reason to keep silent. */
+/* Reserved bits mean nothing; a mode that does not exist or was not negotiated is no reason to keep silent.
+ */
 static void modes(void **state)
 {
 	(void)state;
@@ -264,13 +269,15 @@ static void modes(void **state)
 			start(event ? EVENT : 0, POS_WRAP);
 			packed_event(&p, (uint16_t)(flags & 4 ? 0xfff0 | (flags & 3) : flags), POS_WRAP | 5);
 			post(1);
-			bool want = (flags & 3) == ENABLE || (flags & 3) == 3 || ((flags & 3) == DESC && !event);
+			bool want =
+				(flags & 3) == ENABLE || (flags & 3) == 3 || ((flags & 3) == DESC && !event);
 			assert_int_equal(use(1), want);
 			vq_reset(&q);
 		}
 }
 
-/* From every position, for every event position and every batch: due when the event's slot is among the batch's. */
+/* From every position, for every event position and every batch: due when the event's slot is among the
+ * batch's. */
 static void event_position_suppresses_interrupts(void **state)
 {
 	(void)state;
@@ -321,7 +328,8 @@ static void rearm_between(struct taplog *t, const struct event *e)
 		packed_event(&p, DESC, p.seen);
 }
 
-/* The driver re-arms and looks at the slot just before our store of its flags, then sleeps: it must be woken. */
+/* The driver re-arms and looks at the slot just before our store of its flags, then sleeps: it must be woken.
+ */
 static void rearming_driver_is_woken(void **state)
 {
 	(void)state;
