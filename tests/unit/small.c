@@ -36,7 +36,7 @@ static void put(uint32_t off, uint32_t v, uint32_t n)
 
 static uint32_t slot(uint16_t pos)
 {
-	return cfg.packed ? pos & (WRAP - 1) : pos % cfg.size;
+	return cfg.packed ? pos & (WRAP - 1) : (uint32_t)pos % cfg.size;
 }
 
 static uint16_t forward(uint16_t pos, uint32_t n)
