@@ -177,8 +177,8 @@ struct vmem_desc {
  * vmem_read for a descriptor's first n bytes (one of the two above; the rest becomes 0), field by field, each once: a driver on this processor has
  * just stored them one by one, and a load of 16 bytes would wait until all those stores have reached the cache (15 ns each).
  */
-static inline __attribute__((always_inline)) bool vmem_read_desc(struct vmem *m, enum vmem_for what, gpa_t a, struct vmem_desc *out,
-								 uint32_t n)
+static inline bool __attribute__((always_inline)) vmem_read_desc(struct vmem *m, enum vmem_for what, gpa_t a,
+								 struct vmem_desc *out, uint32_t n)
 {
 	const uint8_t *host = vmem_near(m, a, n);
 	struct vmem_desc d = {0}; /* so that no other function sees the address of *out: its fields may live in registers */

@@ -69,7 +69,7 @@ static uint16_t poll_flags(const struct vq *q, struct vmem *m)
  * All entries of a table are its chain, in their order. Of their flags only WRITE means anything, and their id nothing: the
  * rest is reserved and ignored, NEXT and INDIRECT too (2.8.7), so there is no way to nest or to loop.
  */
-static __attribute__((noinline)) enum offence take_table(const struct vq *q, struct vmem *m, gpa_t table, uint32_t len,
+static enum offence __attribute__((noinline)) take_table(const struct vq *q, struct vmem *m, gpa_t table, uint32_t len,
 							 struct vq_chain *c)
 {
 	struct walk w = walk_begin(c);

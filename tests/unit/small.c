@@ -1,243 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include <linux/virtio_config.h>
-#include <linux/virtio_ring.h>
-
 #include "hash.h"
-#include "tests/unit/small.h"
+#include "tests/unit/small_int.h"
 
-#define BASE    0x1000ull /* guest address of everything */
-#define DRIVER  64u       /* offsets of the areas */
-#define DEVICE  96u
-#define DATA    0x200u
-#define WRITE   4u /* writable bytes of each chain */
-#define WRAP    0x8000u
-#define F_AVAIL (1u << VRING_PACKED_DESC_F_AVAIL)
-#define F_USED  (1u << VRING_PACKED_DESC_F_USED)
-
-static struct small_config cfg;
-static struct small_model s;
+struct small_config cfg;
+struct small_model s;
+_Alignas(16) uint8_t ram[0x400];
 static struct vq q;
-static _Alignas(16) uint8_t ram[0x400];
 static const struct vmem_map map = {1, {{BASE, sizeof(ram), ram}}};
 static struct vmem mem;
-
-/* Little-endian, as this machine is; the driver's own accesses. */
-static uint16_t get(uint32_t off)
-{
-	uint16_t v;
-	memcpy(&v, ram + off, 2);
-	return v;
-}
-
-static void put(uint32_t off, uint32_t v, uint32_t n)
-{
-	memcpy(ram + off, &v, n);
-}
-
-static uint32_t slot(uint16_t pos)
-{
-	return cfg.packed ? pos & (WRAP - 1) : (uint32_t)pos % cfg.size;
-}
-
-static uint16_t forward(uint16_t pos, uint32_t n)
-{
-	if (!cfg.packed)
-		return (uint16_t)(pos + n);
-	for (; n; n--)
-		pos = slot(pos) + 1 == cfg.size ? (uint16_t)(~pos & WRAP) : (uint16_t)(pos + 1);
-	return pos;
-}
-
-static void drop(uint8_t *list, uint8_t *n, uint32_t at)
-{
-	(*n)--;
-	for (uint32_t i = at; i < *n; i++)
-		list[i] = list[i + 1];
-}
-
-/* -- the driver */
-
-static void put_desc(uint32_t i, uint8_t id, bool last, uint16_t half0, uint16_t half1)
-{
-	put(16 * i, (uint32_t)BASE + DATA + 16u * id + (last ? 8 : 0), 4);
-	put(16 * i + 4, 0, 4);
-	put(16 * i + 8, last ? WRITE : 8, 4);
-	put(16 * i + 12, half0, 2);
-	put(16 * i + 14, half1, 2);
-}
-
-static uint16_t desc_flags(bool last)
-{
-	return last ? VRING_DESC_F_WRITE : VRING_DESC_F_NEXT;
-}
-
-/* Takes free descriptors, lowest first; the first is the head, and so the id. */
-static uint8_t post_split(uint32_t n)
-{
-	uint8_t at[SMALL_SIZE_MAX] = {0}, k = 0;
-	for (uint8_t i = 0; k < n; i++)
-		if (!s.desc_owner[i])
-			at[k++] = i;
-	for (k = 0; k < n; k++) {
-		bool last = k + 1u == n;
-		s.desc_owner[at[k]] = (uint8_t)(at[0] + 1);
-		put_desc(at[k], at[0], last, desc_flags(last), last ? 0 : at[k + 1]);
-	}
-	put(DRIVER + 4 + 2 * slot(s.avail), at[0], 2);
-	put(DRIVER + 2, (uint16_t)(s.avail + 1), 2);
-	return at[0];
-}
-
-static uint8_t post_packed(uint32_t n)
-{
-	uint8_t id = 0;
-	while (s.life[id] != CHAIN_FREE)
-		id++;
-	for (uint32_t k = n; k-- > 0;) {
-		uint16_t pos = forward(s.avail, k);
-		uint16_t flags = desc_flags(k + 1 == n) | (pos & WRAP ? F_AVAIL : F_USED);
-		put_desc(slot(pos), id, k + 1 == n, id, flags);
-	}
-	return id;
-}
-
-static bool post(uint32_t n)
-{
-	if (n > s.nfree ||
-	    n + s.unkicked > cfg.size) /* a driver counts what it kicks for in ring sizes at most */
-		return false;
-	uint8_t id = cfg.packed ? post_packed(n) : post_split(n);
-	s.avail = forward(s.avail, cfg.packed ? n : 1);
-	s.life[id] = CHAIN_POSTED;
-	s.ndesc[id] = (uint8_t)n;
-	s.nfree = (uint8_t)(s.nfree - n);
-	s.posted[s.nposted++] = s.unused[s.nunused++] = id;
-	s.unkicked = (uint8_t)(s.unkicked + n);
-	return true;
-}
-
-/* As Linux decides it: with slots, and counted back from the newest one. */
-static bool packed_wants_kick(void)
-{
-	uint16_t flags = get(DEVICE + 2), off_wrap = get(DEVICE);
-	if (flags != VRING_PACKED_EVENT_FLAG_DESC)
-		return flags != VRING_PACKED_EVENT_FLAG_DISABLE;
-	uint16_t new = (uint16_t)slot(s.avail), event = off_wrap &(WRAP - 1), added = 0;
-	for (uint16_t p = s.kicked; p != s.avail; p = forward(p, 1))
-		added++;
-	if ((off_wrap ^ s.avail) & WRAP)
-		event = (uint16_t)(event - cfg.size);
-	return vring_need_event(event, new, (uint16_t)(new - added));
-}
-
-static bool split_wants_kick(void)
-{
-	if (cfg.event_idx)
-		return vring_need_event(get(DEVICE + 4 + 8u * cfg.size), s.avail, s.kicked);
-	return !(get(DEVICE) & VRING_USED_F_NO_NOTIFY);
-}
-
-static bool kick(void)
-{
-	if (!s.unkicked)
-		return false;
-	s.kick |= cfg.packed ? packed_wants_kick() : split_wants_kick();
-	s.kicked = s.avail;
-	s.unkicked = 0;
-	return true;
-}
-
-static bool used_is_there(void)
-{
-	if (!cfg.packed)
-		return get(DEVICE + 2) != s.seen;
-	uint16_t want = s.seen & WRAP ? F_AVAIL | F_USED : 0;
-	return (get(16 * slot(s.seen) + 14) & (F_AVAIL | F_USED)) == want;
-}
-
-static void take_back(uint32_t nth)
-{
-	uint8_t id = s.unused[nth];
-	assert_int_equal(s.life[id], CHAIN_DONE);
-	s.life[id] = CHAIN_FREE;
-	s.armed = false; /* for another place than where we stand now */
-	s.nfree = (uint8_t)(s.nfree + s.ndesc[id]);
-	s.seen = forward(s.seen, cfg.packed ? s.ndesc[id] : 1);
-	for (uint32_t i = 0; i < cfg.size; i++)
-		if (s.desc_owner[i] == id + 1u)
-			s.desc_owner[i] = 0;
-	drop(s.unused, &s.nunused, nth);
-}
-
-/* Every entry names a chain that was completed, once, with the length it was completed with; with IN_ORDER it
- * covers all that are older, and those were written whole. */
-static bool reap(void)
-{
-	if (s.driver_sleeps || !used_is_there())
-		return false;
-	uint32_t at = cfg.packed ? 16 * slot(s.seen) + 8 : DEVICE + 4 + 8 * slot(s.seen);
-	uint32_t id = get(cfg.packed ? at + 4 : at), len = get(cfg.packed ? at : at + 4), nth = 0;
-	assert_true(id < cfg.size);
-	while (nth < s.nunused && s.unused[nth] != id)
-		nth++;
-	assert_true(nth < s.nunused);
-	assert_int_equal(len, s.written[id]);
-	for (uint32_t i = 0; cfg.in_order && i < nth; i++) {
-		assert_int_equal(s.written[s.unused[0]], WRITE);
-		take_back(0);
-	}
-	take_back(cfg.in_order ? 0 : nth);
-	return true;
-}
-
-static bool suppress(void)
-{
-	if (s.driver_sleeps)
-		return false;
-	s.armed = false;
-	if (cfg.packed)
-		put(DRIVER + 2, VRING_PACKED_EVENT_FLAG_DISABLE, 2);
-	else if (cfg.event_idx)
-		put(DRIVER + 4 + 2u * cfg.size, (uint16_t)(s.seen - 1), 2);
-	else
-		put(DRIVER, VRING_AVAIL_F_NO_INTERRUPT, 2);
-	return true;
-}
-
-static bool arm(void)
-{
-	if (s.driver_sleeps)
-		return false;
-	s.armed = true;
-	if (cfg.packed) {
-		put(DRIVER, s.seen, 2);
-		put(DRIVER + 2, cfg.event_idx ? VRING_PACKED_EVENT_FLAG_DESC : VRING_PACKED_EVENT_FLAG_ENABLE,
-		    2);
-	} else if (cfg.event_idx) {
-		put(DRIVER + 4 + 2u * cfg.size, s.seen, 2);
-	} else {
-		put(DRIVER, 0, 2);
-	}
-	return true;
-}
-
-/* The last look before sleeping; what was armed must be where the driver stands. */
-static bool look(void)
-{
-	if (s.driver_sleeps || !s.armed)
-		return false;
-	s.armed = false;
-	s.driver_sleeps = !used_is_there();
-	return true;
-}
-
-static bool wake_driver(void)
-{
-	if (!s.irq)
-		return false;
-	s.irq = s.driver_sleeps = false;
-	return true;
-}
 
 /* -- the device */
 
@@ -309,21 +79,21 @@ static bool complete(uint32_t variant)
 
 static bool post_and_kick(void)
 {
-	return post(1) && kick();
+	return driver_post(1) && driver_kick();
 }
 
 static bool arm_and_look(void)
 {
-	return arm() && look();
+	return driver_arm() && driver_look();
 }
 
 static bool post_one(void)
 {
-	return post(1);
+	return driver_post(1);
 }
 
-static bool (*const between[])(void) = {post_one, post_and_kick, kick, reap,
-					suppress, arm,           look, arm_and_look};
+static bool (*const between[])(void) = {post_one,        post_and_kick, driver_kick, driver_reap,
+					driver_suppress, driver_arm,    driver_look, arm_and_look};
 
 #define BETWEEN (sizeof(between) / sizeof(between[0]))
 #define POINTS  7u /* accesses and fences of one publish or resume, at most */
@@ -402,11 +172,12 @@ uint32_t small_variants(uint32_t step)
 bool small_step(uint32_t step, uint32_t variant)
 {
 	static bool (*const plain[SMALL_STEPS])(void) = {
-		[1] = kick,        [2] = reap,        [3] = suppress, [4] = arm,   [5] = look,
-		[6] = wake_driver, [7] = wake_device, [8] = pop,      [12] = unpop};
+		[1] = driver_kick, [2] = driver_reap, [3] = driver_suppress,
+		[4] = driver_arm,  [5] = driver_look, [6] = driver_wake,
+		[7] = wake_device, [8] = pop,         [12] = unpop};
 	switch (step) {
 	case 0:
-		return variant < 2 ? post(variant + 1) : cfg.size > 2 && post(cfg.size);
+		return variant < 2 ? driver_post(variant + 1) : cfg.size > 2 && driver_post(cfg.size);
 	case 9:
 		return complete(variant);
 	case 10:
@@ -430,13 +201,15 @@ void small_check(void)
 	assert_true(q.inflight >= popped && q.inflight <= popped + (cfg.in_order ? done : 0));
 	/* No kick and no interrupt is lost: whoever sleeps has nothing to do, or is about to be woken. */
 	assert_false(s.device_sleeps && !s.kick && s.nposted && !s.unkicked);
-	assert_false(s.driver_sleeps && !s.irq && used_is_there());
+	assert_false(s.driver_sleeps && !s.irq && driver_sees_used());
 }
 
 /* Whatever each side may do now; true: something moved. */
 static bool drain_round(void)
 {
-	bool moved = kick() | wake_driver() | wake_device();
+	bool moved = driver_kick();
+	moved |= driver_wake();
+	moved |= wake_device();
 	while (pop())
 		moved = true;
 	while (complete(0))
@@ -444,7 +217,7 @@ static bool drain_round(void)
 	moved |= publish();
 	if (!s.device_sleeps)
 		moved |= resume();
-	while (reap())
+	while (driver_reap())
 		moved = true;
 	if (!s.driver_sleeps)
 		moved |= arm_and_look();
