@@ -57,7 +57,7 @@ static bool is_available(vq_pos p, uint16_t flags)
 	return (flags & (F_AVAIL | F_USED)) == (p & VQ_POS_WRAP ? F_AVAIL : F_USED);
 }
 
-/* With acquire: what the driver stored before these flags is seen by every later load (2.8.21: it makes the first available last). */
+/* With acquire: what the driver stored before these flags is seen by every later load (drv.packed.sg.6: it makes the first one of a list available last). */
 static uint16_t poll_flags(const struct vq *q, struct vmem *m)
 {
 	uint16_t flags = 0;
