@@ -5,8 +5,8 @@
  * model). In each state the rings' promises hold, and from each state everything drains: a driver that sleeps
  * until it is interrupted and a device that sleeps until it is kicked still get all chains used.
  *
- * The states of rings with one entry run out, and those of two with a longer walk; with four, the walk ends
- * after so many.
+ * The states of rings with one entry run out, and most of those of two with a longer walk; with four, the
+ * walk ends after so many.
  */
 #include <stdio.h>
 #include <stdlib.h>
