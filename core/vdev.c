@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 
 #include "hash.h"
@@ -23,6 +22,28 @@ void vdev_init(struct vdev *d, const struct vdev_ops *ops, struct vmem *mem, con
 	d->nqueues = ops->nqueues;
 	for (uint16_t i = 0; i < d->nqueues; i++)
 		vq_init(&d->queue[i], ops->queue_size_max[i]);
+}
+
+/*
+ * None of these is offered unless the frontend asks.
+ *   RING_PACKED, IN_ORDER  kept by vq
+ *   NOTIFICATION_DATA      a kick's value varies: a frontend that matches kicks by their value must take them itself
+ *   RING_RESET             a reset is over when the register write returns, as the type's queue_reset waits for what is in flight
+ *   ORDER_PLATFORM         nothing to do: our loads and stores are a processor's, ordered against the driver's with or without
+ *                          it. A driver that accepts it uses dearer barriers; there for guests that insist on it.
+ *   ACCESS_PLATFORM        the addresses we get are guest physical ones, and all of the guest's memory is ours to use, so by
+ *                          rfeat.3 there is no reason for it. A frontend has one where the guest shares only part of its memory
+ *                          (encrypted guests): then drivers place their buffers in that part.
+ */
+void vdev_offer(struct vdev *d, uint64_t features)
+{
+	core_check(!(features & ~VDEV_FEATURES_MORE));
+	d->offered |= features;
+}
+
+void vdev_withhold(struct vdev *d, uint64_t features)
+{
+	d->offered &= ~features | 1ull << VIRTIO_F_VERSION_1;
 }
 
 void vdev_limit_queue(struct vdev *d, uint16_t queue, uint16_t size_max)
@@ -199,7 +220,8 @@ void vdev_set_queue_size(struct vdev *d, uint32_t queue, uint32_t size)
 	struct vq *q = idle_queue(d, queue);
 	if (!q)
 		return;
-	if (size == 0 || size > q->size_max || (size & (size - 1)))
+	bool any_size = vdev_has(d, VIRTIO_F_RING_PACKED);
+	if (size == 0 || size > q->size_max || (!any_size && (size & (size - 1))))
 		vdev_offend(d, OFFENCE_QUEUE_SIZE);
 	else
 		q->size = (uint16_t)size;
@@ -239,8 +261,22 @@ void vdev_set_queue_ready(struct vdev *d, uint32_t queue, uint32_t value)
 	}
 }
 
-void vdev_notify(struct vdev *d, uint32_t queue)
+void vdev_reset_queue(struct vdev *d, uint32_t queue)
 {
+	struct vq *q = find_queue(d, queue);
+	if (q && q->ready)
+		disable_queue(d, (uint16_t)queue);
+	else if (q)
+		vq_reset(q); /* its registers go back to their defaults too (vqreset.2) */
+}
+
+/*
+ * With NOTIFICATION_DATA the queue stands in the lower half, and above it how far the driver has come: a hint that may be old
+ * or wrong, so the ring decides.
+ */
+void vdev_notify(struct vdev *d, uint32_t value)
+{
+	uint32_t queue = vdev_has(d, VIRTIO_F_NOTIFICATION_DATA) ? value & 0xffff : value;
 	struct vq *q = find_queue(d, queue);
 	if (!q)
 		return;
@@ -333,13 +369,27 @@ void vdev_config_changed(struct vdev *d)
 
 /* -- state hash ---------------------------------------------------------------------------------------------------- */
 
+/* Chains that wait for their turn, oldest first, and the used entry that grows. */
+static uint64_t hash_order(uint64_t h, const struct vq *q)
+{
+	for (uint32_t i = 0; i < q->inflight; i++) {
+		uint16_t id = q->order[(q->oldest + i) % q->size];
+		const struct vq_wait *w = &q->wait[id];
+		h = hash_u64(h, (uint64_t)id << 48 | (uint64_t)w->done << 47 | (uint64_t)w->whole << 46 | w->bytes);
+	}
+	const struct vq_batch *b = &q->batch;
+	return b->open ? hash_u64(h, (uint64_t)b->id << 48 | (uint64_t)b->at << 32 | b->len) : h;
+}
+
 static uint64_t hash_queue(uint64_t h, const struct vq *q)
 {
 	for (int i = 0; i < 3; i++)
 		h = hash_u64(h, q->area[i].v);
 	h = hash_u64(h, (uint64_t)q->size << 16 | q->size_max);
 	h = hash_u64(h, (uint64_t)q->next_avail << 48 | (uint64_t)q->next_used << 32 | (uint64_t)q->published << 16 | q->inflight);
-	return hash_u64(h, (uint64_t)q->ready | (uint64_t)q->event_idx << 1 | (uint64_t)q->indirect << 2 | (uint64_t)q->kicks_off << 3);
+	h = hash_u64(h, (uint64_t)q->ready | (uint64_t)q->event_idx << 1 | (uint64_t)q->indirect << 2 | (uint64_t)q->kicks_off << 3 |
+				(uint64_t)q->packed << 4 | (uint64_t)q->in_order << 5);
+	return q->in_order ? hash_order(h, q) : h;
 }
 
 uint64_t vdev_hash(const struct vdev *d)

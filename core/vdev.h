@@ -9,6 +9,9 @@
 #ifndef RINGSIDE_VDEV_H
 #define RINGSIDE_VDEV_H
 
+#include <linux/virtio_config.h>
+
+#include "compat.h"
 #include "host.h"
 #include "vmem.h"
 #include "vq.h"
@@ -56,8 +59,16 @@ struct vdev {
 	struct vq queue[VDEV_QUEUES_MAX];
 };
 
-/* -- making one: `features` are the device type's; VERSION_1 and the ring features are added here -------------------- */
+/* Features of rings and transports that a frontend may add to any device with vdev_offer; vdev.c tells what each asks of us. */
+#define VDEV_FEATURES_MORE                                                                                                 \
+	(1ull << VIRTIO_F_RING_PACKED | 1ull << VIRTIO_F_IN_ORDER | 1ull << VIRTIO_F_NOTIFICATION_DATA |                   \
+	 1ull << VIRTIO_F_RING_RESET | 1ull << VIRTIO_F_ORDER_PLATFORM | 1ull << VIRTIO_F_ACCESS_PLATFORM)
+
+/* -- making one: `features` are the device type's; VERSION_1, INDIRECT_DESC and EVENT_IDX are added here --------------- */
 void vdev_init(struct vdev *, const struct vdev_ops *, struct vmem *, const struct host *, void *host_ctx, uint64_t features);
+/* Before the guest runs: offers more, out of VDEV_FEATURES_MORE, or less (VERSION_1 always stays). */
+void vdev_offer(struct vdev *, uint64_t features);
+void vdev_withhold(struct vdev *, uint64_t features);
 /* Lowers a queue's size limit, before the guest runs. */
 void vdev_limit_queue(struct vdev *, uint16_t queue, uint16_t size_max);
 
@@ -71,8 +82,13 @@ void vdev_set_queue_area(struct vdev *, uint32_t queue, enum vq_area, bool high,
 void vdev_set_queue_ready(struct vdev *, uint32_t queue, uint32_t value);
 bool vdev_queue_ready(struct vdev *, uint32_t queue);
 uint16_t vdev_queue_size_max(struct vdev *, uint32_t queue); /* 0: no such queue */
-/* The driver's kick, where the transport itself runs the queue. */
-void vdev_notify(struct vdev *, uint32_t queue);
+/*
+ * Resets one queue (2.6.1): nothing of it is in flight and it is not ready when this returns; the rest of the device goes on.
+ * The transport has seen to it that RING_RESET was negotiated.
+ */
+void vdev_reset_queue(struct vdev *, uint32_t queue);
+/* The driver's kick, where the transport itself runs the queue: a queue, or with NOTIFICATION_DATA a word that holds one. */
+void vdev_notify(struct vdev *, uint32_t value);
 /* Bytes beyond the configuration space read as 0 and swallow writes. */
 void vdev_config_read(struct vdev *, uint64_t off, void *, uint32_t n);
 void vdev_config_write(struct vdev *, uint64_t off, const void *, uint32_t n);

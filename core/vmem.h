@@ -163,23 +163,27 @@ static inline bool vmem_write(struct vmem *m, enum vmem_for what, gpa_t a, const
 	return true;
 }
 
-/* A ring's descriptor as it lies in memory, little-endian; both layouts have this shape. half: split: flags, next. */
+/* A ring's descriptor as it lies in memory, little-endian; both layouts have this shape. half: split: flags, next; packed: id, flags. */
 struct vmem_desc {
 	uint64_t addr;
 	uint32_t len;
 	uint16_t half[2];
 };
 
+#define VMEM_DESC_LEN       16u
+#define VMEM_DESC_BUT_FLAGS 14u /* of a packed descriptor whose flags were polled: they are not fetched again */
+
 /*
- * vmem_read for a descriptor, field by field, each once: a driver on this processor has just stored them one by one, and a
- * load of 16 bytes would wait until all those stores have reached the cache (15 ns each).
+ * vmem_read for a descriptor's first n bytes (one of the two above; the rest becomes 0), field by field, each once: a driver on this processor has
+ * just stored them one by one, and a load of 16 bytes would wait until all those stores have reached the cache (15 ns each).
  */
-static inline bool vmem_read_desc(struct vmem *m, enum vmem_for what, gpa_t a, struct vmem_desc *out)
+static inline bool __attribute__((always_inline)) vmem_read_desc(struct vmem *m, enum vmem_for what, gpa_t a,
+								 struct vmem_desc *out, uint32_t n)
 {
-	const uint8_t *host = vmem_near(m, a, sizeof(*out));
-	struct vmem_desc d; /* so that no other function sees the address of *out: its fields may live in registers */
+	const uint8_t *host = vmem_near(m, a, n);
+	struct vmem_desc d = {0}; /* so that no other function sees the address of *out: its fields may live in registers */
 	if (!host) {
-		if (!vmem_read_slow(m, what, a, &d, sizeof(d)))
+		if (!vmem_read_slow(m, what, a, &d, n))
 			return false;
 		*out = d;
 		return true;
@@ -187,7 +191,9 @@ static inline bool vmem_read_desc(struct vmem *m, enum vmem_for what, gpa_t a, s
 	memcpy(&out->addr, host, 8);
 	memcpy(&out->len, host + 8, 4);
 	memcpy(&out->half[0], host + 12, 2);
-	memcpy(&out->half[1], host + 14, 2);
+	out->half[1] = 0;
+	if (n == VMEM_DESC_LEN)
+		memcpy(&out->half[1], host + 14, 2);
 	vmem_copied();
 	return true;
 }

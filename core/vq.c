@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The part of a virtqueue that does not depend on the ring's layout: offence names, reset, cursors. */
-#include "vq.h"
+/* The part of a virtqueue that does not depend on the ring's layout: enabling, completion, offence names, reset, cursors. */
+#include <linux/virtio_config.h>
+
+#include "compat.h"
+#include "vq_ring.h"
 
 static const struct offence_info offences[OFFENCE_COUNT] = {
 	[OFFENCE_NONE] = {"none", "", "nothing", OFFENCE_IGNORE},
@@ -29,6 +32,77 @@ void vq_reset(struct vq *q)
 	memset(q->live, 0, used * sizeof(q->live[0])); /* only what a queue of that size can have dirtied */
 	q->size_max = size_max;
 	q->seq = seq; /* goes on, so that a token from before can not name a chain from after */
+}
+
+enum offence vq_enable(struct vq *q, struct vmem *m, uint64_t features)
+{
+	bool packed = features >> VIRTIO_F_RING_PACKED & 1, event_idx = features >> VIRTIO_RING_F_EVENT_IDX & 1;
+	if (!q->size || q->size > q->size_max || !(packed ? packed_fits(q, m) : split_fits(q, m, event_idx)))
+		return OFFENCE_QUEUE_LAYOUT;
+	q->next_avail = q->seen_avail = q->next_used = q->published = packed ? VQ_POS_WRAP : 0;
+	q->inflight = q->oldest = 0;
+	q->kicks_off = q->batch.open = false;
+	q->packed = packed;
+	q->event_idx = event_idx;
+	q->indirect = features >> VIRTIO_RING_F_INDIRECT_DESC & 1;
+	q->in_order = features >> VIRTIO_F_IN_ORDER & 1;
+	q->ready = true;
+	return OFFENCE_NONE;
+}
+
+enum vq_err vq_pop(struct vq *q, struct vmem *m, struct vq_chain *c)
+{
+	return q->packed ? packed_pop(q, m, c) : split_pop(q, m, c);
+}
+
+void vq_unpop(struct vq *q, struct vq_tok tok)
+{
+	core_check(tok.seq == q->seq && q->live[tok.id] == tok.seq && !(q->in_order && q->wait[tok.id].done));
+	drop_chain(q, tok.id);
+	q->next_avail = pos_sub(q, q->next_avail, tok.ndesc);
+}
+
+void vq_complete(struct vq *q, struct vmem *m, struct vq_tok tok, uint32_t written)
+{
+	core_check(q->ready && tok.id < q->size && q->live[tok.id] == tok.seq);
+	if (q->in_order)
+		order_complete(q, m, tok, written);
+	else if (q->packed)
+		packed_complete(q, m, tok, written);
+	else
+		split_complete(q, m, tok, written);
+}
+
+bool vq_publish(struct vq *q, struct vmem *m)
+{
+	if (q->next_used == q->published)
+		return false;
+	if (q->in_order)
+		order_flush(q, m);
+	return q->packed ? packed_publish(q, m) : split_publish(q, m);
+}
+
+void vq_kicks_stop(struct vq *q, struct vmem *m)
+{
+	if (q->kicks_off)
+		return;
+	q->kicks_off = true;
+	/* With event indices, leaving the one behind that was stored last says it already. */
+	if (!q->event_idx && q->packed)
+		packed_kicks_stop(q, m);
+	else if (!q->event_idx)
+		split_kicks_stop(q, m);
+}
+
+/*
+ * Stores the wish first, then a full fence, and only then looks: without the fence both sides may see each other's old value,
+ * the driver would not kick and we would not look (2.7.10, 2.8.10).
+ */
+bool vq_kicks_resume(struct vq *q, struct vmem *m)
+{
+	bool more = q->packed ? packed_kicks_resume(q, m) : split_kicks_resume(q, m);
+	q->kicks_off = false;
+	return more;
 }
 
 static struct vq_cursor cursor(const struct vq_chain *c, uint32_t first, uint32_t n, uint32_t left)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * vq: one virtqueue, seen from the device. Devices speak to this interface and do not know a ring's layout; vq_split.c
- * is the only code that knows the split one (virtio 1.4, 2.7).
+ * vq: one virtqueue, seen from the device. Devices speak to this interface and do not know which ring they are on; only
+ * vq_split.c (virtio 1.4, 2.7) and vq_packed.c (2.8) know a layout.
  *
  *   vq_pop       takes the next available chain, checked whole: ids, order of buffers, every range in guest memory
  *   vq_read ...  walk a chain with forward-only cursors: no byte is fetched twice
- *   vq_complete  stages one used entry; any order
- *   vq_publish   one index store for all staged entries; tells whether an interrupt is due
+ *   vq_complete  stages one used entry; any order. With IN_ORDER it waits for those of all earlier chains (vq_order.c)
+ *   vq_publish   one store makes all staged entries visible; tells whether an interrupt is due
  *   vq_kicks_*   when the driver need not notify us, and the second look that makes that safe
  *
  * The driver may rewrite everything in the ring at any time. Each descriptor is copied out once, at pop; a chain that
@@ -27,7 +27,7 @@ struct vq_seg {
 	uint32_t len; /* bytes, may be 0 */
 };
 
-/* Names one pop. seq tells a chain from an earlier one of the same id. */
+/* Names one pop. seq tells a chain from an earlier one of the same id. ndesc: entries of the ring it takes (split: 1). */
 struct vq_tok {
 	uint16_t id, ndesc;
 	uint32_t seq;
@@ -41,21 +41,50 @@ struct vq_chain {
 	struct vq_seg seg[VQ_SEGS_MAX];
 };
 
-enum vq_area { VQ_DESC, VQ_DRIVER, VQ_DEVICE }; /* split: descriptor table, available ring, used ring */
+/* split: descriptor table, available ring, used ring; packed: descriptor ring, the driver's events, the device's */
+enum vq_area { VQ_DESC, VQ_DRIVER, VQ_DEVICE };
+
+/*
+ * A place in the ring. Split: a free-running index. Packed: the slot in the lower 15 bits, the wrap counter above them, as
+ * 2.8 writes it in off_wrap.
+ */
+typedef uint16_t vq_pos;
+
+/* IN_ORDER: what is known of one popped chain, by id, until its turn comes. */
+struct vq_wait {
+	uint32_t bytes; /* device-writable ones; once done, those that were written */
+	uint16_t ndesc;
+	bool done, whole; /* whole: all that was writable was written */
+};
+
+/* IN_ORDER: the used entry that grows while more chains in a row are done; not in the ring yet. */
+struct vq_batch {
+	vq_pos at;     /* of its first chain */
+	uint16_t id;   /* of its last */
+	uint32_t len;  /* of its last */
+	bool open;     /* there is one */
+	bool whole;    /* its last chain may be skipped too */
+};
 
 struct vq {
 	gpa_t area[3];
-	uint16_t size;       /* entries; a power of two while ready */
+	uint16_t size;       /* entries; split: a power of two while ready */
 	uint16_t size_max;   /* what the device offers; 0: no such queue */
-	uint16_t next_avail; /* the available entry to take next */
-	uint16_t seen_avail; /* the driver's index as it was last loaded */
-	uint16_t next_used;  /* the used entry to write next: staged ones included */
-	uint16_t published;  /* the used index as the driver sees it */
-	uint16_t inflight;   /* popped and not completed; at most size */
-	bool ready, event_idx, indirect, kicks_off;
+	vq_pos next_avail;   /* the available entry to take next */
+	uint16_t seen_avail; /* split: the driver's index as it was last loaded */
+	vq_pos next_used;    /* the used entry to write next: staged ones included */
+	vq_pos published;    /* the used entry that the driver waits for */
+	uint16_t inflight;   /* chains popped and not staged, held back ones included; at most size */
+	uint16_t used_flags; /* packed: flags of the first staged entry, whose store publishes all of them */
+	bool ready, event_idx, indirect, kicks_off, packed, in_order;
 	enum offence offence;       /* why vq_pop answered VQ_OFFENCE */
 	uint32_t seq;               /* of the latest pop */
+	uint16_t oldest;            /* IN_ORDER: where order[] starts; it has inflight entries */
+	struct vq_batch batch;      /* IN_ORDER */
 	uint32_t live[VQ_SIZE_MAX]; /* by id: seq of the pop in flight, or 0 */
+	/* IN_ORDER only; each entry is set by a pop before anyone looks at it, so nobody clears them. */
+	uint16_t order[VQ_SIZE_MAX]; /* ids in order of pops, round and round */
+	struct vq_wait wait[VQ_SIZE_MAX];
 };
 
 enum vq_err { VQ_OK, VQ_EMPTY, VQ_OFFENCE };
@@ -64,14 +93,14 @@ enum vq_err { VQ_OK, VQ_EMPTY, VQ_OFFENCE };
 void vq_init(struct vq *, uint16_t size_max);
 /* No queue set up; size_max stays. */
 void vq_reset(struct vq *);
-/* Checks size, alignments and ranges (2.7) and starts with empty indices. */
+/* Checks size, alignments and ranges (2.7, 2.8) and starts with an empty ring, of the kind that was negotiated. */
 enum offence vq_enable(struct vq *, struct vmem *, uint64_t features);
 enum vq_err vq_pop(struct vq *, struct vmem *, struct vq_chain *);
 /* Gives the latest chain back, as if it had not been popped; it must not have been completed. */
 void vq_unpop(struct vq *, struct vq_tok);
-/* The first `written` device-writable bytes of the chain were all stored. */
+/* The first `written` device-writable bytes of the chain were all stored. Once for each chain. */
 void vq_complete(struct vq *, struct vmem *, struct vq_tok, uint32_t written);
-/* True: an interrupt is due (2.7.7.2). */
+/* True: an interrupt is due (2.7.7.2, 2.8.10). */
 bool vq_publish(struct vq *, struct vmem *);
 /* Asks the driver not to notify; a hint. */
 void vq_kicks_stop(struct vq *, struct vmem *);

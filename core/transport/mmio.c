@@ -97,6 +97,15 @@ static bool write_queue_area(struct mmio *m, uint32_t off, uint32_t value)
 	return true;
 }
 
+/* Any other value than 1 means nothing. Without RING_RESET there is no such register. */
+static void write_queue_reset(struct mmio *m, uint32_t value)
+{
+	if (!vdev_has(m->dev, VIRTIO_F_RING_RESET))
+		refuse(m, OFFENCE_REG_UNKNOWN);
+	else if (value == 1)
+		vdev_reset_queue(m->dev, m->queue_sel);
+}
+
 static void write_register(struct mmio *m, uint32_t off, uint32_t value)
 {
 	struct vdev *d = m->dev;
@@ -130,6 +139,9 @@ static void write_register(struct mmio *m, uint32_t off, uint32_t value)
 		if (value == 0)
 			mmio_init(m, d);
 		break;
+	case VIRTIO_MMIO_QUEUE_RESET:
+		write_queue_reset(m, value);
+		break;
 	case VIRTIO_MMIO_SHM_SEL:
 		m->shm_sel = value;
 		break;
@@ -149,7 +161,7 @@ static void write_register(struct mmio *m, uint32_t off, uint32_t value)
 		break;
 	default:
 		if (!write_queue_area(m, off, value))
-			refuse(m, OFFENCE_REG_UNKNOWN); /* QueueReset too: RING_RESET is not offered */
+			refuse(m, OFFENCE_REG_UNKNOWN);
 	}
 }
 

@@ -192,6 +192,18 @@ void machine_boot(struct machine *m, uint64_t without, uint16_t size)
 	assert_int_equal(reg(&m->mmio, VIRTIO_MMIO_STATUS), S_LIVE);
 }
 
+void machine_boot_packed(struct machine *m, uint64_t without, uint16_t size)
+{
+	struct packed *p = &m->packed;
+	assert_true(offered(&m->mmio) & ~without & BIT(VIRTIO_F_RING_PACKED));
+	assert_int_equal(negotiate(&m->mmio, offered(&m->mmio) & ~without), S_AGREED);
+	packed_init(p, &m->g, 0x2000, size);
+	const struct ring areas = {.size = size, .desc = p->desc, .avail = p->driver, .used = p->device};
+	queue_enable(&m->mmio, 0, &areas);
+	set(&m->mmio, VIRTIO_MMIO_STATUS, S_LIVE);
+	assert_int_equal(reg(&m->mmio, VIRTIO_MMIO_STATUS), S_LIVE);
+}
+
 struct machine *machine_booted(void)
 {
 	const struct blk_options o = {.nqueues = 1, .ident = "ringside-disk"};
@@ -220,19 +232,33 @@ void put_header(struct machine *m, uint64_t addr, uint32_t type, uint64_t sector
 	put64(&m->g, addr + 8, sector);
 }
 
-uint16_t post(struct machine *m, uint16_t queue, uint32_t type, uint64_t sector, uint64_t data, uint32_t len)
+/* Writes header and status byte, and the buffers of the request into b; returns how many. */
+static uint16_t request_bufs(struct machine *m, uint16_t queue, uint16_t head, uint32_t type, uint64_t sector,
+			     uint64_t data, uint32_t len, struct buf *b)
 {
-	struct ring *r = &m->ring[queue];
-	uint16_t head = r->next_desc;
 	bool in = type == VIRTIO_BLK_T_IN || type == VIRTIO_BLK_T_GET_ID;
-	struct buf b[3] = {
-		{header_at(queue, head), 16, false}, {data, len, in}, {status_at(queue, head), 1, true}};
+	uint16_t n = 0;
 	put_header(m, header_at(queue, head), type, sector);
 	*at(&m->g, status_at(queue, head)) = NO_STATUS;
+	b[n++] = (struct buf){header_at(queue, head), 16, false};
 	if (len)
-		return ring_post(r, b, 3);
-	b[1] = b[2];
-	return ring_post(r, b, 2);
+		b[n++] = (struct buf){data, len, in};
+	b[n++] = (struct buf){status_at(queue, head), 1, true};
+	return n;
+}
+
+uint16_t post(struct machine *m, uint16_t queue, uint32_t type, uint64_t sector, uint64_t data, uint32_t len)
+{
+	struct buf b[3];
+	struct ring *r = &m->ring[queue];
+	return ring_post(r, b, request_bufs(m, queue, r->next_desc, type, sector, data, len, b));
+}
+
+uint16_t post_packed(struct machine *m, uint32_t type, uint64_t sector, uint64_t data, uint32_t len)
+{
+	struct buf b[3];
+	struct packed *p = &m->packed;
+	return packed_post(p, b, request_bufs(m, 0, p->next_id, type, sector, data, len, b));
 }
 
 void kick(struct machine *m, uint16_t queue)

@@ -14,7 +14,7 @@
 #include <linux/virtio_mmio.h>
 
 #include "devices/blk.h"
-#include "tests/unit/ring.h"
+#include "tests/unit/packed.h"
 #include "transport/mmio.h"
 
 #define BIT(n) (1ull << (n))
@@ -60,6 +60,7 @@ struct machine {
 	struct disk disk;
 	struct mmio mmio;
 	struct ring ring[BLK_QUEUES_MAX];
+	struct packed packed; /* queue 0, where machine_boot_packed was called */
 };
 
 #define CAN_ALL (BLK_CAN_FLUSH | BLK_CAN_DISCARD | BLK_CAN_WRITE_ZEROES | BLK_CAN_UNMAP)
@@ -68,6 +69,8 @@ struct machine *machine_new(const struct blk_options *, uint32_t can);
 void machine_free(struct machine *);
 /* Negotiates all that is offered but `without`, sets up every queue with `size` entries, DRIVER_OK. */
 void machine_boot(struct machine *, uint64_t without, uint16_t size);
+/* The same with a packed ring for queue 0, where the device offers that; others stay unready. */
+void machine_boot_packed(struct machine *, uint64_t without, uint16_t size);
 /* machine_new with one queue and all features, booted. */
 struct machine *machine_booted(void);
 /* Answers the i-th held request; call blk_publish after a batch. */
@@ -80,6 +83,9 @@ uint64_t header_at(uint16_t queue, uint16_t head);
 uint64_t status_at(uint16_t queue, uint16_t head);
 void put_header(struct machine *, uint64_t addr, uint32_t type, uint64_t sector);
 void kick(struct machine *, uint16_t queue);
+
+/* The same shape on the packed ring of queue 0; returns the id. */
+uint16_t post_packed(struct machine *, uint32_t type, uint64_t sector, uint64_t data, uint32_t len);
 
 #define NO_STATUS 0xeeu /* what post puts where the status belongs */
 

@@ -10,7 +10,7 @@
  * An offence without an entry here fails the test.
  */
 #include "devices/rng.h"
-#include "tests/unit/disk.h"
+#include "tests/unit/provoke.h"
 
 #define DATA  0x20000ull
 #define TABLE 0x22000ull
@@ -409,6 +409,12 @@ static const struct provoked {
 	[OFFENCE_RNG_EMPTY] = {rng_empty, NULL},
 };
 
+static void (*const provoked_packed[OFFENCE_COUNT])(struct machine *) = {
+	[OFFENCE_RING_OVERRUN] = provoke_ring_overrun,   [OFFENCE_LIST_TORN] = provoke_list_torn,
+	[OFFENCE_ID_RANGE] = provoke_id_range,           [OFFENCE_ID_IN_FLIGHT] = provoke_id_in_flight,
+	[OFFENCE_INDIRECT_LIST] = provoke_indirect_list,
+};
+
 static void check_status_answer(void)
 {
 	uint32_t id, len;
@@ -439,6 +445,7 @@ static void check_recovery(void)
 {
 	m->blk.options.read_only = false;
 	m->disk.hold = false;
+	vdev_withhold(&m->blk.vdev, BIT(VIRTIO_F_RING_PACKED));
 	machine_boot(m, 0, 64);
 	assert_int_equal(request(m, VIRTIO_BLK_T_OUT, 0, DATA, 512, NULL), VIRTIO_BLK_S_OK);
 }
@@ -448,11 +455,11 @@ static void every_offence_shows_its_reaction(void **state)
 	(void)state;
 	for (uint32_t o = OFFENCE_NONE + 1; o < OFFENCE_COUNT; o++) {
 		const struct offence_info *info = offence_info((enum offence)o);
-		if (!provoked[o].how)
+		if (!provoked[o].how && !provoked_packed[o])
 			fail_msg("no test provokes %s", info->name);
 		m = machine_booted();
 		x = &m->mmio;
-		provoked[o].how();
+		provoked_packed[o] ? provoked_packed[o](m) : provoked[o].how();
 		if (m->g.offences[o] != 1 || m->g.offences_all != 1)
 			fail_msg("%s: seen %u times, %u offences in all", info->name, m->g.offences[o],
 				 m->g.offences_all);

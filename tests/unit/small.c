@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "hash.h"
+#include "tests/unit/small_int.h"
+
+struct small_config cfg;
+struct small_model s;
+_Alignas(16) uint8_t ram[0x400];
+static struct vq q;
+static const struct vmem_map map = {1, {{BASE, sizeof(ram), ram}}};
+static struct vmem mem;
+
+/* -- the device */
+
+static bool wake_device(void)
+{
+	if (!s.kick)
+		return false;
+	s.kick = s.device_sleeps = false;
+	vq_kicks_stop(&q, &mem);
+	return true;
+}
+
+/* What was posted first is popped first, as it was posted; EMPTY only where nothing is. */
+static bool pop(void)
+{
+	struct vq_chain c;
+	if (s.device_sleeps)
+		return false;
+	enum vq_err e = vq_pop(&q, &mem, &c);
+	if (!s.nposted) {
+		assert_int_equal(e, VQ_EMPTY);
+		return false;
+	}
+	assert_int_equal(e, VQ_OK);
+	uint8_t id = s.posted[0];
+	assert_int_equal(c.tok.id, id);
+	assert_int_equal(c.nread + c.nwrite, s.ndesc[id]);
+	assert_int_equal(c.nwrite, 1);
+	assert_int_equal(c.write_len, WRITE);
+	assert_int_equal(c.seg[c.nread].addr.v, BASE + DATA + 16u * id + 8);
+	assert_int_equal(c.tok.ndesc, cfg.packed ? s.ndesc[id] : 1);
+	drop(s.posted, &s.nposted, 0);
+	s.life[id] = CHAIN_POPPED;
+	s.inflight[s.ninflight++] = c.tok;
+	return true;
+}
+
+static bool unpop(void)
+{
+	if (s.device_sleeps || !s.ninflight || s.inflight[s.ninflight - 1].seq != q.seq)
+		return false;
+	struct vq_tok tok = s.inflight[--s.ninflight];
+	vq_unpop(&q, tok);
+	memmove(s.posted + 1, s.posted, s.nposted++);
+	s.posted[0] = (uint8_t)tok.id;
+	s.life[tok.id] = CHAIN_POSTED;
+	return true;
+}
+
+/* The variant tells which one in flight; with IN_ORDER also whether only in part. Works while the device
+ * sleeps too. */
+static bool complete(uint32_t variant)
+{
+	uint32_t nth = variant % SMALL_SIZE_MAX;
+	bool part = variant >= SMALL_SIZE_MAX;
+	if (nth >= s.ninflight || (part && !cfg.in_order))
+		return false;
+	struct vq_tok tok = s.inflight[nth];
+	s.ninflight--;
+	for (uint32_t i = nth; i < s.ninflight; i++)
+		s.inflight[i] = s.inflight[i + 1];
+	s.life[tok.id] = CHAIN_DONE;
+	s.written[tok.id] = part ? 1 : WRITE;
+	vq_complete(&q, &mem, tok, s.written[tok.id]);
+	return true;
+}
+
+/* -- a driver's steps between the accesses of a device's */
+
+static bool post_and_kick(void)
+{
+	return driver_post(1) && driver_kick();
+}
+
+static bool arm_and_look(void)
+{
+	return driver_arm() && driver_look();
+}
+
+static bool post_one(void)
+{
+	return driver_post(1);
+}
+
+static bool (*const between[])(void) = {post_one,        post_and_kick, driver_kick, driver_reap,
+					driver_suppress, driver_arm,    driver_look, arm_and_look};
+
+#define BETWEEN (sizeof(between) / sizeof(between[0]))
+#define POINTS  7u /* accesses and fences of one publish or resume, at most */
+
+static struct {
+	uint32_t countdown;
+	bool (*what)(void);
+	bool done;
+} hook;
+
+static void point(void)
+{
+	if (hook.what && !hook.done && hook.countdown-- == 0)
+		hook.done = hook.what();
+}
+
+static void hook_before(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, uint32_t n)
+{
+	(void)ctx;
+	(void)kind;
+	(void)what;
+	(void)a;
+	(void)n;
+	point();
+}
+
+static void hook_fence(void *ctx)
+{
+	(void)ctx;
+	point();
+}
+
+static const struct vmem_tap hook_tap = {.before = hook_before, .fence = hook_fence};
+
+/* Variant 0: nothing comes between. Else the step is possible only where the driver's was. */
+static bool with_hook(bool (*step)(void), uint32_t variant)
+{
+	hook.done = false;
+	hook.what = variant ? between[(variant - 1) / POINTS] : NULL;
+	hook.countdown = variant ? (variant - 1) % POINTS : 0;
+	if (variant)
+		vmem_set_tap(&mem, &hook_tap, NULL);
+	bool ok = step();
+	if (variant)
+		vmem_set_tap(&mem, NULL, NULL);
+	return ok && (!variant || hook.done);
+}
+
+static bool publish(void)
+{
+	if (q.next_used == q.published)
+		return false;
+	s.irq |= vq_publish(&q, &mem);
+	return true;
+}
+
+static bool resume(void)
+{
+	if (s.device_sleeps)
+		return false;
+	s.device_sleeps = !vq_kicks_resume(&q, &mem);
+	if (!s.device_sleeps)
+		vq_kicks_stop(&q, &mem);
+	return true;
+}
+
+/* -- steps */
+
+uint32_t small_variants(uint32_t step)
+{
+	static const uint8_t variants[SMALL_STEPS] = {
+		[0] = 3, [9] = 2 * SMALL_SIZE_MAX, [10] = 1 + BETWEEN * POINTS, [11] = 1 + BETWEEN * POINTS};
+	return variants[step] ? variants[step] : 1;
+}
+
+bool small_step(uint32_t step, uint32_t variant)
+{
+	static bool (*const plain[SMALL_STEPS])(void) = {
+		[1] = driver_kick, [2] = driver_reap, [3] = driver_suppress,
+		[4] = driver_arm,  [5] = driver_look, [6] = driver_wake,
+		[7] = wake_device, [8] = pop,         [12] = unpop};
+	switch (step) {
+	case 0:
+		return variant < 2 ? driver_post(variant + 1) : cfg.size > 2 && driver_post(cfg.size);
+	case 9:
+		return complete(variant);
+	case 10:
+		return with_hook(publish, variant);
+	case 11:
+		return with_hook(resume, variant);
+	default:
+		return plain[step]();
+	}
+}
+
+void small_check(void)
+{
+	uint32_t popped = 0, done = 0;
+	for (uint32_t id = 0; id < cfg.size; id++) {
+		popped += s.life[id] == CHAIN_POPPED;
+		done += s.life[id] == CHAIN_DONE;
+	}
+	assert_int_equal(popped, s.ninflight);
+	assert_int_equal(s.nunused, s.nposted + popped + done);
+	assert_true(q.inflight >= popped && q.inflight <= popped + (cfg.in_order ? done : 0));
+	/* No kick and no interrupt is lost: whoever sleeps has nothing to do, or is about to be woken. */
+	assert_false(s.device_sleeps && !s.kick && s.nposted && !s.unkicked);
+	assert_false(s.driver_sleeps && !s.irq && driver_sees_used());
+}
+
+/* Whatever each side may do now; true: something moved. */
+static bool drain_round(void)
+{
+	bool moved = driver_kick();
+	moved |= driver_wake();
+	moved |= wake_device();
+	while (pop())
+		moved = true;
+	while (complete(0))
+		moved = true;
+	moved |= publish();
+	if (!s.device_sleeps)
+		moved |= resume();
+	while (driver_reap())
+		moved = true;
+	if (!s.driver_sleeps)
+		moved |= arm_and_look();
+	return moved;
+}
+
+void small_drain(void)
+{
+	for (int rounds = 0; drain_round(); rounds++)
+		assert_true(rounds < 50);
+	assert_int_equal(s.nunused, 0);
+	assert_int_equal(s.nfree, cfg.size);
+	assert_int_equal(q.inflight, 0);
+	assert_int_equal(q.next_avail, s.avail);
+	assert_int_equal(q.published, s.avail);
+}
+
+/* -- the whole as a value */
+
+void small_start(const struct small_config *c)
+{
+	uint64_t features = (uint64_t)c->packed << VIRTIO_F_RING_PACKED |
+			    (uint64_t)c->in_order << VIRTIO_F_IN_ORDER |
+			    (uint64_t)c->event_idx << VIRTIO_RING_F_EVENT_IDX;
+	uint16_t from = c->packed ? WRAP : 65534;
+	cfg = *c;
+	memset(ram, 0, sizeof(ram));
+	memset(&s, 0, sizeof(s));
+	vmem_init(&mem, &map);
+	vq_init(&q, c->size);
+	q.size = c->size;
+	q.area[VQ_DESC] = gpa(BASE);
+	q.area[VQ_DRIVER] = gpa(BASE + DRIVER);
+	q.area[VQ_DEVICE] = gpa(BASE + DEVICE);
+	assert_int_equal(vq_enable(&q, &mem, features), OFFENCE_NONE);
+	s.avail = s.kicked = s.seen = q.next_avail = q.seen_avail = q.next_used = q.published = from;
+	s.nfree = (uint8_t)c->size;
+	s.device_sleeps = true;
+	if (c->packed)
+		return;
+	put(DRIVER + 2, from, 2);
+	put(DEVICE + 2, from, 2);
+	put(DRIVER + 4 + 2u * c->size, from, 2);
+	put(DEVICE + 4 + 8u * c->size, from, 2);
+}
+
+void small_save(struct small *to)
+{
+	memcpy(to->ring, ram, sizeof(to->ring));
+	memcpy(to->vq, &q, sizeof(to->vq));
+	memcpy(to->live, q.live, sizeof(to->live));
+	memcpy(to->order, q.order, sizeof(to->order));
+	memcpy(to->wait, q.wait, sizeof(to->wait));
+	to->model = s;
+}
+
+void small_load(const struct small *from)
+{
+	memcpy(ram, from->ring, sizeof(from->ring));
+	memcpy(&q, from->vq, sizeof(from->vq));
+	memcpy(q.live, from->live, sizeof(from->live));
+	memcpy(q.order, from->order, sizeof(from->order));
+	memcpy(q.wait, from->wait, sizeof(from->wait));
+	s = from->model;
+}
+
+/* An index, seen from the driver's: how far behind it is; further than all that is in the ring is past.
+ * Positions of a packed ring are few anyway. */
+static uint64_t relative(uint16_t pos)
+{
+	uint16_t behind = (uint16_t)(s.avail - pos);
+	return cfg.packed ? pos : behind < cfg.size + 2 ? behind : cfg.size + 2u;
+}
+
+static uint64_t hash_vq(uint64_t h)
+{
+	h = hash_u64(h, relative(q.next_avail) << 48 | relative(q.seen_avail) << 32 |
+				relative(q.next_used) << 16 | relative(q.published));
+	h = hash_u64(h, (uint64_t)q.kicks_off << 32 |
+				(uint64_t)(q.next_used == q.published ? 0 : q.used_flags) << 16 | q.inflight);
+	for (uint32_t i = 0; cfg.in_order && i < q.inflight; i++) {
+		uint16_t id = q.order[(q.oldest + i) % q.size];
+		h = hash_u64(h, (uint64_t)id << 40 | (uint64_t)q.wait[id].done << 32 | q.wait[id].bytes);
+	}
+	if (q.batch.open)
+		h = hash_u64(h, relative(q.batch.at) << 32 | (uint64_t)q.batch.id << 16 | q.batch.len);
+	return h;
+}
+
+/* Where a side wants to be told, as far as it says so. */
+static uint64_t hash_event(uint64_t h, uint32_t area, uint32_t entry_len)
+{
+	uint16_t flags = get(cfg.packed ? area + 2 : area);
+	if (cfg.packed)
+		return hash_u64(h, (uint64_t)flags << 16 |
+					   (flags == VRING_PACKED_EVENT_FLAG_DESC ? get(area) : 0));
+	uint16_t event = get(area + 4 + entry_len * cfg.size);
+	return hash_u64(h, (uint64_t)flags << 16 | (cfg.event_idx ? relative(event) : 0));
+}
+
+uint64_t small_hash(void)
+{
+	uint64_t h = hash_event(hash_event(hash_vq(HASH_SEED), DRIVER, 2), DEVICE, 8);
+	h = hash_u64(h, relative(s.kicked) << 48 | relative(s.seen) << 32 | slot(s.avail) << 8 |
+				(cfg.packed ? s.avail >> 15 : 0));
+	for (uint32_t id = 0; id < cfg.size; id++)
+		h = hash_u64(h, s.life[id] == CHAIN_FREE
+					? 0
+					: (uint64_t)s.life[id] << 32 | (uint64_t)s.ndesc[id] << 16 |
+						  (s.life[id] == CHAIN_DONE ? s.written[id] : 0));
+	h = hash_bytes(h, s.desc_owner, sizeof(s.desc_owner));
+	h = hash_bytes(h, s.posted, s.nposted);
+	h = hash_bytes(h, s.unused, cfg.in_order ? s.nunused : 0);
+	h = hash_u64(h, (uint64_t)s.unkicked << 8 | (uint64_t)s.irq << 4 | (uint64_t)s.kick << 3 |
+				(uint64_t)s.armed << 2 | (uint64_t)s.driver_sleeps << 1 | s.device_sleeps);
+	for (uint32_t i = 0; i < s.ninflight; i++)
+		h = hash_u64(h, s.inflight[i].id);
+	return hash_u64(h, s.ninflight && s.inflight[s.ninflight - 1].seq == q.seq);
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * small: a queue of a few entries, a driver and a device, as one value that can be saved, loaded and hashed.
+ *
+ * The driver publishes chains, kicks where the device asked for it, takes used entries, and either suppresses
+ * interrupts or arms them, looks once more, and sleeps until one comes. The device sleeps until it is kicked,
+ * pops, gives back, completes in any order, publishes, and asks for kicks again before it sleeps. Arming and
+ * looking, publishing and kicking are steps of their own, and a driver's steps may also come between any two
+ * accesses that vq_publish and vq_kicks_resume make: so every interleaving in which both sides could miss
+ * each other is there.
+ */
+#ifndef RINGSIDE_TESTS_SMALL_H
+#define RINGSIDE_TESTS_SMALL_H
+
+#include "tests/unit/guest.h"
+
+#define SMALL_SIZE_MAX 4
+
+struct small_config {
+	uint16_t size;
+	bool packed, event_idx, in_order;
+};
+
+enum small_life { CHAIN_FREE, CHAIN_POSTED, CHAIN_POPPED, CHAIN_DONE };
+
+/* What stands in the model is what both sides may know of the ring without it. */
+struct small_model {
+	uint16_t avail, kicked, seen; /* indices, or positions in a packed ring */
+	uint8_t ndesc[SMALL_SIZE_MAX], life[SMALL_SIZE_MAX], written[SMALL_SIZE_MAX]; /* by id */
+	uint8_t desc_owner[SMALL_SIZE_MAX];      /* split: id + 1 of the chain that a descriptor is in */
+	uint8_t posted[SMALL_SIZE_MAX], nposted; /* ids not popped, oldest first */
+	uint8_t unused[SMALL_SIZE_MAX], nunused; /* ids not taken back, oldest first */
+	uint8_t nfree, unkicked;                 /* descriptors; of them, posted since the last kick */
+	bool irq, kick;                          /* under way */
+	bool armed, driver_sleeps, device_sleeps;
+	uint8_t ninflight;
+	struct vq_tok inflight[SMALL_SIZE_MAX];
+};
+
+#define SMALL_RING_LEN 144u
+
+struct small {
+	uint8_t ring[SMALL_RING_LEN];
+	uint8_t vq[offsetof(struct vq, live)];
+	uint32_t live[SMALL_SIZE_MAX];
+	uint16_t order[SMALL_SIZE_MAX];
+	struct vq_wait wait[SMALL_SIZE_MAX];
+	struct small_model model;
+};
+
+#define SMALL_STEPS 13u
+
+/* A fresh ring; split indices start just below their wrap. */
+void small_start(const struct small_config *);
+void small_save(struct small *);
+void small_load(const struct small *);
+/* Of all that can matter from here on: not of sequence numbers, nor of where an index stands as such. */
+uint64_t small_hash(void);
+/* How many ways there are to take that step. */
+uint32_t small_variants(uint32_t step);
+/* False: not possible now, and nothing changed. */
+bool small_step(uint32_t step, uint32_t variant);
+/* Fails the test where a promise is broken. */
+void small_check(void);
+/* Lets both sides work, without new chains, until nothing moves; fails when a chain was not used. Destroys
+ * the state. */
+void small_drain(void);
+
+#endif
