@@ -188,10 +188,12 @@ int disk_open(struct disk *d, const char *path, bool read_only, char err[ERR_MAX
 	const char *no_uring = getenv("RINGSIDE_NO_URING");
 	struct disk_engine uring;
 	struct disk_file file;
-	bool plain = no_uring && !strcmp(no_uring, "1");
+	bool plain = no_uring && !strcmp(no_uring, "1"), uring_asked = no_uring && !strcmp(no_uring, "0");
 
 	if (disk_file_open(&file, path, read_only, err))
 		return -1;
+	/* A transfer within memory is over sooner than io_uring's worker thread, which it would be handed to, has woken up. */
+	plain = plain || (file.in_memory && !uring_asked);
 	plain = plain || disk_uring_create(&uring, file.fd);
 	if (!disk_init(d, &file, plain ? NULL : &uring, &disk_calls_real, err))
 		return 0;

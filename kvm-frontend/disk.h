@@ -6,7 +6,7 @@
  * the kernel in one system call and answers what is finished; `drain` waits for all of it, and needs nobody else's help.
  * Answers come through `done`: from inside submit or drain (nested in the device's own doings), or from disk_poll.
  *
- * Two engines: io_uring, and plain system calls inside submit where a container refuses that. Requests that direct I/O cannot
+ * Two engines: io_uring, and plain system calls inside submit where a container refuses that or the image is in memory (tmpfs). Requests that direct I/O cannot
  * take as they are go through a bounded, aligned bounce buffer by plain calls; a write of less than the file's blocks, which
  * must read them first, waits until nothing else is in flight, or two of them could undo each other's bytes.
  */
@@ -58,7 +58,10 @@ struct disk {
 	struct disk_req req[BLK_INFLIGHT_MAX]; /* by id */
 };
 
-/* The engine is io_uring where the kernel gives one and the environment does not say RINGSIDE_NO_URING=1. */
+/*
+ * The engine is io_uring where the kernel gives one and the image is not in memory. RINGSIDE_NO_URING in the environment, for tests:
+ * 1 never, 0 for an image in memory too.
+ */
 int disk_open(struct disk *, const char *path, bool read_only, char err[ERR_MAX]);
 /* For tests: an engine of their own (NULL: plain calls) and calls of their own, over a file that was opened. */
 int disk_init(struct disk *, const struct disk_file *, const struct disk_engine *, const struct disk_calls *, char err[ERR_MAX]);

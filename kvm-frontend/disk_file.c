@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define SECTOR		   512u
@@ -74,6 +76,13 @@ static uint64_t file_size(const struct disk_file *f)
 	if (f->block)
 		return ioctl(f->fd, BLKGETSIZE64, &len) ? 0 : len;
 	return fstat(f->fd, &st) || st.st_size < 0 ? 0 : (uint64_t)st.st_size;
+}
+
+static bool in_memory(const struct disk_file *f)
+{
+	struct statfs st;
+
+	return !f->block && !fstatfs(f->fd, &st) && (st.f_type == TMPFS_MAGIC || st.f_type == RAMFS_MAGIC);
 }
 
 static int check_size(struct disk_file *f, const char *path, char err[ERR_MAX])
@@ -148,6 +157,7 @@ int disk_file_open(struct disk_file *f, const char *path, bool read_only, char e
 		disk_file_close(f);
 		return -1;
 	}
+	f->in_memory = in_memory(f);
 	probe_direct(f);
 	f->physical_exp = physical_exp(f);
 	return 0;
