@@ -133,6 +133,7 @@ static bool create_device(struct twin *w, uint32_t nr, const struct trace_device
 		snprintf(err, max, "device %u (virtio id %u, transport %u) can not be made by this build", nr, t->id, t->transport);
 		return false;
 	}
+	vdev_offer(d->vdev, t->features & VDEV_FEATURES_MORE);
 	d->vdev->offered &= t->features;
 	if (d->vdev->offered != t->features) {
 		snprintf(err, max, "device %u offered features that this build lacks: 0x%llx", nr,
