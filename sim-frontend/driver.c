@@ -68,7 +68,7 @@ void driver_forget_queue(struct driver *g, uint16_t queue)
 
 void driver_forget(struct driver *g)
 {
-	for (uint16_t i = 0; i < VDEV_QUEUES_MAX; i++)
+	for (uint16_t i = 0; i < g->device->vdev->ops->nqueues; i++)
 		driver_forget_queue(g, i);
 	g->negotiated = g->live = false;
 }
@@ -78,6 +78,7 @@ void driver_restart(struct driver *g)
 	driver_forget(g);
 	g->how = BREAK_NOTHING;
 	g->filled = 0;
+	g->config_known = false;
 }
 
 /* -- setting up
@@ -94,6 +95,8 @@ static void read_config(struct driver *g)
 {
 	if (g->device->type->id != VIRTIO_ID_BLOCK)
 		return;
+	g->config_known = true;
+	g->generation = get32(g, VIRTIO_MMIO_CONFIG_GENERATION);
 	g->capacity = get32(g, VIRTIO_MMIO_CONFIG);
 	g->capacity |= (uint64_t)get32(g, VIRTIO_MMIO_CONFIG + 4) << 32;
 }
@@ -109,7 +112,8 @@ bool driver_negotiate(struct driver *g, uint64_t without)
 		offered |= (uint64_t)get32(g, VIRTIO_MMIO_DEVICE_FEATURES) << (32 * word);
 	}
 	g->features = offered & ~without;
-	read_config(g);
+	if (!g->config_known || get32(g, VIRTIO_MMIO_CONFIG_GENERATION) != g->generation)
+		read_config(g);
 	for (uint32_t word = 0; word < 2; word++) {
 		put32(g, VIRTIO_MMIO_DRIVER_FEATURES_SEL, word);
 		put32(g, VIRTIO_MMIO_DRIVER_FEATURES, (uint32_t)(g->features >> (32 * word)));

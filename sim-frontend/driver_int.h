@@ -41,8 +41,9 @@ struct driver_queue {
 struct driver {
 	struct sim_device *device;
 	struct ram *ram;
-	bool negotiated, live;
+	bool negotiated, live, config_known;
 	uint64_t features;
+	uint32_t generation; /* of the configuration that was read */
 	uint64_t capacity; /* of a disk, in sectors, as last read */
 	uint32_t how, at;  /* of the next post */
 	uint64_t value;

@@ -89,10 +89,9 @@ static void run_races(struct sim_device *d, enum vmem_for what, gpa_t a)
 
 static void tap_before(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, uint32_t n)
 {
-	struct sim_device *d = ctx;
 	(void)n;
-	if (d->nraces && kind == VMEM_LOAD)
-		run_races(d, what, a);
+	if (kind == VMEM_LOAD)
+		run_races(ctx, what, a);
 }
 
 static void tap_after(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, uint32_t n,
@@ -146,11 +145,20 @@ static void tap_unpinned(void *ctx, void *lent, uint32_t n)
 		lend_put(&d->machine->lend, lent, n);
 }
 
-static const struct vmem_tap tap = {.before = tap_before,
-				    .after = tap_after,
-				    .pin = tap_pin,
-				    .unpin = tap_unpin,
-				    .unpinned = tap_unpinned};
+/* Without a race to run nobody needs to be asked before each access. */
+static const struct vmem_tap calm_tap = {
+	.after = tap_after, .pin = tap_pin, .unpin = tap_unpin, .unpinned = tap_unpinned};
+static const struct vmem_tap race_tap = {.before = tap_before,
+					 .after = tap_after,
+					 .pin = tap_pin,
+					 .unpin = tap_unpin,
+					 .unpinned = tap_unpinned};
+
+void machine_no_races(struct sim_device *d)
+{
+	d->nraces = 0;
+	vmem_set_tap(&d->mem, &calm_tap, d);
+}
 
 /* -- making one
  * ---------------------------------------------------------------------------------------------------- */
@@ -189,7 +197,8 @@ static void fresh(struct sim_device *d, const struct device_options *o)
 	d->type->init(d, o);
 	mmio_init(&d->mmio, d->vdev);
 	oracle_restart(d->oracle);
-	d->again = d->nraces = 0;
+	d->again = 0;
+	machine_no_races(d);
 	d->wild = false;
 }
 
@@ -205,7 +214,7 @@ bool machine_add(struct machine *m, uint16_t device_id, const struct device_opti
 	d->nr = (uint8_t)m->ndevices++;
 	d->options = *o;
 	vmem_init(&d->mem, &m->ram.map);
-	vmem_set_tap(&d->mem, &tap, d);
+	machine_no_races(d);
 	if (!type->create(d))
 		return false;
 	type->init(d, o);
@@ -345,5 +354,6 @@ bool machine_race(struct sim_device *d, const struct race *r)
 	if (d->nraces == MACHINE_RACES_MAX)
 		return true;
 	d->race[d->nraces++] = *r;
+	vmem_set_tap(&d->mem, &race_tap, d);
 	return false;
 }

@@ -141,6 +141,7 @@ void machine_publish(struct sim_device *);
 void machine_resize(struct sim_device *, uint64_t sectors);
 /* True: left undone because MACHINE_RACES_MAX are waiting. */
 bool machine_race(struct sim_device *, const struct race *);
+void machine_no_races(struct sim_device *);
 
 /* -- for the types
  * ------------------------------------------------------------------------------------------------ */

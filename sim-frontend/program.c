@@ -198,15 +198,30 @@ static void settle(struct sim_device *d)
 	}
 }
 
+/* The driver's available index as it stands in memory; false: there is no such ring. */
+static bool avail_index(const struct sim_device *d, uint16_t queue, uint16_t *idx)
+{
+	gpa_t ring;
+	return oracle_driver_area(d->oracle, queue, &ring) &&
+	       ram_read(&d->machine->ram, gpa_add(ring, 2), idx, sizeof(*idx));
+}
+
 static void judge(struct sim_device *d)
 {
-	for (uint16_t q = 0; vdev_live(d->vdev) && q < d->vdev->nqueues; q++) {
-		gpa_t ring;
-		uint16_t idx;
-		if (oracle_driver_area(d->oracle, q, &ring) &&
-		    ram_read(&d->machine->ram, gpa_add(ring, 2), &idx, sizeof(idx)))
+	uint16_t idx;
+	for (uint16_t q = 0; vdev_live(d->vdev) && q < d->vdev->nqueues; q++)
+		if (avail_index(d, q, &idx))
 			oracle_quiet(d->oracle, q, idx);
-	}
+}
+
+/* True: no queue has anything that the device did not take. */
+static bool all_taken(const struct sim_device *d)
+{
+	uint16_t idx;
+	for (uint16_t q = 0; q < d->vdev->nqueues; q++)
+		if (avail_index(d, q, &idx) && idx != d->vdev->queue[q].next_avail)
+			return false;
+	return true;
 }
 
 /* A driver that notifies where the device asked for it must need nothing else: else a kick was lost. */
@@ -241,7 +256,7 @@ static void quiesce_by_force(struct sim_device *d)
 		for (uint16_t q = 0; q < d->vdev->nqueues; q++)
 			machine_run(d, q);
 		settle(d);
-		if (taken(d) == before && round) {
+		if (all_taken(d) || taken(d) == before) {
 			judge(d);
 			return;
 		}
@@ -254,7 +269,7 @@ void program_quiesce(struct machine *m)
 	for (uint32_t i = 0; i < m->ndevices; i++) {
 		struct sim_device *d = &m->device[i];
 		d->backend.hold = 0;
-		d->nraces = 0;
+		machine_no_races(d);
 		if (d->wild || !driver_is_live(d->driver))
 			quiesce_by_force(d);
 		else
