@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # fuzz/run.sh libfuzzer|afl TARGET SECONDS: fuzzes one target from the kept programs (and what earlier runs here added to them,
 # in build/grown/TARGET), and tells how it goes. Status 1 on a finding; what to do with it is printed.
-#   MAX_LEN=256   longest program in bytes; OPTIONS: more options for the fuzzer
+#   MAX_LEN=160   longest program in bytes; OPTIONS: more options for the fuzzer
 set -u
 cd "$(dirname "$0")/.." || exit 1
-engine=${1:-libfuzzer} target=${2:-blk} seconds=${3:-60} max_len=${MAX_LEN:-256}
+engine=${1:-libfuzzer} target=${2:-blk} seconds=${3:-60} max_len=${MAX_LEN:-160}
 if [ ! -e "fuzz/fuzz_$target.c" ]; then
 	echo "fuzz: no target $target: TARGET is one of$(printf ' %s' fuzz/fuzz_*.c | sed 's|fuzz/fuzz_||g; s|\.c||g')" >&2
 	exit 2
@@ -41,7 +41,8 @@ libfuzzer() {
 	make -s -j"$(nproc)" FLAVOUR=fuzz "build/fuzz/fuzz_$target" || exit 1
 	echo "fuzz: $target for $seconds s, programs of at most $max_len bytes, from $(ls "build/corpus/$target" | wc -l) kept ones"
 	# shellcheck disable=SC2086
-	RINGSIDE_FUZZ_REPORT=1 UBSAN_OPTIONS=print_stacktrace=1 "build/fuzz/fuzz_$target" -max_total_time="$seconds" \
+	RINGSIDE_FUZZ_REPORT=1 UBSAN_OPTIONS=print_stacktrace=1 ASAN_OPTIONS=malloc_context_size=3:quarantine_size_mb=4 \
+		"build/fuzz/fuzz_$target" -max_total_time="$seconds" \
 		-max_len="$max_len" -len_control=0 -timeout=10 -reload=0 -detect_leaks=0 -entropic=0 -verbosity=1 \
 		-dict="fuzz/ops.dict" -artifact_prefix="$finds/" ${OPTIONS:-} "$grown" "build/corpus/$target" 2>&1 | tee "$log" | plain_words
 	return "${PIPESTATUS[0]}"
