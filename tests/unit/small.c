@@ -79,21 +79,21 @@ static bool complete(uint32_t variant)
 
 static bool post_and_kick(void)
 {
-	return driver_post(1) && driver_kick();
+	return drv_post(1) && drv_kick();
 }
 
 static bool arm_and_look(void)
 {
-	return driver_arm() && driver_look();
+	return drv_arm() && drv_look();
 }
 
 static bool post_one(void)
 {
-	return driver_post(1);
+	return drv_post(1);
 }
 
-static bool (*const between[])(void) = {post_one,        post_and_kick, driver_kick, driver_reap,
-					driver_suppress, driver_arm,    driver_look, arm_and_look};
+static bool (*const between[])(void) = {post_one,        post_and_kick, drv_kick, drv_reap,
+					drv_suppress, drv_arm,    drv_look, arm_and_look};
 
 #define BETWEEN (sizeof(between) / sizeof(between[0]))
 #define POINTS  7u /* accesses and fences of one publish or resume, at most */
@@ -172,12 +172,12 @@ uint32_t small_variants(uint32_t step)
 bool small_step(uint32_t step, uint32_t variant)
 {
 	static bool (*const plain[SMALL_STEPS])(void) = {
-		[1] = driver_kick, [2] = driver_reap, [3] = driver_suppress,
-		[4] = driver_arm,  [5] = driver_look, [6] = driver_wake,
+		[1] = drv_kick, [2] = drv_reap, [3] = drv_suppress,
+		[4] = drv_arm,  [5] = drv_look, [6] = drv_wake,
 		[7] = wake_device, [8] = pop,         [12] = unpop};
 	switch (step) {
 	case 0:
-		return variant < 2 ? driver_post(variant + 1) : cfg.size > 2 && driver_post(cfg.size);
+		return variant < 2 ? drv_post(variant + 1) : cfg.size > 2 && drv_post(cfg.size);
 	case 9:
 		return complete(variant);
 	case 10:
@@ -201,14 +201,14 @@ void small_check(void)
 	assert_true(q.inflight >= popped && q.inflight <= popped + (cfg.in_order ? done : 0));
 	/* No kick and no interrupt is lost: whoever sleeps has nothing to do, or is about to be woken. */
 	assert_false(s.device_sleeps && !s.kick && s.nposted && !s.unkicked);
-	assert_false(s.driver_sleeps && !s.irq && driver_sees_used());
+	assert_false(s.drv_sleeps && !s.irq && drv_sees_used());
 }
 
 /* Whatever each side may do now; true: something moved. */
 static bool drain_round(void)
 {
-	bool moved = driver_kick();
-	moved |= driver_wake();
+	bool moved = drv_kick();
+	moved |= drv_wake();
 	moved |= wake_device();
 	while (pop())
 		moved = true;
@@ -217,9 +217,9 @@ static bool drain_round(void)
 	moved |= publish();
 	if (!s.device_sleeps)
 		moved |= resume();
-	while (driver_reap())
+	while (drv_reap())
 		moved = true;
-	if (!s.driver_sleeps)
+	if (!s.drv_sleeps)
 		moved |= arm_and_look();
 	return moved;
 }
@@ -332,7 +332,7 @@ uint64_t small_hash(void)
 	h = hash_bytes(h, s.posted, s.nposted);
 	h = hash_bytes(h, s.unused, cfg.in_order ? s.nunused : 0);
 	h = hash_u64(h, (uint64_t)s.unkicked << 8 | (uint64_t)s.irq << 4 | (uint64_t)s.kick << 3 |
-				(uint64_t)s.armed << 2 | (uint64_t)s.driver_sleeps << 1 | s.device_sleeps);
+				(uint64_t)s.armed << 2 | (uint64_t)s.drv_sleeps << 1 | s.device_sleeps);
 	for (uint32_t i = 0; i < s.ninflight; i++)
 		h = hash_u64(h, s.inflight[i].id);
 	return hash_u64(h, s.ninflight && s.inflight[s.ninflight - 1].seq == q.seq);

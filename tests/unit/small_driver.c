@@ -57,7 +57,7 @@ static uint8_t post_packed(uint32_t n)
 	return id;
 }
 
-bool driver_post(uint32_t n)
+bool drv_post(uint32_t n)
 {
 	if (n > s.nfree ||
 	    n + s.unkicked > cfg.size) /* a driver counts what it kicks for in ring sizes at most */
@@ -93,7 +93,7 @@ static bool split_wants_kick(void)
 	return !(get(DEVICE) & VRING_USED_F_NO_NOTIFY);
 }
 
-bool driver_kick(void)
+bool drv_kick(void)
 {
 	if (!s.unkicked)
 		return false;
@@ -103,7 +103,7 @@ bool driver_kick(void)
 	return true;
 }
 
-bool driver_sees_used(void)
+bool drv_sees_used(void)
 {
 	if (!cfg.packed)
 		return get(DEVICE + 2) != s.seen;
@@ -127,9 +127,9 @@ static void take_back(uint32_t nth)
 
 /* Every entry names a chain that was completed, once, with the length it was completed with; with IN_ORDER it
  * covers all that are older, and those were written whole. */
-bool driver_reap(void)
+bool drv_reap(void)
 {
-	if (s.driver_sleeps || !driver_sees_used())
+	if (s.drv_sleeps || !drv_sees_used())
 		return false;
 	uint32_t at = cfg.packed ? 16 * slot(s.seen) + 8 : DEVICE + 4 + 8 * slot(s.seen);
 	uint32_t id = get(cfg.packed ? at + 4 : at), len = get(cfg.packed ? at : at + 4), nth = 0;
@@ -146,9 +146,9 @@ bool driver_reap(void)
 	return true;
 }
 
-bool driver_suppress(void)
+bool drv_suppress(void)
 {
-	if (s.driver_sleeps)
+	if (s.drv_sleeps)
 		return false;
 	s.armed = false;
 	if (cfg.packed)
@@ -160,9 +160,9 @@ bool driver_suppress(void)
 	return true;
 }
 
-bool driver_arm(void)
+bool drv_arm(void)
 {
-	if (s.driver_sleeps)
+	if (s.drv_sleeps)
 		return false;
 	s.armed = true;
 	if (cfg.packed) {
@@ -178,19 +178,19 @@ bool driver_arm(void)
 }
 
 /* The last look before sleeping; what was armed must be where the driver stands. */
-bool driver_look(void)
+bool drv_look(void)
 {
-	if (s.driver_sleeps || !s.armed)
+	if (s.drv_sleeps || !s.armed)
 		return false;
 	s.armed = false;
-	s.driver_sleeps = !driver_sees_used();
+	s.drv_sleeps = !drv_sees_used();
 	return true;
 }
 
-bool driver_wake(void)
+bool drv_wake(void)
 {
 	if (!s.irq)
 		return false;
-	s.irq = s.driver_sleeps = false;
+	s.irq = s.drv_sleeps = false;
 	return true;
 }

@@ -47,13 +47,13 @@ static inline void drop(uint8_t *list, uint8_t *n, uint32_t at)
 }
 
 /* The driver's steps; false: not possible now. */
-bool driver_post(uint32_t n);
-bool driver_kick(void);
-bool driver_reap(void);
-bool driver_suppress(void);
-bool driver_arm(void);
-bool driver_look(void); /* the last one before sleeping */
-bool driver_wake(void);
-bool driver_sees_used(void);
+bool drv_post(uint32_t n);
+bool drv_kick(void);
+bool drv_reap(void);
+bool drv_suppress(void);
+bool drv_arm(void);
+bool drv_look(void); /* the last one before sleeping */
+bool drv_wake(void);
+bool drv_sees_used(void);
 
 #endif
