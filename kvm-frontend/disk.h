@@ -6,7 +6,7 @@
  * the kernel in one system call and answers what is finished; `drain` waits for all of it, and needs nobody else's help.
  * Answers come through `done`: from inside submit or drain (nested in the device's own doings), or from disk_poll.
  *
- * Two engines: io_uring, and plain system calls inside submit where a container refuses that or the image is in memory (tmpfs). Requests that direct I/O cannot
+ * Two engines: io_uring, and plain system calls inside submit where a container refuses that or the image is in memory (tmpfs, RAM disk). Requests that direct I/O cannot
  * take as they are go through a bounded, aligned bounce buffer by plain calls; a write of less than the file's blocks, which
  * must read them first, waits until nothing else is in flight, or two of them could undo each other's bytes.
  */

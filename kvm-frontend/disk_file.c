@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
+#include <linux/major.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -80,9 +82,12 @@ static uint64_t file_size(const struct disk_file *f)
 
 static bool in_memory(const struct disk_file *f)
 {
-	struct statfs st;
+	struct statfs fs;
+	struct stat st;
 
-	return !f->block && !fstatfs(f->fd, &st) && (st.f_type == TMPFS_MAGIC || st.f_type == RAMFS_MAGIC);
+	if (f->block)
+		return !fstat(f->fd, &st) && major(st.st_rdev) == RAMDISK_MAJOR;
+	return !fstatfs(f->fd, &fs) && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
 }
 
 static int check_size(struct disk_file *f, const char *path, char err[ERR_MAX])

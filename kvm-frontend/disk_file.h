@@ -13,7 +13,7 @@
 struct disk_file {
 	int fd;
 	bool read_only, block;
-	bool in_memory;		/* on tmpfs or the like: no device to wait for */
+	bool in_memory;		/* on tmpfs, or a RAM disk: no device to wait for */
 	bool direct;		/* O_DIRECT is on */
 	uint32_t align;		/* of offsets and lengths, bytes: 512 or 4096; 1 where not direct */
 	uint32_t align_mem;	/* of addresses */
