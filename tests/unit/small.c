@@ -201,7 +201,7 @@ void small_check(void)
 	assert_true(q.inflight >= popped && q.inflight <= popped + (cfg.in_order ? done : 0));
 	/* No kick and no interrupt is lost: whoever sleeps has nothing to do, or is about to be woken. */
 	assert_false(s.device_sleeps && !s.kick && s.nposted && !s.unkicked);
-	assert_false(s.drv_sleeps && !s.irq && drv_sees_used());
+	assert_false(s.driver_sleeps && !s.irq && drv_sees_used());
 }
 
 /* Whatever each side may do now; true: something moved. */
@@ -219,7 +219,7 @@ static bool drain_round(void)
 		moved |= resume();
 	while (drv_reap())
 		moved = true;
-	if (!s.drv_sleeps)
+	if (!s.driver_sleeps)
 		moved |= arm_and_look();
 	return moved;
 }
@@ -332,7 +332,7 @@ uint64_t small_hash(void)
 	h = hash_bytes(h, s.posted, s.nposted);
 	h = hash_bytes(h, s.unused, cfg.in_order ? s.nunused : 0);
 	h = hash_u64(h, (uint64_t)s.unkicked << 8 | (uint64_t)s.irq << 4 | (uint64_t)s.kick << 3 |
-				(uint64_t)s.armed << 2 | (uint64_t)s.drv_sleeps << 1 | s.device_sleeps);
+				(uint64_t)s.armed << 2 | (uint64_t)s.driver_sleeps << 1 | s.device_sleeps);
 	for (uint32_t i = 0; i < s.ninflight; i++)
 		h = hash_u64(h, s.inflight[i].id);
 	return hash_u64(h, s.ninflight && s.inflight[s.ninflight - 1].seq == q.seq);

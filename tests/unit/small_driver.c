@@ -129,7 +129,7 @@ static void take_back(uint32_t nth)
  * covers all that are older, and those were written whole. */
 bool drv_reap(void)
 {
-	if (s.drv_sleeps || !drv_sees_used())
+	if (s.driver_sleeps || !drv_sees_used())
 		return false;
 	uint32_t at = cfg.packed ? 16 * slot(s.seen) + 8 : DEVICE + 4 + 8 * slot(s.seen);
 	uint32_t id = get(cfg.packed ? at + 4 : at), len = get(cfg.packed ? at : at + 4), nth = 0;
@@ -148,7 +148,7 @@ bool drv_reap(void)
 
 bool drv_suppress(void)
 {
-	if (s.drv_sleeps)
+	if (s.driver_sleeps)
 		return false;
 	s.armed = false;
 	if (cfg.packed)
@@ -162,7 +162,7 @@ bool drv_suppress(void)
 
 bool drv_arm(void)
 {
-	if (s.drv_sleeps)
+	if (s.driver_sleeps)
 		return false;
 	s.armed = true;
 	if (cfg.packed) {
@@ -180,10 +180,10 @@ bool drv_arm(void)
 /* The last look before sleeping; what was armed must be where the driver stands. */
 bool drv_look(void)
 {
-	if (s.drv_sleeps || !s.armed)
+	if (s.driver_sleeps || !s.armed)
 		return false;
 	s.armed = false;
-	s.drv_sleeps = !drv_sees_used();
+	s.driver_sleeps = !drv_sees_used();
 	return true;
 }
 
@@ -191,6 +191,6 @@ bool drv_wake(void)
 {
 	if (!s.irq)
 		return false;
-	s.irq = s.drv_sleeps = false;
+	s.irq = s.driver_sleeps = false;
 	return true;
 }
