@@ -111,5 +111,5 @@ planted avail-event ownership vq_split.c 's/^\tif (q->event_idx)$/\tif (q->size)
 planted lost-interrupt notification vq_split.c 's/return vring_need_event(v, q->published, before);/return v == 77;/' corpus/blk/write-read.txt
 planted lost-wake liveness devices/blk.c 's/b->vdev.host->again(b->vdev.host_ctx, i);/(void)i;/' corpus/blk/stalled.txt
 planted kicks-stay-off liveness vq_split.c 's/else if (q->kicks_off)/else if (q->kicks_off \&\& !q->size)/' corpus/blk/no-event-idx.txt
-planted double-fetch fetch-once vq_split.c 's/\tbool writable = d->flags & VRING_DESC_F_WRITE;/\tstruct vring_desc e; (void)!vmem_read((struct vmem *)m, w->what, gpa_add(w->table, 16ull * w->index), \&e, 16); bool writable = e.flags \& VRING_DESC_F_WRITE;/' corpus/blk/write-read.txt
+planted double-fetch fetch-once devices/blk.c 's/^\tif (!vq_read(&d.in, b->vdev.mem, VMEM_HEADER, &h, sizeof(h))) {/\tstruct vq_cursor twice = d.in;\n\t(void)!vq_read(\&twice, b->vdev.mem, VMEM_HEADER, \&h, sizeof(h));\n&/' corpus/blk/write-read.txt
 exit $failures

@@ -93,7 +93,7 @@ static void heap_fills_up(void **state)
 static void lend_ends(void **state)
 {
 	struct lend l;
-	void *p[LEND_BLOCKS];
+	void *p[LEND_BLOCKS + 1];
 	uint32_t n = 0;
 	(void)state;
 	assert_true(lend_create(&l));
