@@ -294,6 +294,11 @@ void vdev_run(struct vdev *d, uint16_t queue)
 		d->ops->kick(d, queue);
 }
 
+bool vdev_waiting(struct vdev *d, uint16_t queue)
+{
+	return vdev_live(d) && d->queue[queue].ready && vq_waiting(&d->queue[queue], d->mem);
+}
+
 bool vdev_pop(struct vdev *d, uint16_t queue, struct vq_chain *c)
 {
 	struct vq *q = &d->queue[queue];
@@ -317,6 +322,8 @@ bool vdev_serve(struct vdev *d, uint16_t queue, bool (*start)(struct vdev *, uin
 			vq_unpop(q, c.tok);
 			return false;
 		}
+		if (budget && vdev_live(d) && d->linger && d->linger(d->host_ctx, queue))
+			continue;
 		if (!vdev_live(d) || !vq_kicks_resume(q, d->mem))
 			return true;
 		if (!budget) { /* one queue can not keep the device to itself */

@@ -50,6 +50,12 @@ struct vdev {
 	const struct host *host;
 	void *host_ctx;
 	struct vmem *mem;
+	/*
+	 * NULL, or a frontend's, set before the guest runs: a queue was found empty and kicks are still off. True: look once more
+	 * (vdev_waiting said so); the frontend may have waited a little, submitted and published. Depends on the time, so not
+	 * while recording.
+	 */
+	bool (*linger)(void *host_ctx, uint16_t queue);
 	uint64_t offered, accepted; /* feature bits */
 	bool accepted_beyond;       /* the driver accepted some bit above 63, which no device offers; until reset */
 	uint32_t config_gen;
@@ -99,6 +105,8 @@ void vdev_offend(struct vdev *, enum offence);
 /* -- for frontends ------------------------------------------------------------------------------------------------- */
 /* Runs a queue's handler: after an ioeventfd or host->again. Spurious runs are harmless. */
 void vdev_run(struct vdev *, uint16_t queue);
+/* For linger: something is available by now. */
+bool vdev_waiting(struct vdev *, uint16_t queue);
 /* The device's whole visible state, the same on every build. */
 uint64_t vdev_hash(const struct vdev *);
 

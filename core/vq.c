@@ -105,6 +105,11 @@ bool vq_kicks_resume(struct vq *q, struct vmem *m)
 	return more;
 }
 
+bool vq_waiting(struct vq *q, struct vmem *m)
+{
+	return q->packed ? packed_waiting(q, m) : split_waiting(q, m);
+}
+
 static struct vq_cursor cursor(const struct vq_chain *c, uint32_t first, uint32_t n, uint32_t left)
 {
 	return (struct vq_cursor){c->seg + first, c->seg + first + n, 0, left};

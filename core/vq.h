@@ -106,6 +106,8 @@ bool vq_publish(struct vq *, struct vmem *);
 void vq_kicks_stop(struct vq *, struct vmem *);
 /* Asks it to notify again, then looks once more: true when something is available by now (no kick may come for it). */
 bool vq_kicks_resume(struct vq *, struct vmem *);
+/* Looks at the ring, without a fence: something is available. */
+bool vq_waiting(struct vq *, struct vmem *);
 
 /* A place in one half of a chain. The chain must outlive it. */
 struct vq_cursor {

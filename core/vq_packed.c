@@ -230,6 +230,11 @@ void packed_kicks_stop(struct vq *q, struct vmem *m)
 	store_event(q, m, EVENT_FLAGS, VRING_PACKED_EVENT_FLAG_DISABLE);
 }
 
+bool packed_waiting(struct vq *q, struct vmem *m)
+{
+	return is_available(q->next_avail, poll_flags(q, m));
+}
+
 /* The position first: a driver that sees the flags must not go by one from before we ever stored any. */
 bool packed_kicks_resume(struct vq *q, struct vmem *m)
 {
@@ -240,5 +245,5 @@ bool packed_kicks_resume(struct vq *q, struct vmem *m)
 		store_event(q, m, EVENT_FLAGS, VRING_PACKED_EVENT_FLAG_ENABLE);
 	}
 	vmem_fence(m);
-	return is_available(q->next_avail, poll_flags(q, m));
+	return packed_waiting(q, m);
 }

@@ -33,6 +33,9 @@ void split_kicks_stop(struct vq *, struct vmem *);
 void packed_kicks_stop(struct vq *, struct vmem *);
 bool split_kicks_resume(struct vq *, struct vmem *);
 bool packed_kicks_resume(struct vq *, struct vmem *);
+/* Something is available. */
+bool split_waiting(struct vq *, struct vmem *);
+bool packed_waiting(struct vq *, struct vmem *);
 
 #define VQ_POS_WRAP (1u << VRING_PACKED_EVENT_F_WRAP_CTR) /* packed: a position's wrap counter; it starts as 1 */
 

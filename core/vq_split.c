@@ -169,6 +169,12 @@ void split_kicks_stop(struct vq *q, struct vmem *m)
 	core_check(vmem_store16(m, VMEM_EVENT, q->area[VQ_DEVICE], VRING_USED_F_NO_NOTIFY));
 }
 
+bool split_waiting(struct vq *q, struct vmem *m)
+{
+	look(q, m);
+	return q->seen_avail != q->next_avail;
+}
+
 bool split_kicks_resume(struct vq *q, struct vmem *m)
 {
 	if (q->event_idx)
@@ -176,6 +182,5 @@ bool split_kicks_resume(struct vq *q, struct vmem *m)
 	else if (q->kicks_off)
 		core_check(vmem_store16(m, VMEM_EVENT, q->area[VQ_DEVICE], 0));
 	vmem_fence(m);
-	look(q, m);
-	return q->seen_avail != q->next_avail;
+	return split_waiting(q, m);
 }
