@@ -12,14 +12,15 @@
 
 #define OFFENCES_SHOWN 10
 
-/* -- in and out of the lock ------------------------------------------------------------------------------------------ */
+/* -- in and out of the lock
+ * ------------------------------------------------------------------------------------------ */
 
 static void enter(struct virtio_dev *d)
 {
 	pthread_mutex_lock(d->lock);
 }
 
-static void publish(struct virtio_dev *d)
+void virtio_dev_publish(struct virtio_dev *d)
 {
 	if (d->record)
 		recorder_flushed(&d->rec);
@@ -41,7 +42,7 @@ static void leave(struct virtio_dev *d)
 	bool irq_due;
 
 	if (d->disk && disk_poll(d->disk))
-		publish(d);
+		virtio_dev_publish(d);
 	if (d->record) {
 		if (recorder_state_due(&d->record->rec))
 			recorder_state(&d->rec, mmio_hash(&d->mmio));
@@ -54,7 +55,8 @@ static void leave(struct virtio_dev *d)
 		signal_fd(d->irq_fd);
 }
 
-/* -- what the device asks of us -------------------------------------------------------------------------------------- */
+/* -- what the device asks of us
+ * -------------------------------------------------------------------------------------- */
 
 static void on_interrupt(void *ctx, uint16_t source)
 {
@@ -75,7 +77,7 @@ static void on_again(void *ctx, uint16_t queue)
 	signal_fd(d->kick[queue].fd);
 }
 
-static uint64_t on_clock(void *ctx)
+uint64_t virtio_dev_clock_ns(void *ctx)
 {
 	struct timespec t;
 
@@ -100,23 +102,25 @@ static void on_offence(void *ctx, enum offence o)
 		recorder_offence(&d->rec, o);
 	/* A guest can offend a million times a second, and must not fill the host's log. */
 	if (n <= OFFENCES_SHOWN)
-		fprintf(stderr, "ringside-vmm: %s: guest offence %s: %s%s%s%s; %s%s\n", d->name, info->name, info->what,
-			info->clause[0] ? " (" : "", info->clause, info->clause[0] ? ")" : "", reaction[info->reaction],
-			n == OFFENCES_SHOWN ? "; further ones are not shown" : "");
+		fprintf(stderr, "ringside-vmm: %s: guest offence %s: %s%s%s%s; %s%s\n", d->name, info->name,
+			info->what, info->clause[0] ? " (" : "", info->clause, info->clause[0] ? ")" : "",
+			reaction[info->reaction], n == OFFENCES_SHOWN ? "; further ones are not shown" : "");
 }
 
-static const struct host host = {on_interrupt, on_again, on_clock, on_offence};
+static const struct host host = {on_interrupt, on_again, virtio_dev_clock_ns, on_offence};
 
-/* -- what comes in --------------------------------------------------------------------------------------------------- */
+/* -- what comes in
+ * --------------------------------------------------------------------------------------------------- */
 
 /*
- * Acknowledging an interrupt that does not exist is an offence, which needs the lock; while recording, all does. Everything
- * else about the interrupt status is one atomic access.
+ * Acknowledging an interrupt that does not exist is an offence, which needs the lock; while recording, all
+ * does. Everything else about the interrupt status is one atomic access.
  */
 static bool needs_no_lock(const struct virtio_dev *d, uint64_t off, uint32_t len, uint64_t value)
 {
 	bool read_status = off == VIRTIO_MMIO_INTERRUPT_STATUS;
-	bool ack = off == VIRTIO_MMIO_INTERRUPT_ACK && !(value & ~(uint64_t)(VDEV_ISR_QUEUE | VDEV_ISR_CONFIG));
+	bool ack =
+		off == VIRTIO_MMIO_INTERRUPT_ACK && !(value & ~(uint64_t)(VDEV_ISR_QUEUE | VDEV_ISR_CONFIG));
 
 	return !d->record && len == 4 && (read_status || ack);
 }
@@ -163,7 +167,9 @@ static void on_kick(void *ctx)
 	enter(d);
 	if (d->record)
 		recorder_run(&d->rec, k->queue);
+	virtio_linger_begin(d);
 	vdev_run(d->vdev, k->queue);
+	virtio_linger_end(d);
 	leave(d);
 }
 
@@ -188,7 +194,8 @@ void virtio_dev_resize(struct virtio_dev *d)
 	leave(d);
 }
 
-/* -- backends: what passes is recorded ------------------------------------------------------------------------------- */
+/* -- backends: what passes is recorded
+ * ------------------------------------------------------------------------------- */
 
 static void blk_submit(void *ctx, struct blk_io *io)
 {
@@ -252,11 +259,13 @@ static void rng_done(void *ctx, struct rng_io *io, uint32_t bytes)
 	rng_io_done(d->rng, io, bytes);
 }
 
-/* -- life ------------------------------------------------------------------------------------------------------------ */
+/* -- life
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 /*
- * Edge-triggered, so the counter need not be read: each signal is an edge of its own, and the run that follows looks at the
- * whole ring. That saves a system call per kick.
+ * Edge-triggered, so the counter need not be read: each signal is an edge of its own, and the run that
+ * follows looks at the whole ring. That saves a system call per kick.
  */
 static int add_kick(struct virtio_dev *d, uint16_t queue, char err[ERR_MAX])
 {
@@ -278,6 +287,7 @@ static int add_kick(struct virtio_dev *d, uint16_t queue, char err[ERR_MAX])
 static int attach(struct virtio_dev *d, struct vdev *vdev, char err[ERR_MAX])
 {
 	d->vdev = vdev;
+	vdev->linger = virtio_linger;
 	mmio_init(&d->mmio, vdev);
 	if (vmm_add_device(d->vmm, &window, d, &d->slot, err))
 		return -1;
@@ -382,7 +392,8 @@ struct virtio_dev *virtio_dev_create_rng(struct vmm *vmm, char err[ERR_MAX])
 
 static void describe(const struct virtio_dev *d, struct trace_device *t)
 {
-	*t = (struct trace_device){.id = d->vdev->ops->id, .features = d->vdev->offered, .nqueues = d->vdev->nqueues};
+	*t = (struct trace_device){
+		.id = d->vdev->ops->id, .features = d->vdev->offered, .nqueues = d->vdev->nqueues};
 	for (uint16_t i = 0; i < t->nqueues; i++)
 		t->queue_size_max[i] = d->vdev->queue[i].size_max;
 	t->config_len = (uint16_t)d->vdev->ops->config_len;
@@ -391,7 +402,8 @@ static void describe(const struct virtio_dev *d, struct trace_device *t)
 	memcpy(t->ident, d->ident, t->ident_len);
 }
 
-int virtio_dev_record(struct virtio_dev *d, struct record *record, unsigned nr, struct trace_device *head, char err[ERR_MAX])
+int virtio_dev_record(struct virtio_dev *d, struct record *record, unsigned nr, struct trace_device *head,
+		      char err[ERR_MAX])
 {
 	struct arena *arena = record_arena_create();
 
@@ -410,7 +422,7 @@ void virtio_dev_finish(struct virtio_dev *d)
 	enter(d);
 	if (d->disk && d->disk->inflight) {
 		disk_drain(d->disk);
-		publish(d);
+		virtio_dev_publish(d);
 	}
 	if (d->record)
 		recorder_state(&d->rec, mmio_hash(&d->mmio));

@@ -2,10 +2,10 @@
 /*
  * virtio_dev: one virtio device of the machine: the core's device and what ties it to KVM and to its backend.
  *
- * Two threads come here: the vCPU's, with register accesses, and the loop's, with kicks, completions and host actions. Each
- * takes the device's lock, does its piece of work, hands new requests over in one system call, answers what is finished, lets
- * go of the lock, and sends at most one interrupt. The interrupt status alone is read and acknowledged without the lock, so
- * that a guest's interrupt handler never waits for the loop.
+ * Two threads come here: the vCPU's, with register accesses, and the loop's, with kicks, completions and host
+ * actions. Each takes the device's lock, does its piece of work, hands new requests over in one system call,
+ * answers what is finished, lets go of the lock, and sends at most one interrupt. The interrupt status alone
+ * is read and acknowledged without the lock, so that a guest's interrupt handler never waits for the loop.
  */
 #ifndef KVM_VIRTIO_DEV_H
 #define KVM_VIRTIO_DEV_H
@@ -23,14 +23,22 @@ struct virtio_dev;
 struct virtio_kick {
 	struct virtio_dev *dev;
 	uint16_t queue;
-	int fd; /* written by KVM for each kick, and by ourselves for "again"; never read (see virtio_dev.c) */
+	int fd; /* written by KVM for each kick, and by ourselves for "again"; never read (see virtio_dev.c)
+		 */
 	struct loop_fd *watch;
+};
+
+/* Waiting a little before an interrupt (virtio_linger.c). */
+struct virtio_linger {
+	uint64_t begun_ns; /* when the work on the last request began; 0: do not wait */
+	uint64_t first;    /* requests finished when the kick came */
+	uint32_t kicks, hopes;
 };
 
 struct virtio_dev {
 	struct vmm *vmm;
 	pthread_mutex_t own_lock, *lock; /* the record's, where there is one */
-	struct record *record;		 /* NULL: not recording */
+	struct record *record;           /* NULL: not recording */
 	struct recorder_dev rec;
 	struct vmem mem;
 	struct mmio mmio;
@@ -38,6 +46,7 @@ struct virtio_dev {
 	struct acpi_virtio slot;
 	int irq_fd;
 	bool irq_due;
+	struct virtio_linger linger;
 	char name[48]; /* for messages */
 	struct virtio_kick kick[VDEV_QUEUES_MAX];
 	uint32_t offences[OFFENCE_COUNT]; /* how often each */
@@ -58,11 +67,22 @@ struct virtio_dev *virtio_dev_create_blk(struct vmm *, const char *path, bool re
 struct virtio_dev *virtio_dev_create_rng(struct vmm *, char err[ERR_MAX]);
 void virtio_dev_destroy(struct virtio_dev *);
 
-/* Before the guest runs: everything at the device's doors goes into the record, as device nr; head gets its description. */
-int virtio_dev_record(struct virtio_dev *, struct record *, unsigned nr, struct trace_device *head, char err[ERR_MAX]);
+/* Before the guest runs: everything at the device's doors goes into the record, as device nr; head gets its
+ * description. */
+int virtio_dev_record(struct virtio_dev *, struct record *, unsigned nr, struct trace_device *head,
+		      char err[ERR_MAX]);
 /* The disk may have another size now. */
 void virtio_dev_resize(struct virtio_dev *);
 /* After the guest: waits for what is in flight, and puts the last state into the record. */
 void virtio_dev_finish(struct virtio_dev *);
+
+/* -- between the parts, with the lock held
+ * ---------------------------------------------------------------------------- */
+void virtio_dev_publish(struct virtio_dev *); /* what disk_poll has answered */
+uint64_t virtio_dev_clock_ns(void *);
+/* Around the run of a kick, and as vdev->linger. */
+void virtio_linger_begin(struct virtio_dev *);
+void virtio_linger_end(struct virtio_dev *);
+bool virtio_linger(void *, uint16_t queue);
 
 #endif
