@@ -12,7 +12,8 @@ static bool cut(const struct disk *d, uint64_t bytes)
 	return (bytes & (d->file.align - 1)) != 0;
 }
 
-/* A write that does not begin and end with the file's blocks: it must read them first, and be alone (disk.h). */
+/* A write that does not begin and end with the file's blocks: it must read them first, and be alone (disk.h).
+ */
 static bool must_be_alone(const struct disk *d, const struct blk_io *io)
 {
 	if (io->type == BLK_IO_WRITE)
@@ -84,7 +85,8 @@ static void submit(void *ctx, struct blk_io *io)
 		run(d, io->id);
 }
 
-/* Those in front go on as soon as they may; one that must be alone runs by plain calls, so it is over when run returns. */
+/* Those in front go on as soon as they may; one that must be alone runs by plain calls, so it is over when
+ * run returns. */
 static void run_waiting(struct disk *d)
 {
 	while (d->nwaiting) {
@@ -136,7 +138,8 @@ struct blk_backend disk_backend(struct disk *d)
 	return b;
 }
 
-/* -- the engine of plain calls ---------------------------------------------------------------------------------------- */
+/* -- the engine of plain calls
+ * ---------------------------------------------------------------------------------------- */
 
 static bool plain_start(void *ctx, uint16_t id, const struct disk_op *op, int64_t *result)
 {
@@ -159,7 +162,9 @@ static void plain_destroy(void *ctx)
 	(void)ctx;
 }
 
-/* -- life ------------------------------------------------------------------------------------------------------------- */
+/* -- life
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
 static void *map(size_t len, int prot)
 {
@@ -168,8 +173,8 @@ static void *map(size_t len, int prot)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-int disk_init(struct disk *d, const struct disk_file *file, const struct disk_engine *engine, const struct disk_calls *calls,
-	      char err[ERR_MAX])
+int disk_init(struct disk *d, const struct disk_file *file, const struct disk_engine *engine,
+	      const struct disk_calls *calls, char err[ERR_MAX])
 {
 	memset(d, 0, offsetof(struct disk, req));
 	d->file = *file;
@@ -192,7 +197,8 @@ int disk_open(struct disk *d, const char *path, bool read_only, char err[ERR_MAX
 
 	if (disk_file_open(&file, path, read_only, err))
 		return -1;
-	/* A transfer within memory is over sooner than io_uring's worker thread, which it would be handed to, has woken up. */
+	/* A transfer within memory is over sooner than io_uring's worker thread, which it would be handed to,
+	 * has woken up. */
 	plain = plain || (file.in_memory && !uring_asked);
 	plain = plain || disk_uring_create(&uring, file.fd);
 	if (!disk_init(d, &file, plain ? NULL : &uring, &disk_calls_real, err))

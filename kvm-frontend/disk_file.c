@@ -14,10 +14,10 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define SECTOR		   512u
-#define PAGE		   4096u
-#define PHYSICAL_EXP_4K	   3
-#define PHYSICAL_EXP_MAX   7
+#define SECTOR           512u
+#define PAGE             4096u
+#define PHYSICAL_EXP_4K  3
+#define PHYSICAL_EXP_MAX 7
 
 /* The kind is looked at before opening: to open a FIFO waits for a writer, and some devices act on it. */
 static int check_kind(const char *path, char err[ERR_MAX])
@@ -26,13 +26,15 @@ static int check_kind(const char *path, char err[ERR_MAX])
 
 	if (stat(path, &st)) {
 		if (errno == ENOENT)
-			return err_set(err, "--disk %.120s: no such file; make one with truncate -s 1G FILE", path);
+			return err_set(err, "--disk %.120s: no such file; make one with truncate -s 1G FILE",
+				       path);
 		if (errno == EACCES)
 			return err_set(err, "--disk %.120s: no permission to look into its directory", path);
 		return err_set(err, "--disk %.120s: %s", path, strerror(errno));
 	}
 	if (S_ISDIR(st.st_mode))
-		return err_set(err, "--disk %.120s: is a directory; give a disk image or a block device", path);
+		return err_set(err, "--disk %.120s: is a directory; give a disk image or a block device",
+			       path);
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
 		return err_set(err, "--disk %.120s: is no file; give a disk image or a block device", path);
 	return 0;
@@ -52,7 +54,10 @@ static int open_image(struct disk_file *f, const char *path, char err[ERR_MAX])
 		return err_set(err, "--disk %.120s: no permission to %s", path,
 			       f->read_only ? "read it" : "write it; FILE,ro opens it for reading only");
 	if (errno == EROFS)
-		return err_set(err, "--disk %.120s: is on a read-only file system; FILE,ro opens it for reading only", path);
+		return err_set(
+			err,
+			"--disk %.120s: is on a read-only file system; FILE,ro opens it for reading only",
+			path);
 	return err_set(err, "--disk %.120s: %s", path, strerror(errno));
 }
 
@@ -64,7 +69,9 @@ static int lock(const struct disk_file *f, const char *path, char err[ERR_MAX])
 	if (!fcntl(f->fd, F_OFD_SETLK, &fl))
 		return 0;
 	if (errno == EAGAIN || errno == EACCES)
-		return err_set(err, "--disk %.120s: is locked: another machine uses it; a disk has one writer, or readers (,ro) only",
+		return err_set(err,
+			       "--disk %.120s: is locked: another machine uses it; a disk has one writer, or "
+			       "readers (,ro) only",
 			       path);
 	return err_set(err, "--disk %.120s: cannot be locked: %s", path, strerror(errno));
 }
@@ -102,7 +109,8 @@ static int check_size(struct disk_file *f, const char *path, char err[ERR_MAX])
 	if (len == 0)
 		return err_set(err, "--disk %.120s: is empty; give it a size with truncate -s 1G FILE", path);
 	if (len % SECTOR)
-		return err_set(err, "--disk %.120s: its size, %llu bytes, is no multiple of 512", path, (unsigned long long)len);
+		return err_set(err, "--disk %.120s: its size, %llu bytes, is no multiple of 512", path,
+			       (unsigned long long)len);
 	f->sectors = len / SECTOR;
 	return 0;
 }
@@ -118,8 +126,9 @@ static void buffered(struct disk_file *f)
 }
 
 /*
- * What alignment direct I/O wants here is found out by trying: only that is right on every kernel and file system. Where the
- * size is no multiple of it, the tail could not be written without making the file longer, so such a file is not opened direct.
+ * What alignment direct I/O wants here is found out by trying: only that is right on every kernel and file
+ * system. Where the size is no multiple of it, the tail could not be written without making the file longer,
+ * so such a file is not opened direct.
  */
 static void probe_direct(struct disk_file *f)
 {

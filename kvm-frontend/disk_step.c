@@ -131,8 +131,8 @@ bool disk_step_next(struct disk_req *r, const struct disk_steps *s)
 }
 
 /*
- * The file or device does not know this way: the next best, or for a discard none. EINVAL is what a device says of a range
- * that is not aligned to its blocks, so that one is not remembered.
+ * The file or device does not know this way: the next best, or for a discard none. EINVAL is what a device
+ * says of a range that is not aligned to its blocks, so that one is not remembered.
  */
 static bool fall_back(struct disk_req *r, struct disk_steps *s, int error)
 {

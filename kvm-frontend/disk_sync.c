@@ -10,10 +10,13 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-_Static_assert(sizeof(struct vspan) == sizeof(struct iovec) && offsetof(struct vspan, base) == offsetof(struct iovec, iov_base) &&
-	       offsetof(struct vspan, len) == offsetof(struct iovec, iov_len), "a vspan is an iovec");
+_Static_assert(sizeof(struct vspan) == sizeof(struct iovec) &&
+		       offsetof(struct vspan, base) == offsetof(struct iovec, iov_base) &&
+		       offsetof(struct vspan, len) == offsetof(struct iovec, iov_len),
+	       "a vspan is an iovec");
 
-/* -- the calls ------------------------------------------------------------------------------------------------------- */
+/* -- the calls
+ * ------------------------------------------------------------------------------------------------------- */
 
 static ssize_t real_readv(int fd, const struct iovec *iov, int n, off_t offset)
 {
@@ -48,7 +51,8 @@ static int real_discard(int fd, uint64_t offset, uint64_t len)
 
 const struct disk_calls disk_calls_real = {real_readv, real_writev, real_sync, real_allocate, real_discard};
 
-/* -- bouncing -------------------------------------------------------------------------------------------------------- */
+/* -- bouncing
+ * -------------------------------------------------------------------------------------------------------- */
 
 bool disk_op_misaligned(const struct disk *d, const struct disk_op *op)
 {
@@ -79,7 +83,8 @@ static void copy_spans(const struct disk_op *op, uint8_t *buf, size_t n, bool to
 	}
 }
 
-/* The part of a transfer that the bounce buffer takes at a time: n bytes, `head` bytes into an aligned window. */
+/* The part of a transfer that the bounce buffer takes at a time: n bytes, `head` bytes into an aligned
+ * window. */
 struct window {
 	uint64_t offset;
 	size_t head, n, len;
@@ -138,7 +143,9 @@ static int64_t bounce(struct disk *d, const struct disk_op *op)
 	return op->kind == DISK_OP_READ ? bounce_read(d, op, &w) : bounce_write(d, op, &w);
 }
 
-/* -- running --------------------------------------------------------------------------------------------------------- */
+/* -- running
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 /* The rest of a span that fell short goes by itself. */
 void disk_op_whole_spans(struct disk_op *op, struct vspan *part)

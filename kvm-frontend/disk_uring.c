@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The io_uring engine. Calls are only queued by start; reap hands all of them over in one system call, and most of them are
- * over when that returns (a RAM disk's, the page cache's), so they are answered without the detour through the event loop.
- * The ring's own descriptor is what the loop watches: it is readable exactly while there are completions that nobody took.
+ * The io_uring engine. Calls are only queued by start; reap hands all of them over in one system call, and
+ * most of them are over when that returns (a RAM disk's, the page cache's), so they are answered without the
+ * detour through the event loop. The ring's own descriptor is what the loop watches: it is readable exactly
+ * while there are completions that nobody took.
  */
 #include "disk.h"
 #include <errno.h>
@@ -14,7 +15,7 @@
 
 struct uring {
 	struct io_uring ring;
-	int fd;		/* the file, or its number among the registered ones */
+	int fd;         /* the file, or its number among the registered ones */
 	unsigned flags; /* of each entry */
 };
 
@@ -56,8 +57,8 @@ static bool uring_start(void *ctx, uint16_t id, const struct disk_op *op, int64_
 }
 
 /*
- * Nothing that was taken may be lost, and a short-lived lack of memory (EAGAIN, EBUSY) is the only reason for which the
- * kernel does not take a queue that it could take a moment before: so try until it does.
+ * Nothing that was taken may be lost, and a short-lived lack of memory (EAGAIN, EBUSY) is the only reason for
+ * which the kernel does not take a queue that it could take a moment before: so try until it does.
  */
 static void hand_over(struct uring *u, unsigned wait)
 {

@@ -13,9 +13,11 @@
 #include <zstd.h>
 
 #define ZSTD_LEVEL 1
-#define END_LEN	   (TRACE_CHUNK_LEN + 1u) /* bytes of the END chunk */
+#define END_LEN    (TRACE_CHUNK_LEN + 1u) /* bytes of the END chunk */
 
-/* -- chunks ---------------------------------------------------------------------------------------------------------- */
+/* -- chunks
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 /* Appends n bytes of r->chunk; false with errno, and then the file may end in the middle of them. */
 static bool append(struct record *r, size_t n)
@@ -32,12 +34,14 @@ static bool append(struct record *r, size_t n)
 	return true;
 }
 
-/* Builds a chunk behind its header; n bytes of payload, which may lie there already. Answers its whole length. */
+/* Builds a chunk behind its header; n bytes of payload, which may lie there already. Answers its whole
+ * length. */
 static size_t build(struct record *r, enum trace_chunk_type type, const uint8_t *payload, size_t n)
 {
-	struct trace_chunk c = {.type = type, .plain_len = (uint32_t)n, .seq = r->seq, .payload = r->chunk + TRACE_CHUNK_LEN};
-	size_t stored = ZSTD_compressCCtx(r->zstd, r->chunk + TRACE_CHUNK_LEN, r->chunk_max - TRACE_CHUNK_LEN, payload, n,
-					  ZSTD_LEVEL);
+	struct trace_chunk c = {
+		.type = type, .plain_len = (uint32_t)n, .seq = r->seq, .payload = r->chunk + TRACE_CHUNK_LEN};
+	size_t stored = ZSTD_compressCCtx(r->zstd, r->chunk + TRACE_CHUNK_LEN, r->chunk_max - TRACE_CHUNK_LEN,
+					  payload, n, ZSTD_LEVEL);
 
 	if (ZSTD_isError(stored) || stored >= n) {
 		memcpy(r->chunk + TRACE_CHUNK_LEN, payload, n);
@@ -57,7 +61,8 @@ static void put_end(struct record *r, enum trace_end why)
 	size_t n = build(r, TRACE_END, &reason, sizeof(reason));
 
 	if (!append(r, n) && ftruncate(r->fd, (off_t)r->good))
-		fprintf(stderr, "ringside-vmm: --record %s: %s; its last bytes are not whole\n", r->path, strerror(errno));
+		fprintf(stderr, "ringside-vmm: --record %s: %s; its last bytes are not whole\n", r->path,
+			strerror(errno));
 }
 
 /* The guest goes on; nothing more is recorded. */
@@ -65,7 +70,8 @@ static void give_up(struct record *r, enum trace_end why, const char *what)
 {
 	r->rec.stopped = true;
 	r->rec.len = 0;
-	fprintf(stderr, "ringside-vmm: warning: recording to %s ends here: %s; the guest goes on\n", r->path, what);
+	fprintf(stderr, "ringside-vmm: warning: recording to %s ends here: %s; the guest goes on\n", r->path,
+		what);
 	if (ftruncate(r->fd, (off_t)r->good))
 		return; /* a reader takes the rest for a truncation */
 	put_end(r, why);
@@ -85,7 +91,8 @@ void record_save(struct record *r)
 	r->rec.len = 0;
 }
 
-_Static_assert(RECORD_BUFFER_LEN >= RECORDER_RECORD_MAX && RECORD_BUFFER_LEN <= TRACE_CHUNK_MAX, "any record fits");
+_Static_assert(RECORD_BUFFER_LEN >= RECORDER_RECORD_MAX && RECORD_BUFFER_LEN <= TRACE_CHUNK_MAX,
+	       "any record fits");
 
 static void on_full(struct recorder *rec, size_t need)
 {
@@ -93,7 +100,8 @@ static void on_full(struct recorder *rec, size_t need)
 	record_save(rec->ctx);
 }
 
-/* -- the timer ------------------------------------------------------------------------------------------------------- */
+/* -- the timer
+ * ------------------------------------------------------------------------------------------------------- */
 
 void record_touch(struct record *r)
 {
@@ -117,11 +125,13 @@ static void on_timer(void *ctx)
 	pthread_mutex_unlock(&r->lock);
 }
 
-/* -- life ------------------------------------------------------------------------------------------------------------ */
+/* -- life
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 /*
- * A trace holds what a guest did, so it is nobody else's to read. It is emptied only once it is locked: a disk that is in
- * use, given here by mistake, stays as it is.
+ * A trace holds what a guest did, so it is nobody else's to read. It is emptied only once it is locked: a
+ * disk that is in use, given here by mistake, stays as it is.
  */
 static int open_file(struct record *r, char err[ERR_MAX])
 {
@@ -172,7 +182,8 @@ static void release(struct record *r)
 	free(r);
 }
 
-struct record *record_create(const char *path, bool full_payload, uint64_t limit, struct loop *loop, char err[ERR_MAX])
+struct record *record_create(const char *path, bool full_payload, uint64_t limit, struct loop *loop,
+			     char err[ERR_MAX])
 {
 	struct record *r = calloc(1, sizeof(*r));
 
@@ -180,8 +191,10 @@ struct record *record_create(const char *path, bool full_payload, uint64_t limit
 		err_set(err, "--record: out of memory");
 		return NULL;
 	}
-	*r = (struct record){.path = path, .fd = -1, .timer_fd = -1, .limit = limit, .loop = loop, .write = pwrite};
-	r->rec = (struct recorder){.max = RECORD_BUFFER_LEN, .full_payload = full_payload, .full = on_full, .ctx = r};
+	*r = (struct record){
+		.path = path, .fd = -1, .timer_fd = -1, .limit = limit, .loop = loop, .write = pwrite};
+	r->rec = (struct recorder){
+		.max = RECORD_BUFFER_LEN, .full_payload = full_payload, .full = on_full, .ctx = r};
 	pthread_mutex_init(&r->lock, NULL);
 	if (!open_file(r, err) && !make_buffers(r, err) && !make_timer(r, err))
 		return r;
@@ -198,7 +211,8 @@ int record_head(struct record *r, const struct trace_head *head, char err[ERR_MA
 	if (n == 0)
 		return err_set(err, "--record %.120s: these devices do not fit into a trace's head", r->path);
 	if (r->limit && r->limit < TRACE_PREAMBLE_LEN + TRACE_CHUNK_LEN + n + END_LEN)
-		return err_set(err, "--record-limit: %llu bytes have no room for a trace", (unsigned long long)r->limit);
+		return err_set(err, "--record-limit: %llu bytes have no room for a trace",
+			       (unsigned long long)r->limit);
 	if (!append(r, preamble))
 		return err_set(err, "--record %.120s: cannot be written: %s", r->path, strerror(errno));
 	r->seq = 0; /* the preamble is no chunk */
@@ -217,13 +231,16 @@ void record_destroy(struct record *r)
 	release(r);
 }
 
-/* -- arenas ---------------------------------------------------------------------------------------------------------- */
+/* -- arenas
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 /* The pages become resident as they are first lent. */
 struct arena *record_arena_create(void)
 {
 	struct arena *a = malloc(sizeof(*a));
-	void *base = mmap(NULL, RECORD_ARENA_LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *base = mmap(NULL, RECORD_ARENA_LEN, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (a && base != MAP_FAILED) {
 		arena_init(a, base, RECORD_ARENA_BLOCK, RECORD_ARENA_LEN / RECORD_ARENA_BLOCK);

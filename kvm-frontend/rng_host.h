@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* rng_host: the host's random numbers as an entropy backend (devices/rng.h). Answers inside submit, never waits. */
+/* rng_host: the host's random numbers as an entropy backend (devices/rng.h). Answers inside submit, never
+ * waits. */
 #ifndef KVM_RNG_HOST_H
 #define KVM_RNG_HOST_H
 

@@ -12,7 +12,7 @@
 
 struct virtio {
 	struct record *record; /* NULL: not recording */
-	int resize_fd;	       /* SIGUSR2 */
+	int resize_fd;         /* SIGUSR2 */
 	struct loop_fd *resize_watch;
 	unsigned ndevices;
 	struct virtio_dev *device[LAYOUT_VIRTIO_MAX];
@@ -39,7 +39,8 @@ static int create_devices(struct vmm *vmm, const struct options *o, char err[ERR
 static int start_record(struct vmm *vmm, const struct options *o, char err[ERR_MAX])
 {
 	struct virtio *v = vmm->virtio;
-	struct trace_head head = {.build = BUILD, .payload = o->record_full ? TRACE_PAYLOAD_FULL : TRACE_PAYLOAD_HASH};
+	struct trace_head head = {.build = BUILD,
+				  .payload = o->record_full ? TRACE_PAYLOAD_FULL : TRACE_PAYLOAD_HASH};
 
 	if (!o->record)
 		return 0;

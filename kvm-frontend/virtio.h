@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The virtio half of the machine: makes the devices that the options name, each behind a window of its own, with its
- * interrupt, its kicks and its backend, and records them where --record says so.
+ * The virtio half of the machine: makes the devices that the options name, each behind a window of its own,
+ * with its interrupt, its kicks and its backend, and records them where --record says so.
  *
- * virtio_create is called between vmm_create and vmm_start, virtio_destroy once the vCPU and the loop stand still; it lets
- * what is in flight at a backend finish, so that nothing which was completed is lost, and ends the trace.
+ * virtio_create is called between vmm_create and vmm_start, virtio_destroy once the vCPU and the loop stand
+ * still; it lets what is in flight at a backend finish, so that nothing which was completed is lost, and ends
+ * the trace.
  */
 #ifndef KVM_VIRTIO_H
 #define KVM_VIRTIO_H

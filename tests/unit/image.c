@@ -19,7 +19,8 @@ void image_path(struct image *m, bool real)
 	static unsigned n;
 
 	memset(m, 0, sizeof(*m));
-	snprintf(m->path, sizeof(m->path), "%s/ringside-test.%d.%u", real ? "/var/tmp" : "/dev/shm", (int)getpid(), n++);
+	snprintf(m->path, sizeof(m->path), "%s/ringside-test.%d.%u", real ? "/var/tmp" : "/dev/shm",
+		 (int)getpid(), n++);
 }
 
 static void make_file(struct image *m)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * image: what the tests of the host's disk share: an image in a folder of its own, opened as a disk, requests with buffers,
- * and the answers in the order in which they came. (tests/unit/disk.h is another thing: the in-memory disk of core's tests.)
+ * image: what the tests of the host's disk share: an image in a folder of its own, opened as a disk, requests
+ * with buffers, and the answers in the order in which they came. (tests/unit/disk.h is another thing: the
+ * in-memory disk of core's tests.)
  */
 #ifndef RINGSIDE_TESTS_IMAGE_H
 #define RINGSIDE_TESTS_IMAGE_H
@@ -17,7 +18,7 @@
 #include "kvm-frontend/disk.h"
 
 #define IMAGE_SECTORS 2048u /* 1 MiB */
-#define NOT_YET	      BLK_RESULTS
+#define NOT_YET       BLK_RESULTS
 
 struct image {
 	char path[128];
@@ -31,7 +32,8 @@ struct image {
 
 /* A path in a folder that holds images of this test program; `real`: on the disk, else in memory. */
 void image_path(struct image *, bool real);
-/* Makes the file, filled by image_byte, and opens it: engine NULL for the best there is, "plain" for plain calls. */
+/* Makes the file, filled by image_byte, and opens it: engine NULL for the best there is, "plain" for plain
+ * calls. */
 void image_open(struct image *, bool real, const char *engine);
 /* The same over calls and an engine (or NULL: plain) of the test's own. */
 void image_open_with(struct image *, const struct disk_engine *, const struct disk_calls *);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The host's disk: every request, by both engines, on a file in memory and on one of the disk, direct and not. */
+/* The host's disk: every request, by both engines, on a file in memory and on one of the disk, direct and
+ * not. */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdlib.h>
@@ -300,20 +301,24 @@ static void no_space(void **state)
 	assert_int_equal(result, BLK_IO_ERROR);
 }
 
-#define T(fn, w) {#fn, fn, setup, teardown, (void *)(uintptr_t)(w)}
-#define ALL(w)                                                                                                               \
-	T(engine_is_the_one_asked_for, w), T(read_every_offset, w), T(read_odd_spans, w), T(write_changes_its_sectors_only, w), \
-		T(large_odd_request, w), T(flush, w), T(write_zeroes, w), T(write_zeroes_unmap, w),                          \
-		T(write_zeroes_by_writing, w), T(discard, w), T(discard_is_a_hint, w), T(many_at_once, w),                   \
-		T(neighbours_in_a_block, w), T(drain_answers_all, w), T(cut_file, w), T(no_space, w)
+#define T(fn, w)                                                 \
+	{                                                        \
+#fn, fn, setup, teardown, (void *)(uintptr_t)(w) \
+	}
+#define ALL(w)                                                                                              \
+	T(engine_is_the_one_asked_for, w), T(read_every_offset, w), T(read_odd_spans, w),                   \
+		T(write_changes_its_sectors_only, w), T(large_odd_request, w), T(flush, w),                 \
+		T(write_zeroes, w), T(write_zeroes_unmap, w), T(write_zeroes_by_writing, w), T(discard, w), \
+		T(discard_is_a_hint, w), T(many_at_once, w), T(neighbours_in_a_block, w),                   \
+		T(drain_answers_all, w), T(cut_file, w), T(no_space, w)
 
 int main(void)
 {
-	static const struct where tmp = {false, NULL, 0}, tmp_plain = {false, "plain", 0}, real = {true, NULL, 0},
-				  real_plain = {true, "plain", 0}, real_4k = {true, NULL, 4096},
-				  real_4k_plain = {true, "plain", 4096};
-	const struct CMUnitTest tests[] = {ALL(&tmp), ALL(&tmp_plain), ALL(&real), ALL(&real_plain), ALL(&real_4k),
-					   ALL(&real_4k_plain)};
+	static const struct where tmp = {false, NULL, 0}, tmp_plain = {false, "plain", 0},
+				  real = {true, NULL, 0}, real_plain = {true, "plain", 0},
+				  real_4k = {true, NULL, 4096}, real_4k_plain = {true, "plain", 4096};
+	const struct CMUnitTest tests[] = {ALL(&tmp),        ALL(&tmp_plain), ALL(&real),
+					   ALL(&real_plain), ALL(&real_4k),   ALL(&real_4k_plain)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

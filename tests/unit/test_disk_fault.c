@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * A disk whose system calls fail, fall short and take their time, under the block device itself: what the guest is told, and
- * when. The engine here holds every call until the test says what it answered.
+ * A disk whose system calls fail, fall short and take their time, under the block device itself: what the
+ * guest is told, and when. The engine here holds every call until the test says what it answered.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,13 +18,14 @@
 #include "tests/unit/ring.h"
 #include "transport/mmio.h"
 
-#define HEADER	  0x8000ull
-#define STATUS	  0x9000ull
-#define DATA	  0xa000ull
+#define HEADER    0x8000ull
+#define STATUS    0x9000ull
+#define DATA      0xa000ull
 #define NO_ANSWER 0xeeu
-#define F(n)	  (1ull << (n))
+#define F(n)      (1ull << (n))
 
-/* -- an engine that holds ---------------------------------------------------------------------------------------------- */
+/* -- an engine that holds
+ * ---------------------------------------------------------------------------------------------- */
 
 struct held {
 	uint16_t id;
@@ -82,7 +83,8 @@ static void destroy(void *ctx)
 
 static const struct disk_engine engine = {"held", -1, hold, reap, destroy, NULL};
 
-/* -- a machine with that disk ------------------------------------------------------------------------------------------ */
+/* -- a machine with that disk
+ * ------------------------------------------------------------------------------------------ */
 
 static struct guest g;
 static struct ring ring;
@@ -117,7 +119,8 @@ static void boot(uint64_t without)
 		set(VIRTIO_MMIO_DRIVER_FEATURES_SEL, i);
 		set(VIRTIO_MMIO_DRIVER_FEATURES, features >> 32 * i);
 	}
-	set(VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK);
+	set(VIRTIO_MMIO_STATUS,
+	    VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK);
 	ring_init(&ring, &g, 0x2000, 64);
 	set(VIRTIO_MMIO_QUEUE_SEL, 0);
 	set(VIRTIO_MMIO_QUEUE_NUM, ring.size);
@@ -125,8 +128,8 @@ static void boot(uint64_t without)
 	area(VIRTIO_MMIO_QUEUE_AVAIL_LOW, ring.avail);
 	area(VIRTIO_MMIO_QUEUE_USED_LOW, ring.used);
 	set(VIRTIO_MMIO_QUEUE_READY, 1);
-	set(VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK |
-					VIRTIO_CONFIG_S_DRIVER_OK);
+	set(VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
+					VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK);
 	assert_true(vdev_live(&blk->vdev));
 }
 
@@ -165,7 +168,8 @@ static int teardown(void **state)
 static void post(unsigned i, uint32_t type, uint64_t sector, uint32_t len)
 {
 	struct virtio_blk_outhdr h = {.type = type, .sector = sector};
-	struct buf b[3] = {{HEADER + 16 * i, sizeof(h), false}, {DATA + 0x1000 * i, len, type == VIRTIO_BLK_T_IN}};
+	struct buf b[3] = {{HEADER + 16 * i, sizeof(h), false},
+			   {DATA + 0x1000 * i, len, type == VIRTIO_BLK_T_IN}};
 	uint16_t n = len ? 2 : 1;
 
 	memcpy(at(&g, HEADER + 16 * i), &h, sizeof(h));
@@ -193,7 +197,9 @@ static void loop(void)
 		blk_publish(blk);
 }
 
-/* -- FLUSH ------------------------------------------------------------------------------------------------------------- */
+/* -- FLUSH
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
 static void flush_waits_for_the_data_to_be_down(void **state)
 {
@@ -296,7 +302,8 @@ static void discard_written_through(void **state)
 	}
 }
 
-/* -- failing and short transfers --------------------------------------------------------------------------------------- */
+/* -- failing and short transfers
+ * --------------------------------------------------------------------------------------- */
 
 static void errors_become_ioerr(void **state)
 {
@@ -370,7 +377,9 @@ static void again_is_tried_some_times_only(void **state)
 	assert_int_equal(status(0), VIRTIO_BLK_S_IOERR);
 }
 
-/* -- ranges ------------------------------------------------------------------------------------------------------------ */
+/* -- ranges
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 static void zero_request(unsigned i, uint32_t type, uint32_t flags)
 {
@@ -420,7 +429,8 @@ static void without_unmap_no_hole_is_made(void **state)
 
 static void ranges_go_in_order_up_to_the_first_error(void **state)
 {
-	struct virtio_blk_discard_write_zeroes w[3] = {{.sector = 30, .num_sectors = 1}, {.sector = 10, .num_sectors = 1},
+	struct virtio_blk_discard_write_zeroes w[3] = {{.sector = 30, .num_sectors = 1},
+						       {.sector = 10, .num_sectors = 1},
 						       {.sector = 20, .num_sectors = 1}};
 
 	(void)state;
@@ -438,7 +448,9 @@ static void ranges_go_in_order_up_to_the_first_error(void **state)
 	assert_int_equal(status(0), VIRTIO_BLK_S_IOERR);
 }
 
-/* -- reset ------------------------------------------------------------------------------------------------------------- */
+/* -- reset
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
 static void reset_drains(void **state)
 {

@@ -26,10 +26,15 @@
 static struct loop loop;
 static struct record *r;
 static char path[128], err[ERR_MAX];
-static const struct trace_head head = {.build = "test", .nregions = 1, .region = {{0, 4096}}, .ndevices = 1,
+static const struct trace_head head = {.build = "test",
+				       .nregions = 1,
+				       .region = {{0, 4096}},
+				       .ndevices = 1,
 				       .device = {{.id = 4, .nqueues = 1}}};
 
-/* -- reading ----------------------------------------------------------------------------------------------------------- */
+/* -- reading
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 struct contents {
 	enum trace_read verdict;
@@ -46,11 +51,13 @@ static void read_ops(struct contents *c, const struct trace_chunk *chunk)
 	struct op op;
 
 	if (chunk->flags & TRACE_ZSTD) {
-		assert_int_equal(ZSTD_decompress(plain, sizeof(plain), p, chunk->stored_len), chunk->plain_len);
+		assert_int_equal(ZSTD_decompress(plain, sizeof(plain), p, chunk->stored_len),
+				 chunk->plain_len);
 		p = plain;
 	}
 	for (size_t at = 0; at < chunk->plain_len; at += used, c->nops++) {
-		assert_int_equal(op_decode(p + at, chunk->plain_len - at, &op, &used), OP_DECODED); /* whole records */
+		assert_int_equal(op_decode(p + at, chunk->plain_len - at, &op, &used),
+				 OP_DECODED); /* whole records */
 		if (op.code == OP_WRITE)
 			assert_int_equal(op.arg[2], c->next++); /* none lost, none twice */
 	}
@@ -105,7 +112,9 @@ static struct contents contents(void)
 	return c;
 }
 
-/* -- writing ----------------------------------------------------------------------------------------------------------- */
+/* -- writing
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 static uint64_t value;
 
@@ -251,7 +260,8 @@ static void saved_soon(void **state)
 	record_destroy(r);
 }
 
-/* -- the file cannot grow ---------------------------------------------------------------------------------------------- */
+/* -- the file cannot grow
+ * ---------------------------------------------------------------------------------------------- */
 
 static void limit(void **state)
 {
@@ -381,7 +391,9 @@ static void file_size_limit(void **state)
 	assert_int_equal(c.end, TRACE_END_ERROR);
 }
 
-/* -- creation ---------------------------------------------------------------------------------------------------------- */
+/* -- creation
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static void refused(const char *words)
 {
