@@ -74,7 +74,7 @@ enum driver_break {
 	BREAK_COUNT
 };
 
-#define DRIVER_DATA_MAX 8192u /* bytes of one request */
+#define DRIVER_DATA_MAX 8192u /* bytes of one request; a larger len is taken modulo that */
 
 struct driver;
 

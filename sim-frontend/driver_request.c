@@ -53,7 +53,7 @@ static void put_ranges(struct driver *g, struct plan *p, const struct driver_req
 static uint32_t data_len(const struct driver_request *q, uint64_t sectors, uint64_t *sector)
 {
 	uint64_t n = q->len ? (q->len + 511u) / 512 : 1;
-	n = n > DRIVER_DATA_MAX / 512 ? DRIVER_DATA_MAX / 512 : n;
+	n = n > DRIVER_DATA_MAX / 512 ? 1 + n % (DRIVER_DATA_MAX / 512) : n;
 	n = n > sectors ? sectors : n;
 	*sector = q->sector % (sectors - n + 1);
 	return (uint32_t)n * 512;

@@ -45,9 +45,12 @@ void ram_reset(struct ram *r)
 		for (size_t w = 0; w < sizeof(r->dirty[i]) / sizeof(r->dirty[i][0]); w++) {
 			uint64_t bits = r->dirty[i][w];
 			r->dirty[i][w] = 0;
-			for (; bits; bits &= bits - 1) {
-				size_t page = 64 * w + (size_t)__builtin_ctzll(bits);
-				memset(r->map.region[i].host + page * RAM_PAGE_LEN, 0, RAM_PAGE_LEN);
+			while (bits) { /* runs of pages */
+				uint32_t first = (uint32_t)__builtin_ctzll(bits);
+				uint64_t above = ~(bits >> first);
+				uint32_t n = above ? (uint32_t)__builtin_ctzll(above) : 64;
+				memset(r->map.region[i].host + (64 * w + first) * RAM_PAGE_LEN, 0, n * RAM_PAGE_LEN);
+				bits = first + n == 64 ? 0 : bits & ~0ull << (first + n);
 			}
 		}
 	}
