@@ -275,6 +275,7 @@ void driver_publish(struct driver *g, uint16_t queue, uint16_t head, uint16_t ad
 	if (!make_ready(g, queue))
 		return;
 	driver_publish_head(g, q, head, false);
+	g->device->machine->stats.requests++;
 	if (advance <= 1)
 		return;
 	q->avail = (uint16_t)(q->avail + advance - 1);
