@@ -51,7 +51,6 @@ static bool uring_start(void *ctx, uint16_t id, const struct disk_op *op, int64_
 		io_uring_prep_fallocate(sqe, u->fd, op->flags, (off_t)op->offset, (off_t)op->len);
 	else
 		prepare_transfer(sqe, u->fd, op);
-	sqe->flags |= (uint8_t)u->flags;
 	sqe->user_data = id;
 	return false;
 }
@@ -109,9 +108,9 @@ int disk_uring_create(struct disk_engine *e, int fd)
 		free(u);
 		return -1;
 	}
-	/* A registered file spares the kernel a reference per call. */
-	u->flags = io_uring_register_files(&u->ring, &fd, 1) ? 0 : IOSQE_FIXED_FILE;
-	u->fd = u->flags ? 0 : fd;
+	/* Not a registered file: the kernel would hold on to it, and so to its lock, for a while after our
+	 * end. */
+	u->fd = fd;
 	*e = (struct disk_engine){"io_uring", u->ring.ring_fd, uring_start, uring_reap, uring_destroy, u};
 	return 0;
 }

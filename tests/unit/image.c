@@ -53,16 +53,22 @@ static void listen_to(struct image *m)
 		m->result[i] = NOT_YET;
 }
 
-void image_open(struct image *m, bool real, const char *engine)
+void image_reopen(struct image *m, const char *engine)
 {
 	char err[ERR_MAX] = "";
 
-	image_path(m, real);
-	make_file(m);
 	setenv("RINGSIDE_NO_URING", engine && !strcmp(engine, "plain") ? "1" : "0", 1);
-	assert_int_equal(disk_open(&m->disk, m->path, false, err), 0);
+	if (disk_open(&m->disk, m->path, false, err))
+		fail_msg("%s", err);
 	unsetenv("RINGSIDE_NO_URING");
 	listen_to(m);
+}
+
+void image_open(struct image *m, bool real, const char *engine)
+{
+	image_path(m, real);
+	make_file(m);
+	image_reopen(m, engine);
 }
 
 void image_open_with(struct image *m, const struct disk_engine *engine, const struct disk_calls *calls)

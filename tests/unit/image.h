@@ -35,6 +35,8 @@ void image_path(struct image *, bool real);
 /* Makes the file, filled by image_byte, and opens it: engine NULL for the best there is, "plain" for plain
  * calls. */
 void image_open(struct image *, bool real, const char *engine);
+/* The same for a file that is there, after disk_close. */
+void image_reopen(struct image *, const char *engine);
 /* The same over calls and an engine (or NULL: plain) of the test's own. */
 void image_open_with(struct image *, const struct disk_engine *, const struct disk_calls *);
 /* As if direct I/O wanted this alignment of offsets and lengths. */

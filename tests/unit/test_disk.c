@@ -270,6 +270,20 @@ static void drain_answers_all(void **state)
 	b.drain(b.ctx); /* with nothing in flight it returns */
 }
 
+/* The lock ends with the disk, not some time later: a machine that is started again finds its image free. */
+static void free_at_once(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		struct blk_io *io = io_new(m, 0, BLK_IO_READ, 0);
+
+		io_span(io, buf, 4096);
+		assert_int_equal(io_run(m, io), BLK_DONE);
+		disk_close(&m->disk);
+		image_reopen(m, where->engine);
+	}
+}
+
 /* Somebody cut the file: a read beyond its end is an error, not stale or foreign bytes. */
 static void cut_file(void **state)
 {
@@ -310,7 +324,7 @@ static void no_space(void **state)
 		T(write_changes_its_sectors_only, w), T(large_odd_request, w), T(flush, w),                 \
 		T(write_zeroes, w), T(write_zeroes_unmap, w), T(write_zeroes_by_writing, w), T(discard, w), \
 		T(discard_is_a_hint, w), T(many_at_once, w), T(neighbours_in_a_block, w),                   \
-		T(drain_answers_all, w), T(cut_file, w), T(no_space, w)
+		T(drain_answers_all, w), T(free_at_once, w), T(cut_file, w), T(no_space, w)
 
 int main(void)
 {
