@@ -1,5 +1,5 @@
 # The fuzz targets. FLAVOUR=fuzz: libFuzzer; FLAVOUR=afl: AFL++; any other: a plain main that replays files (standalone.c).
-fuzz_main_fuzz := $(B)/fuzz/target.o
+fuzz_main_fuzz := $(B)/fuzz/target.o $(B)/fuzz/libfuzzer.o $(B)/fuzz/mutate.o
 fuzz_main_afl  := $(B)/fuzz/target.o $(B)/fuzz/afl.o
 fuzz_main      := $(or $(fuzz_main_$(FLAVOUR)),$(B)/fuzz/target.o $(B)/fuzz/standalone.o $(B)/fuzz/files.o)
 fuzz_link_fuzz := -fsanitize=fuzzer

@@ -23,6 +23,15 @@ static void on_violation(struct machine *m, struct sim_device *d, const struct v
 	abort();
 }
 
+/* What the devices took, whoever published it. */
+static uint64_t requests(void)
+{
+	uint64_t n = 0;
+	for (uint32_t i = 0; i < machine.ndevices; i++)
+		n += oracle_taken(machine.device[i].oracle);
+	return n;
+}
+
 static double seconds(void)
 {
 	struct timespec now;
@@ -38,7 +47,7 @@ static void tell_progress(void)
 		return;
 	next_progress = t + 2;
 	fprintf(stderr, "progress: %3.0f s, %" PRIu64 " runs, %.0f runs/s, %.0f requests/s\n", t, s->runs,
-		(double)s->runs / t, (double)s->requests / t);
+		(double)s->runs / t, (double)requests() / t);
 }
 
 static void report(void)
@@ -48,8 +57,8 @@ static void report(void)
 	fprintf(stderr,
 		"report: %" PRIu64
 		" runs, %.0f runs/s, %.1f requests/run, %.1f ops/run, %.0f requests/s, %.1f offences/run\n",
-		s->runs, (double)s->runs / t, (double)s->requests / runs, (double)s->ops / runs,
-		(double)s->requests / t, (double)s->offences / runs);
+		s->runs, (double)s->runs / t, (double)requests() / runs, (double)s->ops / runs,
+		(double)requests() / t, (double)s->offences / runs);
 }
 
 static void make(uint16_t device_id)
@@ -89,5 +98,5 @@ uint64_t target_hash(void)
 struct target_count target_count(void)
 {
 	const struct machine_stats *s = &machine.stats;
-	return (struct target_count){s->runs, s->ops, s->requests, s->offences};
+	return (struct target_count){s->runs, s->ops, requests(), s->offences};
 }

@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 void target_run(uint16_t device_id, const uint8_t *, size_t);
 void target_name(const char *path); /* of the program to run next, for the message of a finding */
 uint64_t target_hash(void);         /* of the machine as the latest run left it */
-/* Requests and ops so far, for whoever measures. */
+/* So far, for whoever measures. Requests are what the device took, whoever published it. */
 struct target_count {
 	uint64_t runs, ops, requests, offences;
 };

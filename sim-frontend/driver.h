@@ -76,6 +76,9 @@ enum driver_break {
 
 #define DRIVER_DATA_MAX 8192u /* bytes of one request; a larger len is taken modulo that */
 
+/* Entries of a queue that is set up because a request needs it: what walks a whole ring should not take long. */
+#define DRIVER_QUEUE_SIZE 32u
+
 struct driver;
 
 struct driver *driver_create(struct sim_device *); /* NULL: no memory */

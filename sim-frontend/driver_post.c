@@ -219,7 +219,7 @@ static bool make_ready(struct driver *g, uint16_t queue)
 		driver_reset(g);
 	if (!g->negotiated && !driver_negotiate(g, 0))
 		return false;
-	if (!g->queue[queue].up && !driver_set_up(g, queue, 0))
+	if (!g->queue[queue].up && !driver_set_up(g, queue, DRIVER_QUEUE_SIZE))
 		return false;
 	if (!g->live)
 		driver_ok(g);

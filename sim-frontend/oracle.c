@@ -311,6 +311,11 @@ void oracle_interrupt(struct oracle *o, uint16_t source)
 	r->asked = r->published;
 }
 
+uint64_t oracle_taken(const struct oracle *o)
+{
+	return o->serial;
+}
+
 bool oracle_driver_area(const struct oracle *o, uint16_t queue, gpa_t *driver)
 {
 	*driver = gpa(o->ring[queue].driver);

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "hash.h"
+#include "mutate.h"
+#include "trace/op.h"
+
+#define OPS_MAX   1024
+#define BYTES_MAX 65536u
+
+struct mutation {
+	uint64_t seed, drawn;
+	const uint8_t *in;
+	uint32_t nops;
+	uint32_t at[OPS_MAX + 1]; /* where each op begins; the end of the last */
+	uint8_t out[BYTES_MAX];
+	size_t len, max;
+};
+
+static uint64_t draw(struct mutation *m, uint64_t below)
+{
+	return hash_u64(hash_u64(HASH_SEED, m->seed), ++m->drawn) % below;
+}
+
+/* -- making ops
+ * ---------------------------------------------------------------------------------------------------- */
+
+/* A number as programs like them: small, a power of two and its neighbours, or anything. */
+static uint64_t number(struct mutation *m, uint64_t bound)
+{
+	uint64_t v = draw(m, 8);
+	uint64_t kind = draw(m, 8);
+	if (kind >= 5)
+		v = 1ull << draw(m, 64);
+	if (kind == 6)
+		v -= 1;
+	if (kind == 7)
+		v = draw(m, UINT64_MAX);
+	return bound ? v % bound : v;
+}
+
+static void make_post(struct mutation *m, struct op *op)
+{
+	static const uint16_t len[8] = {512, 512, 512, 512, 1024, 2048, 4096, 0};
+	op->arg[0] = draw(m, 8) == 0;
+	op->arg[1] = draw(m, 3) ? draw(m, 2) : draw(m, 8);
+	op->arg[2] = draw(m, 64);
+	op->arg[3] = draw(m, 8) ? len[draw(m, 8)] : draw(m, 65536);
+	op->arg[4] = draw(m, 2) ? 0 : draw(m, 65536);
+}
+
+/* How often each op is made, in 64ths; post above all. */
+static const uint8_t often[64] = {
+	OP_POST,      OP_POST,    OP_POST,    OP_POST,   OP_POST,   OP_POST,   OP_POST,  OP_POST,
+	OP_POST,      OP_POST,    OP_POST,    OP_POST,   OP_POST,   OP_POST,   OP_POST,  OP_POST,
+	OP_POST,      OP_POST,    OP_POST,    OP_POST,   OP_POST,   OP_POST,   OP_POST,  OP_POST,
+	OP_KICK,      OP_KICK,    OP_KICK,    OP_KICK,   OP_KICK,   OP_KICK,   OP_KICK,  OP_KICK,
+	OP_REAP,      OP_REAP,    OP_REAP,    OP_REAP,   OP_HOLD,   OP_HOLD,   OP_DONE,  OP_DONE,
+	OP_DONE,      OP_FLUSHED, OP_FLUSHED, OP_BREAK,  OP_BREAK,  OP_BREAK,  OP_FAULT, OP_RACE,
+	OP_RACE,      OP_QUEUE,   OP_RESET,   OP_NOTIFY, OP_NOTIFY, OP_RUN,    OP_WRITE, OP_WRITE,
+	OP_NEGOTIATE, OP_PUBLISH, OP_CHAIN,   OP_POKE,   OP_READ,   OP_RESIZE, OP_MAKE,  OP_DRIVER_OK,
+};
+
+static void make_op(struct mutation *m, struct op *op)
+{
+	memset(op, 0, sizeof(*op));
+	op->code = often[draw(m, sizeof(often))];
+	if (op->code == OP_POST) {
+		make_post(m, op);
+		return;
+	}
+	const struct op_info *info = op_info(op->code);
+	for (int i = 0; i < info->nfields; i++)
+		op->arg[i] = info->field[i].format == OP_QUEUE_NR ? draw(m, 8) == 0
+								  : number(m, info->field[i].bound);
+	if (op->code == OP_WRITE || op->code == OP_READ) {
+		op->arg[0] = draw(m, 8) ? 4 * draw(m, 0x50) : draw(m, 4096);
+		op->arg[1] = draw(m, 8) ? 4 : op->arg[1];
+	}
+}
+
+/* -- putting them together
+ * ----------------------------------------------------------------------------------------- */
+
+static void put_op(struct mutation *m, const struct op *op)
+{
+	m->len += op_program_encode(op, m->out + m->len, m->max - m->len);
+}
+
+/* Ops first .. end - 1 as they are; what does not fit is left out. */
+static void put_range(struct mutation *m, uint32_t first, uint32_t end)
+{
+	for (uint32_t i = first; i < end; i++) {
+		uint32_t n = m->at[i + 1] - m->at[i];
+		if (n > m->max - m->len)
+			return;
+		memcpy(m->out + m->len, m->in + m->at[i], n);
+		m->len += n;
+	}
+}
+
+static void put_new(struct mutation *m)
+{
+	struct op op;
+	make_op(m, &op);
+	put_op(m, &op);
+}
+
+/* One field of one op becomes another number. */
+static void put_changed(struct mutation *m, uint32_t i)
+{
+	struct op op;
+	op_program_decode(m->in + m->at[i], m->at[i + 1] - m->at[i], &op);
+	const struct op_info *info = op_info(op.code);
+	if (!info->nfields) {
+		put_new(m);
+		return;
+	}
+	uint64_t f = draw(m, info->nfields), step = draw(m, 4);
+	op.arg[f] = step == 0 ? op.arg[f] + 1 : step == 1 ? op.arg[f] - 1 : number(m, info->field[f].bound);
+	put_op(m, &op);
+}
+
+enum { INSERT, INSERT_SOME, REMOVE, REPEAT, REPLACE, CHANGE, CHANGE_AGAIN, SWAP, ACTIONS };
+
+static void act(struct mutation *m)
+{
+	uint64_t action = m->nops ? draw(m, ACTIONS) : INSERT_SOME;
+	uint32_t i = (uint32_t)draw(m, m->nops + (action <= INSERT_SOME)), some = 1 + (uint32_t)draw(m, 4);
+	uint32_t end = i + some < m->nops ? i + some : m->nops;
+	put_range(m, 0, i);
+	switch (action) {
+	case INSERT:
+		some = 1;
+		/* fall through */
+	case INSERT_SOME:
+		while (some--)
+			put_new(m);
+		put_range(m, i, m->nops);
+		break;
+	case REMOVE:
+		put_range(m, end, m->nops);
+		break;
+	case REPEAT:
+		put_range(m, i, end);
+		put_range(m, i, m->nops);
+		break;
+	case SWAP:
+		put_range(m, i + 1, end);
+		put_range(m, i, i + 1);
+		put_range(m, end, m->nops);
+		break;
+	case REPLACE:
+		put_new(m);
+		put_range(m, i + 1, m->nops);
+		break;
+	default:
+		put_changed(m, i);
+		put_range(m, i + 1, m->nops);
+		break;
+	}
+}
+
+size_t mutate_program(uint8_t *bytes, size_t n, size_t max, uint64_t seed)
+{
+	static struct mutation m;
+	m.seed = seed;
+	m.drawn = 0;
+	m.in = bytes;
+	m.len = 0;
+	m.max = max < BYTES_MAX ? max : BYTES_MAX;
+	m.nops = 0;
+	for (size_t at = 0; at < n && m.nops < OPS_MAX; m.nops++) {
+		struct op op;
+		at += op_program_decode(bytes + at, n - at, &op);
+		m.at[m.nops + 1] = (uint32_t)at;
+	}
+	act(&m);
+	memcpy(bytes, m.out, m.len);
+	return m.len;
+}
