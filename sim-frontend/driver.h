@@ -76,7 +76,8 @@ enum driver_break {
 
 #define DRIVER_DATA_MAX 8192u /* bytes of one request; a larger len is taken modulo that */
 
-/* Entries of a queue that is set up because a request needs it: what walks a whole ring should not take long. */
+/* Entries of a queue that is set up because a request needs it: what walks a whole ring should not take long.
+ */
 #define DRIVER_QUEUE_SIZE 32u
 
 struct driver;
@@ -105,7 +106,8 @@ void driver_post(struct driver *, uint16_t queue, const struct driver_request *)
 void driver_break(struct driver *, uint32_t how, uint32_t at, uint64_t value);
 /* Raw descriptors (struct vring_desc) into the table from head on; head is published. */
 void driver_chain(struct driver *, uint16_t queue, uint16_t head, const void *desc, uint32_t ndesc);
-/* Writes head into the available ring and moves the index by `advance` (0: by one). */
+/* Writes head into the available ring and moves the index by `advance`: 0 by one; up to the ring's size
+ * modulo 8; more: a jump. */
 void driver_publish(struct driver *, uint16_t queue, uint16_t head, uint16_t advance);
 /* Notifies where the device wants to hear of what was published since the last time. */
 void driver_kick(struct driver *, uint16_t queue);

@@ -276,6 +276,8 @@ void driver_publish(struct driver *g, uint16_t queue, uint16_t head, uint16_t ad
 		return;
 	driver_publish_head(g, q, head, false);
 	g->device->machine->stats.requests++;
+	if (advance <= q->size) /* a whole ring of old entries teaches no more than a few of them */
+		advance %= 8;
 	if (advance <= 1)
 		return;
 	q->avail = (uint16_t)(q->avail + advance - 1);
