@@ -15,7 +15,7 @@ for kind in blk rng; do
 	LLVM_PROFILE_FILE=$work/$kind.profraw build/cov/replay_$kind build/corpus/$kind
 done
 "$profdata" merge -o $work/all.profdata $work/*.profraw
-objects=(build/cov/replay_blk -object build/cov/replay_rng -instr-profile=$work/all.profdata)
+objects=(build/cov/replay_blk -object build/cov/replay_rng "-instr-profile=$work/all.profdata")
 if [ $# -gt 0 ]; then
 	"$cov" show "${objects[@]}" "$@"
 	exit

@@ -71,6 +71,7 @@ void driver_forget(struct driver *g)
 	for (uint16_t i = 0; i < g->device->vdev->ops->nqueues; i++)
 		driver_forget_queue(g, i);
 	g->negotiated = g->live = false;
+	g->features = 0;
 }
 
 void driver_restart(struct driver *g)

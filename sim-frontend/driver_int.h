@@ -44,8 +44,8 @@ struct driver {
 	bool negotiated, live, config_known;
 	uint64_t features;
 	uint32_t generation; /* of the configuration that was read */
-	uint64_t capacity; /* of a disk, in sectors, as last read */
-	uint32_t how, at;  /* of the next post */
+	uint64_t capacity;   /* of a disk, in sectors, as last read */
+	uint32_t how, at;    /* of the next post */
 	uint64_t value;
 	uint64_t filled; /* bytes of payload so far: what the next is filled with depends on it */
 	struct driver_queue queue[VDEV_QUEUES_MAX];

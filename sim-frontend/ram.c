@@ -49,7 +49,8 @@ void ram_reset(struct ram *r)
 				uint32_t first = (uint32_t)__builtin_ctzll(bits);
 				uint64_t above = ~(bits >> first);
 				uint32_t n = above ? (uint32_t)__builtin_ctzll(above) : 64;
-				memset(r->map.region[i].host + (64 * w + first) * RAM_PAGE_LEN, 0, n * RAM_PAGE_LEN);
+				memset(r->map.region[i].host + (64 * w + first) * RAM_PAGE_LEN, 0,
+				       n * RAM_PAGE_LEN);
 				bits = first + n == 64 ? 0 : bits & ~0ull << (first + n);
 			}
 		}
