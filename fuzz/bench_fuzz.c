@@ -46,7 +46,7 @@ static void all(void)
 
 int main(int argc, char **argv)
 {
-	double want = argc > 3 ? atof(argv[3]) : 1;
+	double want = argc > 3 ? strtod(argv[3], NULL) : 1;
 	if (argc < 3 || files_each(argv[2], keep, NULL) < 1) {
 		fprintf(stderr, "usage: %s NAME DIRECTORY [SECONDS]\n", argv[0]);
 		return 2;

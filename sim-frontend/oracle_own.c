@@ -141,9 +141,9 @@ void oracle_loose_flush(struct oracle *o)
  * ----------------------------------------------------------------------------------------------------------
  */
 
-void oracle_pin(struct oracle *o, uint32_t nr, enum vmem_kind kind, gpa_t a, uint32_t n)
+void oracle_pin(struct oracle *o, uint32_t pin, enum vmem_kind kind, gpa_t a, uint32_t n)
 {
-	struct pin *p = &o->pin[nr];
+	struct pin *p = &o->pin[pin];
 	bool store = kind == VMEM_STORE;
 	uint32_t at = 0;
 	unsigned seg = 0;
@@ -164,9 +164,9 @@ void oracle_pin(struct oracle *o, uint32_t nr, enum vmem_kind kind, gpa_t a, uin
 	c->hint = (uint16_t)seg;
 }
 
-void oracle_unpin(struct oracle *o, uint32_t nr, uint32_t stored)
+void oracle_unpin(struct oracle *o, uint32_t pin, uint32_t stored)
 {
-	struct pin *p = &o->pin[nr];
+	struct pin *p = &o->pin[pin];
 	o->steps++;
 	if (!p->live)
 		return;
