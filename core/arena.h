@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * arena: a bounded pool for lent copies of guest buffers. It never grows: when it is full the answer is NULL, which
- * becomes "not now", so nothing that a guest writes makes the host allocate. First fit, lowest address first.
+ * arena: a bounded pool for lent copies of guest buffers. It never grows: when it is full the answer is NULL,
+ * which becomes "not now", so nothing that a guest writes makes the host allocate. First fit, lowest address
+ * first.
  */
 #ifndef RINGSIDE_ARENA_H
 #define RINGSIDE_ARENA_H
@@ -18,9 +19,10 @@ struct arena {
 	uint64_t used[ARENA_BLOCKS_MAX / 64];
 };
 
-/* base: at least block_len * nblocks bytes, aligned as its borrowers want; nblocks at most ARENA_BLOCKS_MAX. */
+/* base: at least block_len * nblocks bytes, aligned as its borrowers want; nblocks at most ARENA_BLOCKS_MAX.
+ */
 void arena_init(struct arena *, uint8_t *base, uint32_t block_len, uint32_t nblocks);
-void *arena_get(struct arena *, uint32_t n);          /* n > 0 bytes in one piece, or NULL */
+void *arena_get(struct arena *, uint32_t n);              /* n > 0 bytes in one piece, or NULL */
 void arena_put(struct arena *, const void *, uint32_t n); /* what arena_get gave for n */
 
 #endif

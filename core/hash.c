@@ -15,7 +15,8 @@ static inline uint64_t fold(uint64_t a, const uint8_t *p)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* Four lanes of 16 bytes a step, so that the multiplications overlap; the length goes in, so that zeroes count. */
+/* Four lanes of 16 bytes a step, so that the multiplications overlap; the length goes in, so that zeroes
+ * count. */
 uint64_t hash_bytes(uint64_t h, const void *data, size_t n)
 {
 	const uint8_t *p = data;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* hash: a fast 64-bit hash of bytes, the same on every build and machine. Not for secrets, nor against an attacker. */
+/* hash: a fast 64-bit hash of bytes, the same on every build and machine. Not for secrets, nor against an
+ * attacker. */
 #ifndef RINGSIDE_HASH_H
 #define RINGSIDE_HASH_H
 

@@ -2,8 +2,8 @@
 /*
  * host: all that core may ask of the outside, besides guest memory (vmem.h) and a device's own backend.
  *
- * Called with the device's lock held, and must not call back into the device: what it causes comes in later, by the
- * transport's or the device's entry points.
+ * Called with the device's lock held, and must not call back into the device: what it causes comes in later,
+ * by the transport's or the device's entry points.
  */
 #ifndef RINGSIDE_HOST_H
 #define RINGSIDE_HOST_H

@@ -4,14 +4,14 @@
 #include "hash.h"
 #include "vdev.h"
 
-#define STATUS_KNOWN                                                                                          \
-	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_DRIVER_OK |                   \
+#define STATUS_KNOWN                                                                        \
+	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_DRIVER_OK | \
 	 VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_FAILED)
-#define FEATURES_COMMON                                                                                       \
+#define FEATURES_COMMON \
 	(1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_RING_F_INDIRECT_DESC | 1ull << VIRTIO_RING_F_EVENT_IDX)
 
-void vdev_init(struct vdev *d, const struct vdev_ops *ops, struct vmem *mem, const struct host *host, void *host_ctx,
-	       uint64_t features)
+void vdev_init(struct vdev *d, const struct vdev_ops *ops, struct vmem *mem, const struct host *host,
+	       void *host_ctx, uint64_t features)
 {
 	memset(d, 0, offsetof(struct vdev, queue));
 	d->ops = ops;
@@ -27,13 +27,13 @@ void vdev_init(struct vdev *d, const struct vdev_ops *ops, struct vmem *mem, con
 /*
  * None of these is offered unless the frontend asks.
  *   RING_PACKED, IN_ORDER  kept by vq
- *   NOTIFICATION_DATA      a kick's value varies: a frontend that matches kicks by their value must take them itself
- *   RING_RESET             a reset is over when the register write returns, as the type's queue_reset waits for what is in flight
- *   ORDER_PLATFORM         nothing to do: our loads and stores are a processor's, ordered against the driver's with or without
- *                          it. A driver that accepts it uses dearer barriers; there for guests that insist on it.
- *   ACCESS_PLATFORM        the addresses we get are guest physical ones, and all of the guest's memory is ours to use, so by
- *                          rfeat.3 there is no reason for it. A frontend has one where the guest shares only part of its memory
- *                          (encrypted guests): then drivers place their buffers in that part.
+ *   NOTIFICATION_DATA      a kick's value varies: a frontend that matches kicks by their value must take them
+ * itself RING_RESET             a reset is over when the register write returns, as the type's queue_reset
+ * waits for what is in flight ORDER_PLATFORM         nothing to do: our loads and stores are a processor's,
+ * ordered against the driver's with or without it. A driver that accepts it uses dearer barriers; there for
+ * guests that insist on it. ACCESS_PLATFORM        the addresses we get are guest physical ones, and all of
+ * the guest's memory is ours to use, so by rfeat.3 there is no reason for it. A frontend has one where the
+ * guest shares only part of its memory (encrypted guests): then drivers place their buffers in that part.
  */
 void vdev_offer(struct vdev *d, uint64_t features)
 {
@@ -53,7 +53,8 @@ void vdev_limit_queue(struct vdev *d, uint16_t queue, uint16_t size_max)
 
 bool vdev_live(const struct vdev *d)
 {
-	return (d->status & (VIRTIO_CONFIG_S_DRIVER_OK | VIRTIO_CONFIG_S_NEEDS_RESET)) == VIRTIO_CONFIG_S_DRIVER_OK;
+	return (d->status & (VIRTIO_CONFIG_S_DRIVER_OK | VIRTIO_CONFIG_S_NEEDS_RESET)) ==
+	       VIRTIO_CONFIG_S_DRIVER_OK;
 }
 
 static void interrupt(struct vdev *d, uint32_t cause, uint16_t source)
@@ -90,14 +91,16 @@ void vdev_offend(struct vdev *d, enum offence o)
 		break_device(d);
 }
 
-/* -- features ------------------------------------------------------------------------------------------------------ */
+/* -- features
+ * ------------------------------------------------------------------------------------------------------ */
 
 uint32_t vdev_get_features(const struct vdev *d, uint32_t word)
 {
 	return word < 2 ? (uint32_t)(d->offered >> (32 * word)) : 0;
 }
 
-/* The driver writes halves separately and in any order; Linux since 6.17 also writes words beyond 64 bits, as 0. */
+/* The driver writes halves separately and in any order; Linux since 6.17 also writes words beyond 64 bits, as
+ * 0. */
 void vdev_accept_features(struct vdev *d, uint32_t word, uint32_t bits)
 {
 	if (d->status & VIRTIO_CONFIG_S_FEATURES_OK) {
@@ -125,11 +128,12 @@ static bool features_fit(struct vdev *d)
 	return true;
 }
 
-/* -- status -------------------------------------------------------------------------------------------------------- */
+/* -- status
+ * -------------------------------------------------------------------------------------------------------- */
 
 /*
- * The status is 0 first, so that completions which the type's reset drains know that they must not reach the guest any more;
- * the driver can not see it before we return.
+ * The status is 0 first, so that completions which the type's reset drains know that they must not reach the
+ * guest any more; the driver can not see it before we return.
  */
 static void reset(struct vdev *d)
 {
@@ -143,8 +147,8 @@ static void reset(struct vdev *d)
 }
 
 /*
- * Queues that were enabled before the features were settled are checked once more with them. Then all queues are looked at:
- * some drivers kick before DRIVER_OK and would wait forever.
+ * Queues that were enabled before the features were settled are checked once more with them. Then all queues
+ * are looked at: some drivers kick before DRIVER_OK and would wait forever.
  */
 static void driver_ok(struct vdev *d)
 {
@@ -183,7 +187,8 @@ void vdev_set_status(struct vdev *d, uint32_t value)
 		driver_ok(d);
 }
 
-/* -- queues -------------------------------------------------------------------------------------------------------- */
+/* -- queues
+ * -------------------------------------------------------------------------------------------------------- */
 
 /* The queue, or NULL and an offence. */
 static struct vq *find_queue(struct vdev *d, uint32_t queue)
@@ -207,7 +212,8 @@ static struct vq *idle_queue(struct vdev *d, uint32_t queue)
 
 uint16_t vdev_queue_size_max(struct vdev *d, uint32_t queue)
 {
-	return queue < d->nqueues ? d->queue[queue].size_max : 0; /* asking is how a driver counts them: no offence */
+	return queue < d->nqueues ? d->queue[queue].size_max
+				  : 0; /* asking is how a driver counts them: no offence */
 }
 
 bool vdev_queue_ready(struct vdev *d, uint32_t queue)
@@ -237,7 +243,8 @@ void vdev_set_queue_area(struct vdev *d, uint32_t queue, enum vq_area area, bool
 	q->area[area] = gpa(other | (uint64_t)value << shift);
 }
 
-/* Nothing of the queue may be in flight once it is not ready: its registers, and its memory, are the driver's again. */
+/* Nothing of the queue may be in flight once it is not ready: its registers, and its memory, are the driver's
+ * again. */
 static void disable_queue(struct vdev *d, uint16_t queue)
 {
 	d->queue[queue].ready = false; /* so that what the type drains ends unpublished */
@@ -271,8 +278,8 @@ void vdev_reset_queue(struct vdev *d, uint32_t queue)
 }
 
 /*
- * With NOTIFICATION_DATA the queue stands in the lower half, and above it how far the driver has come: a hint that may be old
- * or wrong, so the ring decides.
+ * With NOTIFICATION_DATA the queue stands in the lower half, and above it how far the driver has come: a hint
+ * that may be old or wrong, so the ring decides.
  */
 void vdev_notify(struct vdev *d, uint32_t value)
 {
@@ -310,7 +317,8 @@ bool vdev_pop(struct vdev *d, uint16_t queue, struct vq_chain *c)
 	return err == VQ_OK;
 }
 
-bool vdev_serve(struct vdev *d, uint16_t queue, bool (*start)(struct vdev *, uint16_t, const struct vq_chain *))
+bool vdev_serve(struct vdev *d, uint16_t queue,
+		bool (*start)(struct vdev *, uint16_t, const struct vq_chain *))
 {
 	struct vq *q = &d->queue[queue];
 	struct vq_chain c;
@@ -344,7 +352,8 @@ void vdev_publish(struct vdev *d, uint16_t queue)
 		interrupt(d, VDEV_ISR_QUEUE, queue);
 }
 
-/* -- configuration space ------------------------------------------------------------------------------------------- */
+/* -- configuration space
+ * ------------------------------------------------------------------------------------------- */
 
 void vdev_config_read(struct vdev *d, uint64_t off, void *out, uint32_t n)
 {
@@ -374,7 +383,8 @@ void vdev_config_changed(struct vdev *d)
 		interrupt(d, VDEV_ISR_CONFIG, HOST_SOURCE_CONFIG);
 }
 
-/* -- state hash ---------------------------------------------------------------------------------------------------- */
+/* -- state hash
+ * ---------------------------------------------------------------------------------------------------- */
 
 /* Chains that wait for their turn, oldest first, and the used entry that grows. */
 static uint64_t hash_order(uint64_t h, const struct vq *q)
@@ -382,7 +392,8 @@ static uint64_t hash_order(uint64_t h, const struct vq *q)
 	for (uint32_t i = 0; i < q->inflight; i++) {
 		uint16_t id = q->order[(q->oldest + i) % q->size];
 		const struct vq_wait *w = &q->wait[id];
-		h = hash_u64(h, (uint64_t)id << 48 | (uint64_t)w->done << 47 | (uint64_t)w->whole << 46 | w->bytes);
+		h = hash_u64(h, (uint64_t)id << 48 | (uint64_t)w->done << 47 | (uint64_t)w->whole << 46 |
+					w->bytes);
 	}
 	const struct vq_batch *b = &q->batch;
 	return b->open ? hash_u64(h, (uint64_t)b->id << 48 | (uint64_t)b->at << 32 | b->len) : h;
@@ -393,9 +404,11 @@ static uint64_t hash_queue(uint64_t h, const struct vq *q)
 	for (int i = 0; i < 3; i++)
 		h = hash_u64(h, q->area[i].v);
 	h = hash_u64(h, (uint64_t)q->size << 16 | q->size_max);
-	h = hash_u64(h, (uint64_t)q->next_avail << 48 | (uint64_t)q->next_used << 32 | (uint64_t)q->published << 16 | q->inflight);
-	h = hash_u64(h, (uint64_t)q->ready | (uint64_t)q->event_idx << 1 | (uint64_t)q->indirect << 2 | (uint64_t)q->kicks_off << 3 |
-				(uint64_t)q->packed << 4 | (uint64_t)q->in_order << 5);
+	h = hash_u64(h, (uint64_t)q->next_avail << 48 | (uint64_t)q->next_used << 32 |
+				(uint64_t)q->published << 16 | q->inflight);
+	h = hash_u64(h, (uint64_t)q->ready | (uint64_t)q->event_idx << 1 | (uint64_t)q->indirect << 2 |
+				(uint64_t)q->kicks_off << 3 | (uint64_t)q->packed << 4 |
+				(uint64_t)q->in_order << 5);
 	return q->in_order ? hash_order(h, q) : h;
 }
 
@@ -404,7 +417,8 @@ uint64_t vdev_hash(const struct vdev *d)
 	uint64_t h = hash_u64(HASH_SEED, d->ops->id);
 	h = hash_u64(h, d->offered);
 	h = hash_u64(h, d->accepted);
-	h = hash_u64(h, (uint64_t)d->config_gen << 32 | (uint64_t)d->accepted_beyond << 16 | (uint64_t)vdev_isr(d) << 8 | d->status);
+	h = hash_u64(h, (uint64_t)d->config_gen << 32 | (uint64_t)d->accepted_beyond << 16 |
+				(uint64_t)vdev_isr(d) << 8 | d->status);
 	for (uint16_t i = 0; i < d->nqueues; i++)
 		h = hash_queue(h, &d->queue[i]);
 	return d->ops->hash ? d->ops->hash(d, h) : h;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * vdev: what every virtio device is, above every transport and below every device type: the status machine, feature
- * negotiation, queue enabling, configuration space, interrupt status, and the reactions to a guest's offences.
+ * vdev: what every virtio device is, above every transport and below every device type: the status machine,
+ * feature negotiation, queue enabling, configuration space, interrupt status, and the reactions to a guest's
+ * offences.
  *
- * Transports (transport/) call the first half, device types (devices/) the second; a frontend calls vdev_run and owns
- * the lock that all of it is called under. Nothing here allocates: a device is one struct, embedded in its type's.
+ * Transports (transport/) call the first half, device types (devices/) the second; a frontend calls vdev_run
+ * and owns the lock that all of it is called under. Nothing here allocates: a device is one struct, embedded
+ * in its type's.
  */
 #ifndef RINGSIDE_VDEV_H
 #define RINGSIDE_VDEV_H
@@ -35,7 +37,8 @@ struct vdev_ops {
 	void (*kick)(struct vdev *, uint16_t queue);
 	/* Returns with none of the queue's chains in flight; those end unpublished. */
 	void (*queue_reset)(struct vdev *, uint16_t queue);
-	/* Returns with no I/O in flight and nothing pinned. The device is not live any more when it is called. */
+	/* Returns with no I/O in flight and nothing pinned. The device is not live any more when it is
+	 * called. */
 	void (*reset)(struct vdev *);
 	/* Fills all config_len bytes (image comes zeroed). */
 	void (*config_read)(struct vdev *, uint8_t *image);
@@ -51,13 +54,13 @@ struct vdev {
 	void *host_ctx;
 	struct vmem *mem;
 	/*
-	 * NULL, or a frontend's, set before the guest runs: a queue was found empty and kicks are still off. True: look once more
-	 * (vdev_waiting said so); the frontend may have waited a little, submitted and published. Depends on the time, so not
-	 * while recording.
+	 * NULL, or a frontend's, set before the guest runs: a queue was found empty and kicks are still off.
+	 * True: look once more (vdev_waiting said so); the frontend may have waited a little, submitted and
+	 * published. Depends on the time, so not while recording.
 	 */
 	bool (*linger)(void *host_ctx, uint16_t queue);
 	uint64_t offered, accepted; /* feature bits */
-	bool accepted_beyond;       /* the driver accepted some bit above 63, which no device offers; until reset */
+	bool accepted_beyond; /* the driver accepted some bit above 63, which no device offers; until reset */
 	uint32_t config_gen;
 	uint32_t isr; /* VDEV_ISR_*; atomic: a transport may acknowledge without the device's lock */
 	uint16_t nqueues;
@@ -65,20 +68,24 @@ struct vdev {
 	struct vq queue[VDEV_QUEUES_MAX];
 };
 
-/* Features of rings and transports that a frontend may add to any device with vdev_offer; vdev.c tells what each asks of us. */
-#define VDEV_FEATURES_MORE                                                                                                 \
-	(1ull << VIRTIO_F_RING_PACKED | 1ull << VIRTIO_F_IN_ORDER | 1ull << VIRTIO_F_NOTIFICATION_DATA |                   \
+/* Features of rings and transports that a frontend may add to any device with vdev_offer; vdev.c tells what
+ * each asks of us. */
+#define VDEV_FEATURES_MORE                                                                               \
+	(1ull << VIRTIO_F_RING_PACKED | 1ull << VIRTIO_F_IN_ORDER | 1ull << VIRTIO_F_NOTIFICATION_DATA | \
 	 1ull << VIRTIO_F_RING_RESET | 1ull << VIRTIO_F_ORDER_PLATFORM | 1ull << VIRTIO_F_ACCESS_PLATFORM)
 
-/* -- making one: `features` are the device type's; VERSION_1, INDIRECT_DESC and EVENT_IDX are added here --------------- */
-void vdev_init(struct vdev *, const struct vdev_ops *, struct vmem *, const struct host *, void *host_ctx, uint64_t features);
+/* -- making one: `features` are the device type's; VERSION_1, INDIRECT_DESC and EVENT_IDX are added here
+ * --------------- */
+void vdev_init(struct vdev *, const struct vdev_ops *, struct vmem *, const struct host *, void *host_ctx,
+	       uint64_t features);
 /* Before the guest runs: offers more, out of VDEV_FEATURES_MORE, or less (VERSION_1 always stays). */
 void vdev_offer(struct vdev *, uint64_t features);
 void vdev_withhold(struct vdev *, uint64_t features);
 /* Lowers a queue's size limit, before the guest runs. */
 void vdev_limit_queue(struct vdev *, uint16_t queue, uint16_t size_max);
 
-/* -- for transports ------------------------------------------------------------------------------------------------ */
+/* -- for transports
+ * ------------------------------------------------------------------------------------------------ */
 uint32_t vdev_get_features(const struct vdev *, uint32_t word); /* 32 bits each; 0 beyond */
 void vdev_accept_features(struct vdev *, uint32_t word, uint32_t bits);
 /* Writes the status register (2.1): 0 resets, and has taken effect when this returns. */
@@ -89,11 +96,12 @@ void vdev_set_queue_ready(struct vdev *, uint32_t queue, uint32_t value);
 bool vdev_queue_ready(struct vdev *, uint32_t queue);
 uint16_t vdev_queue_size_max(struct vdev *, uint32_t queue); /* 0: no such queue */
 /*
- * Resets one queue (2.6.1): nothing of it is in flight and it is not ready when this returns; the rest of the device goes on.
- * The transport has seen to it that RING_RESET was negotiated.
+ * Resets one queue (2.6.1): nothing of it is in flight and it is not ready when this returns; the rest of the
+ * device goes on. The transport has seen to it that RING_RESET was negotiated.
  */
 void vdev_reset_queue(struct vdev *, uint32_t queue);
-/* The driver's kick, where the transport itself runs the queue: a queue, or with NOTIFICATION_DATA a word that holds one. */
+/* The driver's kick, where the transport itself runs the queue: a queue, or with NOTIFICATION_DATA a word
+ * that holds one. */
 void vdev_notify(struct vdev *, uint32_t value);
 /* Bytes beyond the configuration space read as 0 and swallow writes. */
 void vdev_config_read(struct vdev *, uint64_t off, void *, uint32_t n);
@@ -102,7 +110,8 @@ uint32_t vdev_isr(const struct vdev *);
 void vdev_isr_ack(struct vdev *, uint32_t bits);
 void vdev_offend(struct vdev *, enum offence);
 
-/* -- for frontends ------------------------------------------------------------------------------------------------- */
+/* -- for frontends
+ * ------------------------------------------------------------------------------------------------- */
 /* Runs a queue's handler: after an ioeventfd or host->again. Spurious runs are harmless. */
 void vdev_run(struct vdev *, uint16_t queue);
 /* For linger: something is available by now. */
@@ -110,7 +119,8 @@ bool vdev_waiting(struct vdev *, uint16_t queue);
 /* The device's whole visible state, the same on every build. */
 uint64_t vdev_hash(const struct vdev *);
 
-/* -- for device types ---------------------------------------------------------------------------------------------- */
+/* -- for device types
+ * ---------------------------------------------------------------------------------------------- */
 /* DRIVER_OK, and no reset needed. When it is false, nothing more may reach the guest. */
 bool vdev_live(const struct vdev *);
 static inline bool vdev_has(const struct vdev *d, unsigned feature)
@@ -118,11 +128,13 @@ static inline bool vdev_has(const struct vdev *d, unsigned feature)
 	return d->accepted >> feature & 1;
 }
 /*
- * Takes what is available on a queue, a ring's worth at most (then host->again), and hands each chain to start, which answers
- * it or remembers its token; false from start means "no room now", and the chain goes back. Kicks are off meanwhile, and stay
- * off when there was no room: false then, and the device runs the queue again once it has some. Publish afterwards.
+ * Takes what is available on a queue, a ring's worth at most (then host->again), and hands each chain to
+ * start, which answers it or remembers its token; false from start means "no room now", and the chain goes
+ * back. Kicks are off meanwhile, and stay off when there was no room: false then, and the device runs the
+ * queue again once it has some. Publish afterwards.
  */
-bool vdev_serve(struct vdev *, uint16_t queue, bool (*start)(struct vdev *, uint16_t queue, const struct vq_chain *));
+bool vdev_serve(struct vdev *, uint16_t queue,
+		bool (*start)(struct vdev *, uint16_t queue, const struct vq_chain *));
 /* False: nothing there, or the guest broke a rule and the device with it. */
 bool vdev_pop(struct vdev *, uint16_t queue, struct vq_chain *);
 void vdev_complete(struct vdev *, uint16_t queue, struct vq_tok, uint32_t written);

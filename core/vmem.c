@@ -31,7 +31,8 @@ bool vmem_map_valid(const struct vmem_map *map)
 	for (uint32_t i = 0; i < map->nregions; i++) {
 		const struct vmem_region *r = &map->region[i];
 		bool wraps = r->gpa + r->len < r->gpa;
-		if (r->len == 0 || ((r->gpa | r->len | (uintptr_t)r->host) & 7) || wraps || (i && r->gpa < end))
+		if (r->len == 0 || ((r->gpa | r->len | (uintptr_t)r->host) & 7) || wraps ||
+		    (i && r->gpa < end))
 			return false;
 		end = r->gpa + r->len;
 	}
@@ -79,7 +80,8 @@ static void tap_before(const struct vmem *m, enum vmem_kind kind, enum vmem_for 
 		m->tap->before(m->tap_ctx, kind, what, a, n);
 }
 
-static void tap_after(const struct vmem *m, enum vmem_kind kind, enum vmem_for what, gpa_t a, uint32_t n, const void *p)
+static void tap_after(const struct vmem *m, enum vmem_kind kind, enum vmem_for what, gpa_t a, uint32_t n,
+		      const void *p)
 {
 	if (m->tap && m->tap->after)
 		m->tap->after(m->tap_ctx, kind, what, a, n, p);
@@ -100,7 +102,8 @@ bool vmem_read_slow(struct vmem *m, enum vmem_for what, gpa_t a, void *out, uint
 	if (n == 0)
 		return true;
 	tap_before(m, VMEM_LOAD, what, a, n);
-	if (whole && n == 16) /* a descriptor, a header: a copy of known size costs a third under sanitizers */
+	if (whole &&
+	    n == 16) /* a descriptor, a header: a copy of known size costs a third under sanitizers */
 		memcpy(out, whole, 16);
 	else if (whole)
 		memcpy(out, whole, n);

@@ -3,12 +3,14 @@
  * vmem: guest memory as a device sees it.
  *
  * The guest writes this memory while we read it. Three rules follow, and this module is where they are kept:
- *   - a guest address is a gpa_t, a struct, so that it can neither be dereferenced nor mixed up with an integer;
+ *   - a guest address is a gpa_t, a struct, so that it can neither be dereferenced nor mixed up with an
+ * integer;
  *   - every range is checked whole, at every access, against the regions (nothing is cached but the regions);
  *   - what is needed from memory is copied out once, and what was checked is what is used.
  *
- * A `struct vmem_map` (the regions) is shared by all devices of a machine. A `struct vmem` is one device's view of
- * it, with a tap of its own. Not thread-safe by itself: whoever runs a device holds that device's lock.
+ * A `struct vmem_map` (the regions) is shared by all devices of a machine. A `struct vmem` is one device's
+ * view of it, with a tap of its own. Not thread-safe by itself: whoever runs a device holds that device's
+ * lock.
  */
 #ifndef RINGSIDE_VMEM_H
 #define RINGSIDE_VMEM_H
@@ -72,23 +74,24 @@ enum vmem_for {
 };
 
 /*
- * The tap observes and perturbs; it never replaces translation or checks, so that the checks which run in production
- * are the ones that are fuzzed, recorded and replayed. Any member may be NULL.
+ * The tap observes and perturbs; it never replaces translation or checks, so that the checks which run in
+ * production are the ones that are fuzzed, recorded and replayed. Any member may be NULL.
  */
 struct vmem_tap {
-	/* Just ahead of an access whose range was checked; may change guest memory (a race, a replayed load). */
+	/* Just ahead of an access whose range was checked; may change guest memory (a race, a replayed load).
+	 */
 	void (*before)(void *ctx, enum vmem_kind, enum vmem_for, gpa_t, uint32_t n);
 	/* Just after it, with the bytes that were loaded or stored. */
 	void (*after)(void *ctx, enum vmem_kind, enum vmem_for, gpa_t, uint32_t n, const void *data);
 	/*
-	 * A range is about to be lent to a backend. Returns host to lend guest memory itself, another buffer of n bytes
-	 * to lend a copy (for VMEM_LOAD the tap fills it from host), or NULL: not now.
+	 * A range is about to be lent to a backend. Returns host to lend guest memory itself, another buffer
+	 * of n bytes to lend a copy (for VMEM_LOAD the tap fills it from host), or NULL: not now.
 	 */
 	void *(*pin)(void *ctx, enum vmem_kind, gpa_t, uint32_t n, void *host);
 	/*
 	 * The range comes back; the backend stored its first `stored` bytes (0 for VMEM_LOAD). A lent copy is
-	 * copied to host by vmem, exactly that many bytes, after `unpin` has looked at it (or filled it: replay)
-	 * and before `unpinned`, which may free it.
+	 * copied to host by vmem, exactly that many bytes, after `unpin` has looked at it (or filled it:
+	 * replay) and before `unpinned`, which may free it.
 	 */
 	void (*unpin)(void *ctx, enum vmem_kind, gpa_t, uint32_t n, void *host, void *lent, uint32_t stored);
 	void (*unpinned)(void *ctx, void *lent, uint32_t n);
@@ -97,8 +100,8 @@ struct vmem_tap {
 };
 
 /*
- * near_*: the largest region, reached inline. near_len is 0 while a tap is set, so that one compare checks both
- * "in the common region" and "nobody watches".
+ * near_*: the largest region, reached inline. near_len is 0 while a tap is set, so that one compare checks
+ * both "in the common region" and "nobody watches".
  */
 struct vmem {
 	uint64_t near_gpa, near_len;
@@ -127,7 +130,8 @@ static inline uint8_t *vmem_near(const struct vmem *m, gpa_t a, uint64_t n)
 	return off < m->near_len && n <= m->near_len - off ? m->near_host + off : NULL;
 }
 
-/* Keeps the compiler from fetching again from guest memory what was just copied out of it (a double fetch). */
+/* Keeps the compiler from fetching again from guest memory what was just copied out of it (a double fetch).
+ */
 static inline void vmem_copied(void)
 {
 	__asm__ volatile("" ::: "memory");
@@ -140,8 +144,8 @@ static inline bool vmem_covers(const struct vmem *m, gpa_t a, uint64_t len)
 }
 
 /*
- * Copies n bytes out of or into guest memory, in no particular order. False: some byte is not guest memory, and then
- * nothing was copied. The range may cross from one region to the next.
+ * Copies n bytes out of or into guest memory, in no particular order. False: some byte is not guest memory,
+ * and then nothing was copied. The range may cross from one region to the next.
  */
 static inline bool vmem_read(struct vmem *m, enum vmem_for what, gpa_t a, void *out, uint32_t n)
 {
@@ -163,25 +167,29 @@ static inline bool vmem_write(struct vmem *m, enum vmem_for what, gpa_t a, const
 	return true;
 }
 
-/* A ring's descriptor as it lies in memory, little-endian; both layouts have this shape. half: split: flags, next; packed: id, flags. */
+/* A ring's descriptor as it lies in memory, little-endian; both layouts have this shape. half: split: flags,
+ * next; packed: id, flags. */
 struct vmem_desc {
 	uint64_t addr;
 	uint32_t len;
 	uint16_t half[2];
 };
 
-#define VMEM_DESC_LEN       16u
-#define VMEM_DESC_BUT_FLAGS 14u /* of a packed descriptor whose flags were polled: they are not fetched again */
+#define VMEM_DESC_LEN 16u
+#define VMEM_DESC_BUT_FLAGS \
+	14u /* of a packed descriptor whose flags were polled: they are not fetched again */
 
 /*
- * vmem_read for a descriptor's first n bytes (one of the two above; the rest becomes 0), field by field, each once: a driver on this processor has
- * just stored them one by one, and a load of 16 bytes would wait until all those stores have reached the cache (15 ns each).
+ * vmem_read for a descriptor's first n bytes (one of the two above; the rest becomes 0), field by field, each
+ * once: a driver on this processor has just stored them one by one, and a load of 16 bytes would wait until
+ * all those stores have reached the cache (15 ns each).
  */
-static inline bool __attribute__((always_inline)) vmem_read_desc(struct vmem *m, enum vmem_for what, gpa_t a,
-								 struct vmem_desc *out, uint32_t n)
+static inline bool __attribute__((always_inline))
+vmem_read_desc(struct vmem *m, enum vmem_for what, gpa_t a, struct vmem_desc *out, uint32_t n)
 {
 	const uint8_t *host = vmem_near(m, a, n);
-	struct vmem_desc d = {0}; /* so that no other function sees the address of *out: its fields may live in registers */
+	struct vmem_desc d = {
+		0}; /* so that no other function sees the address of *out: its fields may live in registers */
 	if (!host) {
 		if (!vmem_read_slow(m, what, a, &d, n))
 			return false;
@@ -219,9 +227,9 @@ static inline bool vmem_store16(struct vmem *m, enum vmem_for what, gpa_t a, uin
 }
 
 /*
- * Full fence: between publishing used entries and sampling the driver's event index, and between asking for kicks and
- * looking at the ring once more (else both sides may sleep). A locked instruction: clang's fence is mfence, which
- * costs 20 ns more.
+ * Full fence: between publishing used entries and sampling the driver's event index, and between asking for
+ * kicks and looking at the ring once more (else both sides may sleep). A locked instruction: clang's fence is
+ * mfence, which costs 20 ns more.
  */
 static inline void vmem_fence(const struct vmem *m)
 {
@@ -238,10 +246,11 @@ static inline void vmem_fence(const struct vmem *m)
 #define VMEM_PIN_MAX (1u << 18)
 
 /*
- * Lends guest memory to a backend, which alone touches payload bytes. Pins as much of [a, a+len) as lies in one
- * region, at most VMEM_PIN_MAX (len > 0), and returns how many bytes that is; call again for the rest. 0: not guest memory, or the tap's
- * bounded arena is full (check vmem_covers first, then 0 means "later"). Each pin is unpinned once, with the same kind
- * and address; `stored` tells how many leading bytes the backend stored: 0 on error, then nothing is copied back.
+ * Lends guest memory to a backend, which alone touches payload bytes. Pins as much of [a, a+len) as lies in
+ * one region, at most VMEM_PIN_MAX (len > 0), and returns how many bytes that is; call again for the rest. 0:
+ * not guest memory, or the tap's bounded arena is full (check vmem_covers first, then 0 means "later"). Each
+ * pin is unpinned once, with the same kind and address; `stored` tells how many leading bytes the backend
+ * stored: 0 on error, then nothing is copied back.
  */
 uint32_t vmem_pin(struct vmem *, enum vmem_kind, gpa_t, uint32_t len, struct vspan *);
 void vmem_unpin(struct vmem *, enum vmem_kind, gpa_t, struct vspan, uint32_t stored);

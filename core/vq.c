@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The part of a virtqueue that does not depend on the ring's layout: enabling, completion, offence names, reset, cursors. */
+/* The part of a virtqueue that does not depend on the ring's layout: enabling, completion, offence names,
+ * reset, cursors. */
 #include <linux/virtio_config.h>
 
 #include "compat.h"
@@ -7,7 +8,8 @@
 
 static const struct offence_info offences[OFFENCE_COUNT] = {
 	[OFFENCE_NONE] = {"none", "", "nothing", OFFENCE_IGNORE},
-#define OFFENCE(NAME, text, reaction, clause, what) [OFFENCE_##NAME] = {text, clause, what, OFFENCE_##reaction},
+#define OFFENCE(NAME, text, reaction, clause, what) \
+	[OFFENCE_##NAME] = {text, clause, what, OFFENCE_##reaction},
 #include "offence.def"
 #undef OFFENCE
 };
@@ -36,7 +38,8 @@ void vq_reset(struct vq *q)
 
 enum offence vq_enable(struct vq *q, struct vmem *m, uint64_t features)
 {
-	bool packed = features >> VIRTIO_F_RING_PACKED & 1, event_idx = features >> VIRTIO_RING_F_EVENT_IDX & 1;
+	bool packed = features >> VIRTIO_F_RING_PACKED & 1,
+	     event_idx = features >> VIRTIO_RING_F_EVENT_IDX & 1;
 	if (!q->size || q->size > q->size_max || !(packed ? packed_fits(q, m) : split_fits(q, m, event_idx)))
 		return OFFENCE_QUEUE_LAYOUT;
 	q->next_avail = q->seen_avail = q->next_used = q->published = packed ? VQ_POS_WRAP : 0;
@@ -95,8 +98,8 @@ void vq_kicks_stop(struct vq *q, struct vmem *m)
 }
 
 /*
- * Stores the wish first, then a full fence, and only then looks: without the fence both sides may see each other's old value,
- * the driver would not kick and we would not look (2.7.10, 2.8.10).
+ * Stores the wish first, then a full fence, and only then looks: without the fence both sides may see each
+ * other's old value, the driver would not kick and we would not look (2.7.10, 2.8.10).
  */
 bool vq_kicks_resume(struct vq *q, struct vmem *m)
 {

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * vq: one virtqueue, seen from the device. Devices speak to this interface and do not know which ring they are on; only
- * vq_split.c (virtio 1.4, 2.7) and vq_packed.c (2.8) know a layout.
+ * vq: one virtqueue, seen from the device. Devices speak to this interface and do not know which ring they
+ * are on; only vq_split.c (virtio 1.4, 2.7) and vq_packed.c (2.8) know a layout.
  *
- *   vq_pop       takes the next available chain, checked whole: ids, order of buffers, every range in guest memory
- *   vq_read ...  walk a chain with forward-only cursors: no byte is fetched twice
- *   vq_complete  stages one used entry; any order. With IN_ORDER it waits for those of all earlier chains (vq_order.c)
- *   vq_publish   one store makes all staged entries visible; tells whether an interrupt is due
- *   vq_kicks_*   when the driver need not notify us, and the second look that makes that safe
+ *   vq_pop       takes the next available chain, checked whole: ids, order of buffers, every range in guest
+ * memory vq_read ...  walk a chain with forward-only cursors: no byte is fetched twice vq_complete  stages
+ * one used entry; any order. With IN_ORDER it waits for those of all earlier chains (vq_order.c) vq_publish
+ * one store makes all staged entries visible; tells whether an interrupt is due vq_kicks_*   when the driver
+ * need not notify us, and the second look that makes that safe
  *
- * The driver may rewrite everything in the ring at any time. Each descriptor is copied out once, at pop; a chain that
- * breaks a rule is an offence, never an end of chain, and after it the queue must not be popped again.
+ * The driver may rewrite everything in the ring at any time. Each descriptor is copied out once, at pop; a
+ * chain that breaks a rule is an offence, never an end of chain, and after it the queue must not be popped
+ * again.
  */
 #ifndef RINGSIDE_VQ_H
 #define RINGSIDE_VQ_H
@@ -27,13 +28,15 @@ struct vq_seg {
 	uint32_t len; /* bytes, may be 0 */
 };
 
-/* Names one pop. seq tells a chain from an earlier one of the same id. ndesc: entries of the ring it takes (split: 1). */
+/* Names one pop. seq tells a chain from an earlier one of the same id. ndesc: entries of the ring it takes
+ * (split: 1). */
 struct vq_tok {
 	uint16_t id, ndesc;
 	uint32_t seq;
 };
 
-/* Device-readable segments come first: seg[0 .. nread), then device-writable ones: seg[nread .. nread + nwrite). */
+/* Device-readable segments come first: seg[0 .. nread), then device-writable ones: seg[nread .. nread +
+ * nwrite). */
 struct vq_chain {
 	struct vq_tok tok;
 	uint16_t nread, nwrite;
@@ -41,12 +44,13 @@ struct vq_chain {
 	struct vq_seg seg[VQ_SEGS_MAX];
 };
 
-/* split: descriptor table, available ring, used ring; packed: descriptor ring, the driver's events, the device's */
+/* split: descriptor table, available ring, used ring; packed: descriptor ring, the driver's events, the
+ * device's */
 enum vq_area { VQ_DESC, VQ_DRIVER, VQ_DEVICE };
 
 /*
- * A place in the ring. Split: a free-running index. Packed: the slot in the lower 15 bits, the wrap counter above them, as
- * 2.8 writes it in off_wrap.
+ * A place in the ring. Split: a free-running index. Packed: the slot in the lower 15 bits, the wrap counter
+ * above them, as 2.8 writes it in off_wrap.
  */
 typedef uint16_t vq_pos;
 
@@ -59,11 +63,11 @@ struct vq_wait {
 
 /* IN_ORDER: the used entry that grows while more chains in a row are done; not in the ring yet. */
 struct vq_batch {
-	vq_pos at;     /* of its first chain */
-	uint16_t id;   /* of its last */
-	uint32_t len;  /* of its last */
-	bool open;     /* there is one */
-	bool whole;    /* its last chain may be skipped too */
+	vq_pos at;    /* of its first chain */
+	uint16_t id;  /* of its last */
+	uint32_t len; /* of its last */
+	bool open;    /* there is one */
+	bool whole;   /* its last chain may be skipped too */
 };
 
 struct vq {
@@ -93,7 +97,8 @@ enum vq_err { VQ_OK, VQ_EMPTY, VQ_OFFENCE };
 void vq_init(struct vq *, uint16_t size_max);
 /* No queue set up; size_max stays. */
 void vq_reset(struct vq *);
-/* Checks size, alignments and ranges (2.7, 2.8) and starts with an empty ring, of the kind that was negotiated. */
+/* Checks size, alignments and ranges (2.7, 2.8) and starts with an empty ring, of the kind that was
+ * negotiated. */
 enum offence vq_enable(struct vq *, struct vmem *, uint64_t features);
 enum vq_err vq_pop(struct vq *, struct vmem *, struct vq_chain *);
 /* Gives the latest chain back, as if it had not been popped; it must not have been completed. */
@@ -104,7 +109,8 @@ void vq_complete(struct vq *, struct vmem *, struct vq_tok, uint32_t written);
 bool vq_publish(struct vq *, struct vmem *);
 /* Asks the driver not to notify; a hint. */
 void vq_kicks_stop(struct vq *, struct vmem *);
-/* Asks it to notify again, then looks once more: true when something is available by now (no kick may come for it). */
+/* Asks it to notify again, then looks once more: true when something is available by now (no kick may come
+ * for it). */
 bool vq_kicks_resume(struct vq *, struct vmem *);
 /* Looks at the ring, without a fence: something is available. */
 bool vq_waiting(struct vq *, struct vmem *);
@@ -122,7 +128,8 @@ struct vq_cursor vq_writer(const struct vq_chain *);
 bool vq_skip(struct vq_cursor *, uint32_t n);
 bool vq_read(struct vq_cursor *, struct vmem *, enum vmem_for, void *, uint32_t n);
 bool vq_write(struct vq_cursor *, struct vmem *, enum vmem_for, const void *, uint32_t n);
-/* The address under the cursor and how many bytes of at most n lie there in one segment, then moves on; 0: at the end. */
+/* The address under the cursor and how many bytes of at most n lie there in one segment, then moves on; 0: at
+ * the end. */
 uint32_t vq_take(struct vq_cursor *, uint32_t n, gpa_t *);
 
 #endif

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * VIRTIO_F_IN_ORDER (virtio 1.4, 2.7.9, 2.8.8): chains are used in the order in which they were made available (rfeat.5), so
- * a completion waits until all earlier ones are there.
+ * VIRTIO_F_IN_ORDER (virtio 1.4, 2.7.9, 2.8.8): chains are used in the order in which they were made
+ * available (rfeat.5), so a completion waits until all earlier ones are there.
  *
- * Chains in a row that are done by the time of publishing share one used entry: it stands where the first one's would, and
- * holds the id and the written length of the last. The driver takes it that the chains which such an entry skips were used
- * completely. So a chain may be skipped only when all of its device-writable bytes were written (or it has none); one that
- * was written in part, after an error for example, ends its batch and tells its own length.
+ * Chains in a row that are done by the time of publishing share one used entry: it stands where the first
+ * one's would, and holds the id and the written length of the last. The driver takes it that the chains which
+ * such an entry skips were used completely. So a chain may be skipped only when all of its device-writable
+ * bytes were written (or it has none); one that was written in part, after an error for example, ends its
+ * batch and tells its own length.
  *
  * Until its entry is staged a chain counts as in flight, and its id may not come again.
  */

@@ -6,32 +6,34 @@
  *   driver event suppression {off_wrap u16, flags u16}, aligned to 4; the driver writes it
  *   device event suppression the same; we write it
  *
- * One ring holds what is available and what is used. A slot is available when its AVAIL bit equals the wrap counter of the
- * position that we are at and its USED bit does not; it is used when both equal it. A chain takes as many slots as it has
- * descriptors (an indirect one takes one), and its used entry stands in the first of them: the position moves on by all of
- * them, and the slots in between keep what was there (P07).
+ * One ring holds what is available and what is used. A slot is available when its AVAIL bit equals the wrap
+ * counter of the position that we are at and its USED bit does not; it is used when both equal it. A chain
+ * takes as many slots as it has descriptors (an indirect one takes one), and its used entry stands in the
+ * first of them: the position moves on by all of them, and the slots in between keep what was there (P07).
  *
  *   published .. next_used .. next_avail       at most size slots
  *     staged       in flight
  */
 #include "vq_ring.h"
 
-#define FLAGS_AT       14u /* offset of flags in a descriptor */
-#define LEN_AT         8u  /* offset of len, which id and flags follow */
-#define EVENT_POS      0u  /* offsets in an event suppression structure */
-#define EVENT_FLAGS    2u
-#define EVENT_LEN      4u
-#define EVENT_MODE     3u /* the bits of its flags that are not reserved */
-#define F_AVAIL        (1u << VRING_PACKED_DESC_F_AVAIL)
-#define F_USED         (1u << VRING_PACKED_DESC_F_USED)
+#define FLAGS_AT    14u /* offset of flags in a descriptor */
+#define LEN_AT      8u  /* offset of len, which id and flags follow */
+#define EVENT_POS   0u  /* offsets in an event suppression structure */
+#define EVENT_FLAGS 2u
+#define EVENT_LEN   4u
+#define EVENT_MODE  3u /* the bits of its flags that are not reserved */
+#define F_AVAIL     (1u << VRING_PACKED_DESC_F_AVAIL)
+#define F_USED      (1u << VRING_PACKED_DESC_F_USED)
 
-_Static_assert(sizeof(struct vring_packed_desc) == VMEM_DESC_LEN && offsetof(struct vring_packed_desc, flags) == FLAGS_AT,
+_Static_assert(sizeof(struct vring_packed_desc) == VMEM_DESC_LEN &&
+		       offsetof(struct vring_packed_desc, flags) == FLAGS_AT,
 	       "wire struct");
 
 /* Both event areas are used whatever was negotiated: their flags always count. */
 bool packed_fits(const struct vq *q, const struct vmem *m)
 {
-	bool aligned = !(q->area[VQ_DESC].v & 15) && !(q->area[VQ_DRIVER].v & 3) && !(q->area[VQ_DEVICE].v & 3);
+	bool aligned =
+		!(q->area[VQ_DESC].v & 15) && !(q->area[VQ_DRIVER].v & 3) && !(q->area[VQ_DEVICE].v & 3);
 	return aligned && vmem_covers(m, q->area[VQ_DESC], 16ull * q->size) &&
 	       vmem_covers(m, q->area[VQ_DRIVER], EVENT_LEN) && vmem_covers(m, q->area[VQ_DEVICE], EVENT_LEN);
 }
@@ -41,7 +43,8 @@ static gpa_t slot_at(const struct vq *q, vq_pos p)
 	return gpa_add(q->area[VQ_DESC], 16ull * pos_slot(p));
 }
 
-/* How far it is from one position to another one, in slots; wrap counters tell positions of two rounds apart. */
+/* How far it is from one position to another one, in slots; wrap counters tell positions of two rounds apart.
+ */
 static uint32_t distance(const struct vq *q, vq_pos from, vq_pos to)
 {
 	uint32_t round = 2u * q->size, a = pos_slot(from), b = pos_slot(to);
@@ -50,14 +53,16 @@ static uint32_t distance(const struct vq *q, vq_pos from, vq_pos to)
 	return b >= a ? b - a : b + round - a;
 }
 
-/* -- popping ------------------------------------------------------------------------------------------------------- */
+/* -- popping
+ * ------------------------------------------------------------------------------------------------------- */
 
 static bool is_available(vq_pos p, uint16_t flags)
 {
 	return (flags & (F_AVAIL | F_USED)) == (p & VQ_POS_WRAP ? F_AVAIL : F_USED);
 }
 
-/* With acquire: what the driver stored before these flags is seen by every later load (drv.packed.sg.6: it makes the first one of a list available last). */
+/* With acquire: what the driver stored before these flags is seen by every later load (drv.packed.sg.6: it
+ * makes the first one of a list available last). */
 static uint16_t poll_flags(const struct vq *q, struct vmem *m)
 {
 	uint16_t flags = 0;
@@ -66,11 +71,12 @@ static uint16_t poll_flags(const struct vq *q, struct vmem *m)
 }
 
 /*
- * All entries of a table are its chain, in their order. Of their flags only WRITE means anything, and their id nothing: the
- * rest is reserved and ignored, NEXT and INDIRECT too (2.8.7), so there is no way to nest or to loop.
+ * All entries of a table are its chain, in their order. Of their flags only WRITE means anything, and their
+ * id nothing: the rest is reserved and ignored, NEXT and INDIRECT too (2.8.7), so there is no way to nest or
+ * to loop.
  */
-static enum offence __attribute__((noinline)) take_table(const struct vq *q, struct vmem *m, gpa_t table, uint32_t len,
-							 struct vq_chain *c)
+static enum offence __attribute__((noinline))
+take_table(const struct vq *q, struct vmem *m, gpa_t table, uint32_t len, struct vq_chain *c)
 {
 	struct walk w = walk_begin(c);
 	struct vmem_desc d;
@@ -91,11 +97,13 @@ struct list {
 };
 
 /*
- * Walks a list whose first slot is d; each other one is copied out once. It ends at the last slot that is not in use at the latest,
- * so it never meets itself. The flags of every slot must say "available": what is left there from the round before belongs to
- * nobody (packed.desc.2). It has only direct descriptors (drv.packed.indirect.4).
+ * Walks a list whose first slot is d; each other one is copied out once. It ends at the last slot that is not
+ * in use at the latest, so it never meets itself. The flags of every slot must say "available": what is left
+ * there from the round before belongs to nobody (packed.desc.2). It has only direct descriptors
+ * (drv.packed.indirect.4).
  */
-static enum offence take_list(const struct vq *q, struct vmem *m, struct list *l, struct vmem_desc d, struct vq_chain *c)
+static enum offence take_list(const struct vq *q, struct vmem *m, struct list *l, struct vmem_desc d,
+			      struct vq_chain *c)
 {
 	struct walk w = walk_begin(c);
 	vq_pos at = l->at;
@@ -120,10 +128,11 @@ static enum offence take_list(const struct vq *q, struct vmem *m, struct list *l
 }
 
 /*
- * Fills c from the slot whose flags were polled: they are not fetched again, the rest of it once. No more can be in flight than the
- * ring has, and slots that we have staged but not published are not the driver's yet.
+ * Fills c from the slot whose flags were polled: they are not fetched again, the rest of it once. No more can
+ * be in flight than the ring has, and slots that we have staged but not published are not the driver's yet.
  */
-static enum offence take_chain(const struct vq *q, struct vmem *m, uint16_t flags, struct list *l, struct vq_chain *c)
+static enum offence take_chain(const struct vq *q, struct vmem *m, uint16_t flags, struct list *l,
+			       struct vq_chain *c)
 {
 	struct vmem_desc d;
 	if (l->room == 0)
@@ -149,7 +158,8 @@ enum vq_err packed_pop(struct vq *q, struct vmem *m, struct vq_chain *c)
 	uint16_t flags = poll_flags(q, m);
 	if (!is_available(q->next_avail, flags))
 		return VQ_EMPTY;
-	struct list l = {.room = q->size - distance(q, q->published, q->next_avail), .ndesc = 1, .at = q->next_avail};
+	struct list l = {
+		.room = q->size - distance(q, q->published, q->next_avail), .ndesc = 1, .at = q->next_avail};
 	q->offence = take_chain(q, m, flags, &l, c);
 	if (!q->offence)
 		q->offence = check_id(q, l.id);
@@ -160,11 +170,12 @@ enum vq_err packed_pop(struct vq *q, struct vmem *m, struct vq_chain *c)
 	return VQ_OK;
 }
 
-/* -- completion ---------------------------------------------------------------------------------------------------- */
+/* -- completion
+ * ---------------------------------------------------------------------------------------------------- */
 
 /*
- * The first entry's flags are kept back: the driver takes used entries strictly in order of slots, so it sees none of the
- * batch before it sees that one. WRITE tells that len means something.
+ * The first entry's flags are kept back: the driver takes used entries strictly in order of slots, so it sees
+ * none of the batch before it sees that one. WRITE tells that len means something.
  */
 void packed_stage(struct vq *q, struct vmem *m, vq_pos at, uint16_t id, uint32_t written)
 {
@@ -190,9 +201,9 @@ void packed_complete(struct vq *q, struct vmem *m, struct vq_tok tok, uint32_t w
 }
 
 /*
- * What the driver wants to hear of. Its flags are loaded before its position, which it stores first: the position is at least
- * as new as the flags that say to look at it. A position that no slot has, or a mode that was not negotiated: better one
- * interrupt too many.
+ * What the driver wants to hear of. Its flags are loaded before its position, which it stores first: the
+ * position is at least as new as the flags that say to look at it. A position that no slot has, or a mode
+ * that was not negotiated: better one interrupt too many.
  */
 static bool wants_interrupt(const struct vq *q, struct vmem *m, vq_pos before)
 {
@@ -206,8 +217,9 @@ static bool wants_interrupt(const struct vq *q, struct vmem *m, vq_pos before)
 }
 
 /*
- * One store, with release, makes the whole batch visible: the flags of its first slot. The fence stands between it and the load
- * of what the driver wants to hear of: without it both sides may see each other's old value, and both sleep (2.8.10).
+ * One store, with release, makes the whole batch visible: the flags of its first slot. The fence stands
+ * between it and the load of what the driver wants to hear of: without it both sides may see each other's old
+ * value, and both sleep (2.8.10).
  */
 bool packed_publish(struct vq *q, struct vmem *m)
 {
@@ -218,7 +230,9 @@ bool packed_publish(struct vq *q, struct vmem *m)
 	return wants_interrupt(q, m, before);
 }
 
-/* -- kicks --------------------------------------------------------------------------------------------------------- */
+/* -- kicks
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static void store_event(const struct vq *q, struct vmem *m, uint32_t off, uint16_t v)
 {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * vq_ring: inside the virtqueue, for vq*.c only. What each layout must be able to do (split_*, packed_*), what both do alike
- * (walking buffers into a chain, counting it as popped), and holding completions back for IN_ORDER (vq_order.c).
+ * vq_ring: inside the virtqueue, for vq*.c only. What each layout must be able to do (split_*, packed_*),
+ * what both do alike (walking buffers into a chain, counting it as popped), and holding completions back for
+ * IN_ORDER (vq_order.c).
  */
 #ifndef RINGSIDE_VQ_RING_H
 #define RINGSIDE_VQ_RING_H
@@ -12,7 +13,8 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "rings are little-endian, and so are we");
 
-/* -- a layout ------------------------------------------------------------------------------------------------------ */
+/* -- a layout
+ * ------------------------------------------------------------------------------------------------------ */
 
 /* The size fits the layout, the areas are aligned, and every byte that will be touched is guest memory. */
 bool split_fits(const struct vq *, const struct vmem *, bool event_idx);
@@ -37,7 +39,8 @@ bool packed_kicks_resume(struct vq *, struct vmem *);
 bool split_waiting(struct vq *, struct vmem *);
 bool packed_waiting(struct vq *, struct vmem *);
 
-#define VQ_POS_WRAP (1u << VRING_PACKED_EVENT_F_WRAP_CTR) /* packed: a position's wrap counter; it starts as 1 */
+#define VQ_POS_WRAP \
+	(1u << VRING_PACKED_EVENT_F_WRAP_CTR) /* packed: a position's wrap counter; it starts as 1 */
 
 static inline uint16_t pos_slot(vq_pos p)
 {
@@ -67,7 +70,8 @@ static inline vq_pos pos_sub(const struct vq *q, vq_pos p, uint16_t n)
 	return (vq_pos)(slot >= n ? (slot - n) | wrap : (slot + q->size - n) | (wrap ^ VQ_POS_WRAP));
 }
 
-/* -- IN_ORDER ------------------------------------------------------------------------------------------------------ */
+/* -- IN_ORDER
+ * ------------------------------------------------------------------------------------------------------ */
 
 /* The chain was popped just now. */
 void order_pop(struct vq *, const struct vq_chain *);
@@ -75,7 +79,8 @@ void order_complete(struct vq *, struct vmem *, struct vq_tok, uint32_t written)
 /* Stores the used entry that was growing, if there is one. */
 void order_flush(struct vq *, struct vmem *);
 
-/* -- popping ------------------------------------------------------------------------------------------------------- */
+/* -- popping
+ * ------------------------------------------------------------------------------------------------------- */
 
 /* The walk over one chain, as far as it does not depend on the layout. */
 struct walk {
@@ -90,7 +95,8 @@ static inline struct walk walk_begin(struct vq_chain *c)
 	return (struct walk){.c = c};
 }
 
-static inline enum offence walk_buffer(struct walk *w, const struct vmem *m, gpa_t addr, uint32_t len, bool writable)
+static inline enum offence walk_buffer(struct walk *w, const struct vmem *m, gpa_t addr, uint32_t len,
+				       bool writable)
 {
 	if (w->nsegs == VQ_SEGS_MAX)
 		return OFFENCE_CHAIN_SEGMENTS;
@@ -126,7 +132,8 @@ static inline enum offence walk_end(const struct walk *w)
 	return OFFENCE_NONE;
 }
 
-/* The chain is good and takes ndesc entries of the ring, which next_avail has left behind: counts it as popped and names it. */
+/* The chain is good and takes ndesc entries of the ring, which next_avail has left behind: counts it as
+ * popped and names it. */
 static inline void pop_chain(struct vq *q, struct vq_chain *c, uint16_t id, uint16_t ndesc)
 {
 	if (++q->seq == 0)

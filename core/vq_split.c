@@ -24,19 +24,21 @@ static gpa_t avail_event_at(const struct vq *q)
 }
 
 /*
- * A driver need not reserve room for the event fields where EVENT_IDX is not negotiated (SeaBIOS keeps its own data there), so
- * the ranges that must be memory depend on it.
+ * A driver need not reserve room for the event fields where EVENT_IDX is not negotiated (SeaBIOS keeps its
+ * own data there), so the ranges that must be memory depend on it.
  */
 bool split_fits(const struct vq *q, const struct vmem *m, bool event_idx)
 {
 	uint64_t event = event_idx ? 2 : 0;
-	bool aligned = !(q->area[VQ_DESC].v & 15) && !(q->area[VQ_DRIVER].v & 1) && !(q->area[VQ_DEVICE].v & 3);
+	bool aligned =
+		!(q->area[VQ_DESC].v & 15) && !(q->area[VQ_DRIVER].v & 1) && !(q->area[VQ_DEVICE].v & 3);
 	return !(q->size & (q->size - 1)) && aligned && vmem_covers(m, q->area[VQ_DESC], 16ull * q->size) &&
 	       vmem_covers(m, q->area[VQ_DRIVER], RING_BASE + 2ull * q->size + event) &&
 	       vmem_covers(m, q->area[VQ_DEVICE], RING_BASE + 8ull * q->size + event);
 }
 
-/* Where the walk over one chain is. The table is the ring's own, or an indirect one; left counts its entries not yet visited. */
+/* Where the walk over one chain is. The table is the ring's own, or an indirect one; left counts its entries
+ * not yet visited. */
 struct place {
 	gpa_t table;
 	uint32_t entries, left;
@@ -45,7 +47,8 @@ struct place {
 };
 
 /* Goes on in the indirect table that d names; the write-only flag of d means nothing (2.7.5.3.2). */
-static enum offence enter_table(struct place *p, const struct vq *q, const struct vmem *m, const struct vring_desc *d)
+static enum offence enter_table(struct place *p, const struct vq *q, const struct vmem *m,
+				const struct vring_desc *d)
 {
 	if (!q->indirect)
 		return OFFENCE_INDIRECT_FEATURE;
@@ -64,8 +67,8 @@ static enum offence enter_table(struct place *p, const struct vq *q, const struc
 }
 
 /*
- * Each step visits one descriptor, copied out once. `left` bounds the steps: a cyclic chain runs out of entries, in a
- * direct and in an indirect table alike, whatever its lengths are.
+ * Each step visits one descriptor, copied out once. `left` bounds the steps: a cyclic chain runs out of
+ * entries, in a direct and in an indirect table alike, whatever its lengths are.
  */
 static enum offence walk_chain(struct walk *w, struct place *p, const struct vq *q, struct vmem *m)
 {
@@ -123,7 +126,8 @@ enum vq_err split_pop(struct vq *q, struct vmem *m, struct vq_chain *c)
 	q->offence = OFFENCE_AVAIL_JUMP;
 	if (pending > q->size)
 		return VQ_OFFENCE;
-	core_check(vmem_load16(m, VMEM_AVAIL_ENTRY, gpa_add(q->area[VQ_DRIVER], RING_BASE + 2ull * slot), &head));
+	core_check(vmem_load16(m, VMEM_AVAIL_ENTRY, gpa_add(q->area[VQ_DRIVER], RING_BASE + 2ull * slot),
+			       &head));
 	q->offence = take_chain(q, m, head, c);
 	if (q->offence)
 		return VQ_OFFENCE;
@@ -136,7 +140,8 @@ void split_stage(struct vq *q, struct vmem *m, vq_pos at, uint16_t id, uint32_t 
 {
 	struct vring_used_elem e = {.id = id, .len = written};
 	uint64_t slot = at & (q->size - 1u);
-	core_check(vmem_write(m, VMEM_USED_ENTRY, gpa_add(q->area[VQ_DEVICE], RING_BASE + 8 * slot), &e, sizeof(e)));
+	core_check(vmem_write(m, VMEM_USED_ENTRY, gpa_add(q->area[VQ_DEVICE], RING_BASE + 8 * slot), &e,
+			      sizeof(e)));
 }
 
 void split_complete(struct vq *q, struct vmem *m, struct vq_tok tok, uint32_t written)
@@ -147,8 +152,8 @@ void split_complete(struct vq *q, struct vmem *m, struct vq_tok tok, uint32_t wr
 }
 
 /*
- * The fence stands between the store of the index and the load of what the driver wants to hear of: without it both
- * sides may see each other's old value, and both sleep (2.7.7.2, 2.7.8).
+ * The fence stands between the store of the index and the load of what the driver wants to hear of: without
+ * it both sides may see each other's old value, and both sleep (2.7.7.2, 2.7.8).
  */
 bool split_publish(struct vq *q, struct vmem *m)
 {

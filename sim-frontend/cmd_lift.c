@@ -16,17 +16,31 @@ static const char *out_dir, *device_text = "0", *bytes_text = "256", *most_text 
 static const struct usage usage = {
 	.command = "lift",
 	.operands = "FILE -o DIR",
-	.about = "Turns a recorded guest into programs for the simulator, as text: what the driver did, told again in\n"
-		 "driver-level ops, relocated into a small memory and disk, cut into pieces that fuzzers like. Pieces that do\n"
+	.about = "Turns a recorded guest into programs for the simulator, as text: what the driver did, told "
+		 "again in\n"
+		 "driver-level ops, relocated into a small memory and disk, cut into pieces that fuzzers "
+		 "like. Pieces that do\n"
 		 "nothing new are dropped.",
 	.operands_min = 1,
 	.operands_max = 1,
 	.option =
 		{
-			{.name = "-o", .value_name = "DIR", .value = &out_dir, .help = "where the programs go; made when it is not there"},
-			{.name = "--device", .value_name = "N", .value = &device_text, .help = "which device of the trace (0)"},
-			{.name = "--max-bytes", .value_name = "N", .value = &bytes_text, .help = "length of a piece as a program (256)"},
-			{.name = "--most", .value_name = "N", .value = &most_text, .help = "so many pieces, the ones with most requests first (100)"},
+			{.name = "-o",
+			 .value_name = "DIR",
+			 .value = &out_dir,
+			 .help = "where the programs go; made when it is not there"},
+			{.name = "--device",
+			 .value_name = "N",
+			 .value = &device_text,
+			 .help = "which device of the trace (0)"},
+			{.name = "--max-bytes",
+			 .value_name = "N",
+			 .value = &bytes_text,
+			 .help = "length of a piece as a program (256)"},
+			{.name = "--most",
+			 .value_name = "N",
+			 .value = &most_text,
+			 .help = "so many pieces, the ones with most requests first (100)"},
 		},
 };
 
@@ -113,7 +127,8 @@ static int lift(const char *path, struct trace_reader *trace, const struct lift_
 		ok = write_piece(&l, i);
 	if (!ok)
 		return EXIT_USAGE;
-	printf("%s: %u different pieces, %u written to %s with %" PRIu64 " requests\n", path, l.npieces, l.nkept, out_dir, l.nrequests);
+	printf("%s: %u different pieces, %u written to %s with %" PRIu64 " requests\n", path, l.npieces,
+	       l.nkept, out_dir, l.nrequests);
 	for (uint32_t i = 0; i < l.nkept; i++)
 		free(l.kept[i]);
 	free(l.kept);
@@ -128,7 +143,8 @@ int cmd_lift(int argc, char **argv)
 	if (n < 0)
 		return cli_status(n);
 	if (!cli_number("--device", device_text, OP_DEV_MAX - 1, &device) ||
-	    !cli_number("--max-bytes", bytes_text, 4096, &bytes) || !cli_number("--most", most_text, 10000, &most))
+	    !cli_number("--max-bytes", bytes_text, 4096, &bytes) ||
+	    !cli_number("--most", most_text, 10000, &most))
 		return EXIT_USAGE;
 	if (!out_dir)
 		return fail("lift: where to? give -o DIR");
@@ -140,7 +156,8 @@ int cmd_lift(int argc, char **argv)
 		trace_close(&trace);
 		return fail("%s: there is no device %llu; it has %u", argv[0], device, trace.head.ndevices);
 	}
-	struct lift_options o = {.device = (uint8_t)device, .bytes_max = (uint32_t)bytes, .sectors = 1024, .data_max = 4096};
+	struct lift_options o = {
+		.device = (uint8_t)device, .bytes_max = (uint32_t)bytes, .sectors = 1024, .data_max = 4096};
 	int status = lift(argv[0], &trace, &o, (uint32_t)most);
 	trace_warn(&trace);
 	trace_close(&trace);

@@ -14,14 +14,18 @@ static bool loose;
 static const struct usage usage = {
 	.command = "replay",
 	.operands = "FILE",
-	.about = "Gives a trace's inputs to fresh devices, without the guest, and holds what they do against what they did.\n"
-		 "Exit status: 0 every output matched, 1 a divergence (printed with the ops before it), 2 a file that cannot be\n"
+	.about = "Gives a trace's inputs to fresh devices, without the guest, and holds what they do against "
+		 "what they did.\n"
+		 "Exit status: 0 every output matched, 1 a divergence (printed with the ops before it), 2 a "
+		 "file that cannot be\n"
 		 "replayed. A trace that was cut short is replayed up to its last whole chunk.",
 	.operands_min = 1,
 	.operands_max = 1,
 	.option =
 		{
-			{.name = "--loose", .flag = &loose, .help = "for changed code: compare what the guest could see, not each access"},
+			{.name = "--loose",
+			 .flag = &loose,
+			 .help = "for changed code: compare what the guest could see, not each access"},
 		},
 };
 
@@ -32,7 +36,8 @@ static double seconds_since(const struct timespec *start)
 	return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) / 1e9;
 }
 
-static void print_op(const char *what, const struct op *op, uint32_t whole_len, const struct trace_reader *trace)
+static void print_op(const char *what, const struct op *op, uint32_t whole_len,
+		     const struct trace_reader *trace)
 {
 	char line[OP_TEXT_MAX(4096)];
 	struct op shown = *op;
@@ -64,8 +69,10 @@ static void print_divergence(const struct replay *r, const char *path)
 
 static void print_counts(const char *path, const char *how, const struct replay_counts *c, double seconds)
 {
-	printf("%s: %s: %" PRIu64 " events, %" PRIu64 " loads, %" PRIu64 " interrupts, %.3f s (%.1f M events/s)", path, how, c->events,
-	       c->loads, c->interrupts, seconds, seconds > 0 ? (double)c->events / seconds / 1e6 : 0.0);
+	printf("%s: %s: %" PRIu64 " events, %" PRIu64 " loads, %" PRIu64
+	       " interrupts, %.3f s (%.1f M events/s)",
+	       path, how, c->events, c->loads, c->interrupts, seconds,
+	       seconds > 0 ? (double)c->events / seconds / 1e6 : 0.0);
 }
 
 static int replay_strict(const char *path, struct trace_reader *trace)
@@ -89,7 +96,8 @@ static int replay_strict(const char *path, struct trace_reader *trace)
 	} else {
 		bool exact = trace->head.payload == TRACE_PAYLOAD_FULL;
 		print_counts(path, "every output matched", &r.count, seconds);
-		printf(", state hash %016" PRIx64 ", %s\n", replay_state_hash(&r), exact ? "bit-exact" : "control-exact");
+		printf(", state hash %016" PRIx64 ", %s\n", replay_state_hash(&r),
+		       exact ? "bit-exact" : "control-exact");
 	}
 	replay_destroy(&r);
 	return status;
@@ -104,8 +112,12 @@ static int replay_loose(const char *path, struct trace_reader *trace)
 	uint64_t differences = loose_run(trace, &count, err, sizeof(err));
 	double seconds = seconds_since(&start);
 	if (trace->bad || err[0])
-		return fail("%s%s%s", trace->bad ? "" : path, trace->bad ? "" : ": ", trace->bad ? trace->error : err);
-	print_counts(path, differences ? "the guest would have seen a difference" : "what the guest could see matched", &count, seconds);
+		return fail("%s%s%s", trace->bad ? "" : path, trace->bad ? "" : ": ",
+			    trace->bad ? trace->error : err);
+	print_counts(path,
+		     differences ? "the guest would have seen a difference"
+				 : "what the guest could see matched",
+		     &count, seconds);
 	putchar('\n');
 	return differences ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -52,7 +52,8 @@ struct lift {
 	uint64_t seen[SEEN_MAX];
 };
 
-/* -- pieces -------------------------------------------------------------------------------------------------------- */
+/* -- pieces
+ * -------------------------------------------------------------------------------------------------------- */
 
 static void emit(struct lift *l, struct op op)
 {
@@ -92,7 +93,8 @@ static bool is_new(struct lift *l, uint64_t h)
 static void begin(struct lift *l)
 {
 	uint64_t f = l->head->features;
-	uint64_t flags = (f >> VIRTIO_BLK_F_RO & 1 ? DEVICE_READ_ONLY : 0u) | (f >> VIRTIO_BLK_F_FLUSH & 1 ? 0u : DEVICE_NO_FLUSH) |
+	uint64_t flags = (f >> VIRTIO_BLK_F_RO & 1 ? DEVICE_READ_ONLY : 0u) |
+			 (f >> VIRTIO_BLK_F_FLUSH & 1 ? 0u : DEVICE_NO_FLUSH) |
 			 (f >> VIRTIO_BLK_F_DISCARD & 1 ? 0u : DEVICE_NO_DISCARD) |
 			 (f >> VIRTIO_BLK_F_WRITE_ZEROES & 1 ? 0u : DEVICE_NO_WRITE_ZEROES);
 	if (flags && l->head->id == VIRTIO_ID_BLOCK)
@@ -118,12 +120,14 @@ static void set_up(struct lift *l, struct op op)
 	emit(l, op);
 }
 
-/* -- requests ------------------------------------------------------------------------------------------------------ */
+/* -- requests
+ * ------------------------------------------------------------------------------------------------------ */
 
 static uint64_t post_type(uint32_t type)
 {
-	static const uint32_t types[] = {VIRTIO_BLK_T_IN,     VIRTIO_BLK_T_OUT,	    VIRTIO_BLK_T_FLUSH,
-					 VIRTIO_BLK_T_GET_ID, VIRTIO_BLK_T_DISCARD, VIRTIO_BLK_T_WRITE_ZEROES};
+	static const uint32_t types[] = {VIRTIO_BLK_T_IN,      VIRTIO_BLK_T_OUT,
+					 VIRTIO_BLK_T_FLUSH,   VIRTIO_BLK_T_GET_ID,
+					 VIRTIO_BLK_T_DISCARD, VIRTIO_BLK_T_WRITE_ZEROES};
 	uint64_t i = 0;
 	while (i < sizeof(types) / sizeof(types[0]) && types[i] != type)
 		i++;
@@ -150,7 +154,8 @@ static struct op blk_post(const struct lift *l, const struct lift_chain *c)
 static struct op rng_post(const struct lift *l, const struct lift_chain *c)
 {
 	uint64_t len = c->write_len < l->o->data_max ? c->write_len : l->o->data_max;
-	return (struct op){.code = OP_POST, .arg = {c->queue, 0, 0, len ? len - 1 : 0}}; /* the driver asks for one more */
+	return (struct op){.code = OP_POST,
+			   .arg = {c->queue, 0, 0, len ? len - 1 : 0}}; /* the driver asks for one more */
 }
 
 static void close_chain(struct lift *l)
@@ -177,7 +182,8 @@ static uint16_t queue_at(const struct lift *l, uint64_t a)
 
 static void add_descriptors(struct lift_chain *c, const struct op *op)
 {
-	for (uint32_t at = 0; at + sizeof(struct vring_desc) <= op->len; at += (uint32_t)sizeof(struct vring_desc)) {
+	for (uint32_t at = 0; at + sizeof(struct vring_desc) <= op->len;
+	     at += (uint32_t)sizeof(struct vring_desc)) {
 		struct vring_desc d;
 		memcpy(&d, op->data + at, sizeof(d));
 		if (d.flags & VRING_DESC_F_INDIRECT) {
@@ -217,9 +223,12 @@ static void load(struct lift *l, const struct op *op)
 	}
 }
 
-/* -- steps --------------------------------------------------------------------------------------------------------- */
+/* -- steps
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
-/* Requests that were answered later are held back; those of the step are told first, then the kick that set it off. */
+/* Requests that were answered later are held back; those of the step are told first, then the kick that set
+ * it off. */
 static void end_step(struct lift *l)
 {
 	close_chain(l);
@@ -249,7 +258,8 @@ static void done(struct lift *l, const struct op *op)
 	} else if (i < l->nheld) {
 		end_step(l);
 		if (i < l->nheld) /* a cut may have dropped it */
-			emit(l, (struct op){.code = OP_DONE, .arg = {i, op->arg[1]}}); /* bytes 0: all of them */
+			emit(l,
+			     (struct op){.code = OP_DONE, .arg = {i, op->arg[1]}}); /* bytes 0: all of them */
 	}
 	if (i < l->nheld)
 		memmove(&l->held[i], &l->held[i + 1], (--l->nheld - i) * sizeof(l->held[0]));
@@ -335,7 +345,8 @@ static void input(struct lift *l, const struct op *op)
 	} else if (op->code == OP_RUN) {
 		l->kicked = true;
 		l->kick_queue = (uint16_t)(op->arg[0] % VDEV_QUEUES_MAX);
-	} else if (op->code == OP_FLUSHED && l->piece.nops && l->piece.op[l->piece.nops - 1].code == OP_DONE) {
+	} else if (op->code == OP_FLUSHED && l->piece.nops &&
+		   l->piece.op[l->piece.nops - 1].code == OP_DONE) {
 		emit(l, (struct op){.code = OP_FLUSHED});
 	} else if (op->code == OP_RESIZE) {
 		emit(l, (struct op){.code = OP_RESIZE, .arg = {op->arg[0] % l->o->sectors}});
@@ -356,7 +367,8 @@ static void take(struct lift *l, const struct op *op)
 	}
 }
 
-bool lift_trace(struct trace_reader *trace, const struct lift_options *o, bool (*piece)(void *ctx, const struct lift_piece *), void *ctx)
+bool lift_trace(struct trace_reader *trace, const struct lift_options *o,
+		bool (*piece)(void *ctx, const struct lift_piece *), void *ctx)
 {
 	static struct lift l;
 	struct op op;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * lift: turns a recorded guest into programs for the simulator (trace -> program). What the guest did with its rings is
- * told again in driver-level ops: negotiate, queue, post, kick, reap; requests keep their type, size and cut into descriptors,
- * relocated into the simulator's small memory and disk; completions come as late and in the order in which they came.
+ * lift: turns a recorded guest into programs for the simulator (trace -> program). What the guest did with
+ * its rings is told again in driver-level ops: negotiate, queue, post, kick, reap; requests keep their type,
+ * size and cut into descriptors, relocated into the simulator's small memory and disk; completions come as
+ * late and in the order in which they came.
  *
- * A boot is cut into pieces of a size that fuzzers like. Each piece begins with the guest's own set-up, and a piece that does
- * nothing new (the same requests cut the same way, whatever the sectors) is dropped.
+ * A boot is cut into pieces of a size that fuzzers like. Each piece begins with the guest's own set-up, and a
+ * piece that does nothing new (the same requests cut the same way, whatever the sectors) is dropped.
  */
 #ifndef RINGSIDE_LIFT_H
 #define RINGSIDE_LIFT_H
@@ -22,16 +23,17 @@ struct lift_piece {
 };
 
 struct lift_options {
-	uint8_t device;      /* number in the trace */
-	uint32_t bytes_max;  /* of a piece, as a program */
-	uint64_t sectors;    /* of the simulated disk */
-	uint32_t data_max;   /* bytes of one request's data; longer ones are shortened */
+	uint8_t device;     /* number in the trace */
+	uint32_t bytes_max; /* of a piece, as a program */
+	uint64_t sectors;   /* of the simulated disk */
+	uint32_t data_max;  /* bytes of one request's data; longer ones are shortened */
 };
 
 /*
- * Reads the trace to its end and gives each piece to `piece`. Returns false when that does (it could not write it).
- * After it, trace->bad tells whether the trace was whole.
+ * Reads the trace to its end and gives each piece to `piece`. Returns false when that does (it could not
+ * write it). After it, trace->bad tells whether the trace was whole.
  */
-bool lift_trace(struct trace_reader *, const struct lift_options *, bool (*piece)(void *ctx, const struct lift_piece *), void *ctx);
+bool lift_trace(struct trace_reader *, const struct lift_options *,
+		bool (*piece)(void *ctx, const struct lift_piece *), void *ctx);
 
 #endif

@@ -6,9 +6,9 @@
 #include "hash.h"
 #include "replay.h"
 
-#define STEP_OPS_MAX 65536      /* ops that one input may have caused */
+#define STEP_OPS_MAX  65536      /* ops that one input may have caused */
 #define STEP_DATA_MAX (8u << 20) /* bytes of their data */
-#define REPORTS_MAX  20
+#define REPORTS_MAX   20
 
 /* What the guest can see of a device; order within a step does not count, so the sums commute. */
 struct outcome {
@@ -45,11 +45,13 @@ static struct loose *loose_of(struct twin_device *d)
 static void differ(struct loose *l, uint8_t dev, const char *what, uint64_t did, uint64_t said)
 {
 	if (l->differences++ < REPORTS_MAX)
-		printf("  before op %" PRIu64 ", device %u: %s: the device 0x%" PRIx64 ", the trace 0x%" PRIx64 "\n", l->trace->nops, dev,
-		       what, did, said);
+		printf("  before op %" PRIu64 ", device %u: %s: the device 0x%" PRIx64
+		       ", the trace 0x%" PRIx64 "\n",
+		       l->trace->nops, dev, what, did, said);
 }
 
-/* -- memory: the step's loads are a pool --------------------------------------------------------------------------- */
+/* -- memory: the step's loads are a pool
+ * --------------------------------------------------------------------------- */
 
 static void put_bytes(struct loose *l, gpa_t a, const uint8_t *data, uint32_t n)
 {
@@ -60,7 +62,8 @@ static void put_bytes(struct loose *l, gpa_t a, const uint8_t *data, uint32_t n)
 	}
 }
 
-/* The next recorded load of the same place that was not taken yet. Changed code that loads other sizes reads what lies there. */
+/* The next recorded load of the same place that was not taken yet. Changed code that loads other sizes reads
+ * what lies there. */
 static void before(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, uint32_t n)
 {
 	struct twin_device *d = ctx;
@@ -72,7 +75,8 @@ static void before(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, 
 	for (uint32_t k = 0; k < l->nops; k++) {
 		uint32_t i = (l->next_load + k) % l->nops;
 		const struct op *op = &l->ops[i];
-		if (op->code != OP_LOAD || op->dev != d->nr || l->taken[i] || op->arg[1] != a.v || op->len != n)
+		if (op->code != OP_LOAD || op->dev != d->nr || l->taken[i] || op->arg[1] != a.v ||
+		    op->len != n)
 			continue;
 		l->taken[i] = true;
 		l->next_load = i + 1;
@@ -85,7 +89,8 @@ static void add_store(struct outcome *o, uint64_t what, uint64_t a, const void *
 {
 	uint64_t h = hash_bytes(hash_u64(hash_u64(HASH_SEED, what), a), data, n);
 	if (what == VMEM_USED_ENTRY) {
-		o->used += hash_bytes(HASH_SEED, data, n); /* which slot does not count: completions may come in any order */
+		o->used += hash_bytes(HASH_SEED, data,
+				      n); /* which slot does not count: completions may come in any order */
 		o->nused++;
 	} else if (what == VMEM_STATUS) {
 		o->status += h;
@@ -128,11 +133,13 @@ static uint64_t clock_ns(void *ctx)
 	return 0;
 }
 
-/* -- requests: matched by what they ask, ids may differ ------------------------------------------------------------- */
+/* -- requests: matched by what they ask, ids may differ
+ * ------------------------------------------------------------- */
 
 static bool same_request(const struct op *a, const struct op *b)
 {
-	return a->arg[1] == b->arg[1] && a->arg[2] == b->arg[2] && a->arg[3] == b->arg[3] && a->arg[4] == b->arg[4];
+	return a->arg[1] == b->arg[1] && a->arg[2] == b->arg[2] && a->arg[3] == b->arg[3] &&
+	       a->arg[4] == b->arg[4];
 }
 
 static void done(struct loose *l, struct twin_device *d, const struct op *op)
@@ -150,7 +157,8 @@ static void done_at_once(struct loose *l, struct twin_device *d, uint32_t submit
 {
 	uint32_t i = submitted + 1;
 	const struct op *op = &l->ops[i];
-	if (i < l->nops && op->code == OP_DONE && op->dev == d->nr && op->arg[0] == l->ops[submitted].arg[0]) {
+	if (i < l->nops && op->code == OP_DONE && op->dev == d->nr &&
+	    op->arg[0] == l->ops[submitted].arg[0]) {
 		l->taken[i] = true;
 		done(l, d, op);
 	}
@@ -163,7 +171,8 @@ static void submit(struct twin_device *d, const struct op *op)
 	struct loose_device *x = &l->device[d->nr];
 	for (uint32_t i = 0; i < l->nops; i++) {
 		const struct op *said = &l->ops[i];
-		bool fits = said->code == OP_SUBMIT && said->dev == d->nr && !l->taken[i] && said->arg[0] < BLK_INFLIGHT_MAX;
+		bool fits = said->code == OP_SUBMIT && said->dev == d->nr && !l->taken[i] &&
+			    said->arg[0] < BLK_INFLIGHT_MAX;
 		if (!fits || !same_request(said, op))
 			continue;
 		l->taken[i] = true;
@@ -189,7 +198,9 @@ static const struct twin_doors doors = {
 	.drain = drain,
 };
 
-/* -- steps --------------------------------------------------------------------------------------------------------- */
+/* -- steps
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 /* An input that is not nested in another one's handling. */
 static bool begins_step(const struct op *op)
@@ -248,7 +259,8 @@ static bool read_step(struct loose *l, struct op *input, char *err, size_t max)
 		if (begins_step(&op))
 			return look_ahead(l, &op);
 		if (!keep(l, &op)) {
-			snprintf(err, max, "more than %u ops or %u bytes follow from one input", STEP_OPS_MAX, STEP_DATA_MAX);
+			snprintf(err, max, "more than %u ops or %u bytes follow from one input", STEP_OPS_MAX,
+				 STEP_DATA_MAX);
 			return false;
 		}
 		say(l, &op);
@@ -256,7 +268,8 @@ static bool read_step(struct loose *l, struct op *input, char *err, size_t max)
 	return true;
 }
 
-/* Everything the step loads is put in place, the first value of each place last, so that it stands there first. */
+/* Everything the step loads is put in place, the first value of each place last, so that it stands there
+ * first. */
 static void prepare(struct loose *l)
 {
 	for (uint32_t i = l->nops; i-- > 0;)
@@ -315,8 +328,8 @@ static void give_nested(struct loose *l)
 		twin_publish(&l->twin.device[i]);
 }
 
-/* Completions may move from one step to the next, so the sums are compared at the end. Fewer interrupts may be
- * suppression at work; none at all where there were some is a hang. */
+/* Completions may move from one step to the next, so the sums are compared at the end. Fewer interrupts may
+ * be suppression at work; none at all where there were some is a hang. */
 static void compare(struct loose *l)
 {
 	for (uint32_t i = 0; i < l->twin.ndevices; i++) {

@@ -10,7 +10,8 @@ static struct replay *replay_of(struct twin_device *d)
 	return d->twin->owner;
 }
 
-/* -- the trace, one op ahead --------------------------------------------------------------------------------------- */
+/* -- the trace, one op ahead
+ * --------------------------------------------------------------------------------------- */
 
 static void advance(struct replay *r)
 {
@@ -58,7 +59,8 @@ static bool expect(struct replay *r, const struct op *did, uint32_t nargs)
 	return true;
 }
 
-/* -- doors out: memory --------------------------------------------------------------------------------------------- */
+/* -- doors out: memory
+ * --------------------------------------------------------------------------------------------- */
 
 /* Puts recorded bytes where the device is about to load them. Regions may touch, so byte ranges may cross. */
 static void put_memory(struct replay *r, gpa_t a, const uint8_t *data, uint32_t n)
@@ -80,8 +82,8 @@ static void before(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, 
 	if (kind != VMEM_LOAD || r->diverged)
 		return;
 	struct op did = {.code = OP_LOAD, .dev = d->nr, .arg = {what, a.v}, .len = n};
-	if (!r->have_next || want->code != OP_LOAD || want->dev != d->nr || want->arg[0] != what || want->arg[1] != a.v ||
-	    want->len != n) {
+	if (!r->have_next || want->code != OP_LOAD || want->dev != d->nr || want->arg[0] != what ||
+	    want->arg[1] != a.v || want->len != n) {
 		did.len = 0; /* it has loaded nothing yet */
 		diverge(r, &did);
 		return;
@@ -100,8 +102,9 @@ static void after(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, u
 }
 
 /*
- * Pins and unpins: their payload is the backend's, so the bytes come from the trace (with full payload), and the hash that
- * an unpin must show is the one that came with the completion (OP_PAYLOAD). Bytes must fit that hash.
+ * Pins and unpins: their payload is the backend's, so the bytes come from the trace (with full payload), and
+ * the hash that an unpin must show is the one that came with the completion (OP_PAYLOAD). Bytes must fit that
+ * hash.
  */
 static bool expect_payload(struct replay *r, struct op *did, uint32_t nargs, void *host, uint32_t n)
 {
@@ -132,7 +135,8 @@ static void *pin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *host
 	return granted ? host : NULL;
 }
 
-static void unpin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *host, void *lent, uint32_t stored)
+static void unpin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *host, void *lent,
+		  uint32_t stored)
 {
 	struct twin_device *d = ctx;
 	struct replay *r = replay_of(d);
@@ -143,7 +147,8 @@ static void unpin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *hos
 		advance(r);
 }
 
-/* -- doors out: the rest ------------------------------------------------------------------------------------------- */
+/* -- doors out: the rest
+ * ------------------------------------------------------------------------------------------- */
 
 static void expect_simple(struct twin_device *d, uint8_t code, uint64_t arg)
 {
@@ -236,7 +241,8 @@ static const struct twin_doors doors = {
 	.drain = drain,
 };
 
-/* -- doors in ------------------------------------------------------------------------------------------------------ */
+/* -- doors in
+ * ------------------------------------------------------------------------------------------------------ */
 
 static bool read_matches(struct twin_device *d, const struct op *op)
 {

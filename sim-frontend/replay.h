@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * replay: gives a trace's inputs to fresh devices, without the guest, and holds what they do against what they did.
+ * replay: gives a trace's inputs to fresh devices, without the guest, and holds what they do against what
+ * they did.
  *
- * Strict: the same code must do the same. Each load must ask for the same bytes in the same order and gets them as they were
- * (the tap writes them into guest memory just ahead of the load); each output must match. The first difference ends it.
- * Loose: for changed code. The loads of a step (one input and all that follows from it) are a pool that the device may
- * read in any order; requests are matched to the recorded ones by what they ask; what the guest could see is compared.
+ * Strict: the same code must do the same. Each load must ask for the same bytes in the same order and gets
+ * them as they were (the tap writes them into guest memory just ahead of the load); each output must match.
+ * The first difference ends it. Loose: for changed code. The loads of a step (one input and all that follows
+ * from it) are a pool that the device may read in any order; requests are matched to the recorded ones by
+ * what they ask; what the guest could see is compared.
  */
 #ifndef RINGSIDE_REPLAY_H
 #define RINGSIDE_REPLAY_H
@@ -39,7 +41,7 @@ struct replay {
 
 /* False, with a reason in err, when the head can not be met. */
 bool replay_create(struct replay *, struct trace_reader *, char *err, size_t max);
-void replay_run(struct replay *); /* to the end or the first divergence */
+void replay_run(struct replay *);                  /* to the end or the first divergence */
 uint64_t replay_state_hash(const struct replay *); /* of all outputs and all devices' final state */
 void replay_destroy(struct replay *);
 

@@ -10,7 +10,8 @@
 
 #define RAM_MAX (1ull << 42) /* bytes of address space that we are ready to reserve */
 
-/* -- backends: everything goes to the doors ------------------------------------------------------------------------ */
+/* -- backends: everything goes to the doors
+ * ------------------------------------------------------------------------ */
 
 static void submit(struct twin_device *d, uint16_t id, void *io, const struct op *op)
 {
@@ -74,7 +75,8 @@ bool twin_resize(struct twin_device *d, uint64_t sectors)
 	return true;
 }
 
-/* -- making the devices -------------------------------------------------------------------------------------------- */
+/* -- making the devices
+ * -------------------------------------------------------------------------------------------- */
 
 static bool has(const struct trace_device *t, unsigned feature)
 {
@@ -95,7 +97,8 @@ static bool create_blk(struct twin_device *d, const struct trace_device *t)
 	struct blk_backend b = {.submit = blk_submit, .drain = drain, .sectors = c.capacity, .ctx = d};
 	if (t->nqueues == 0 || t->nqueues > BLK_QUEUES_MAX || o.physical_exp > 7)
 		return false;
-	b.can = (has(t, VIRTIO_BLK_F_FLUSH) ? BLK_CAN_FLUSH : 0u) | (has(t, VIRTIO_BLK_F_DISCARD) ? BLK_CAN_DISCARD : 0u) |
+	b.can = (has(t, VIRTIO_BLK_F_FLUSH) ? BLK_CAN_FLUSH : 0u) |
+		(has(t, VIRTIO_BLK_F_DISCARD) ? BLK_CAN_DISCARD : 0u) |
 		(has(t, VIRTIO_BLK_F_WRITE_ZEROES) ? BLK_CAN_WRITE_ZEROES : 0u) |
 		(c.write_zeroes_may_unmap ? BLK_CAN_UNMAP : 0u);
 	memcpy(o.ident, t->ident, t->ident_len < sizeof(o.ident) ? t->ident_len : sizeof(o.ident));
@@ -130,7 +133,8 @@ static bool create_device(struct twin *w, uint32_t nr, const struct trace_device
 	else if (t->transport == 0 && t->id == VIRTIO_ID_RNG)
 		made = create_rng(d, t);
 	if (!made) {
-		snprintf(err, max, "device %u (virtio id %u, transport %u) can not be made by this build", nr, t->id, t->transport);
+		snprintf(err, max, "device %u (virtio id %u, transport %u) can not be made by this build", nr,
+			 t->id, t->transport);
 		return false;
 	}
 	vdev_offer(d->vdev, t->features & VDEV_FEATURES_MORE);
@@ -142,7 +146,8 @@ static bool create_device(struct twin *w, uint32_t nr, const struct trace_device
 	}
 	for (uint16_t i = 0; i < t->nqueues; i++) {
 		if (t->queue_size_max[i] > VQ_SIZE_MAX) {
-			snprintf(err, max, "device %u has a queue of %u entries; at most %u here", nr, t->queue_size_max[i], VQ_SIZE_MAX);
+			snprintf(err, max, "device %u has a queue of %u entries; at most %u here", nr,
+				 t->queue_size_max[i], VQ_SIZE_MAX);
 			return false;
 		}
 		vdev_limit_queue(d->vdev, i, t->queue_size_max[i]);
@@ -160,12 +165,15 @@ static bool create_memory(struct twin *w, const struct trace_head *h, char *err,
 		uint64_t len = h->region[i].len;
 		total += len;
 		if (len == 0 || len > RAM_MAX || total > RAM_MAX) {
-			snprintf(err, max, "guest memory region %u of %llu bytes", i, (unsigned long long)len);
+			snprintf(err, max, "guest memory region %u of %llu bytes", i,
+				 (unsigned long long)len);
 			return false;
 		}
-		void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+			       -1, 0);
 		if (p == MAP_FAILED) {
-			snprintf(err, max, "can not reserve %llu bytes of guest memory", (unsigned long long)len);
+			snprintf(err, max, "can not reserve %llu bytes of guest memory",
+				 (unsigned long long)len);
 			return false;
 		}
 		w->map.region[w->map.nregions++] = (struct vmem_region){h->region[i].gpa, len, p};
@@ -177,7 +185,8 @@ static bool create_memory(struct twin *w, const struct trace_head *h, char *err,
 	return true;
 }
 
-bool twin_create(struct twin *w, const struct trace_head *h, const struct twin_doors *doors, char *err, size_t max)
+bool twin_create(struct twin *w, const struct trace_head *h, const struct twin_doors *doors, char *err,
+		 size_t max)
 {
 	memset(w, 0, sizeof(*w));
 	w->doors = doors;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * twin: the devices and the guest memory of a trace, made afresh from its head. What a device asks of the outside goes to
- * the functions of struct twin_doors, so that the one who replays decides what to answer.
+ * twin: the devices and the guest memory of a trace, made afresh from its head. What a device asks of the
+ * outside goes to the functions of struct twin_doors, so that the one who replays decides what to answer.
  */
 #ifndef RINGSIDE_TWIN_H
 #define RINGSIDE_TWIN_H
@@ -15,8 +15,8 @@ struct twin_device;
 
 /* Doors out, all with the device that calls. */
 struct twin_doors {
-	struct host host;     /* ctx: struct twin_device * */
-	struct vmem_tap tap;  /* ctx: struct twin_device * */
+	struct host host;                                        /* ctx: struct twin_device * */
+	struct vmem_tap tap;                                     /* ctx: struct twin_device * */
 	void (*submit)(struct twin_device *, const struct op *); /* as OP_SUBMIT would record it */
 	void (*drain)(struct twin_device *);                     /* must answer everything in flight */
 };

@@ -14,9 +14,11 @@ static struct blk *blk_of(struct vdev *d)
 	return (struct blk *)(void *)d;
 }
 
-/* -- slots for requests in flight ---------------------------------------------------------------------------------- */
+/* -- slots for requests in flight
+ * ---------------------------------------------------------------------------------- */
 
-/* The lowest free slot, so that a device which is never deep in flight touches little memory. NULL: all busy. */
+/* The lowest free slot, so that a device which is never deep in flight touches little memory. NULL: all busy.
+ */
 static struct blk_req *slot_get(struct blk *b)
 {
 	for (uint32_t i = 0; i < BLK_INFLIGHT_MAX / 64; i++) {
@@ -37,9 +39,11 @@ static void slot_put(struct blk *b, const struct blk_req *r)
 	b->busy[r->io.id / 64] &= ~(1ull << (r->io.id % 64));
 }
 
-/* -- answers ------------------------------------------------------------------------------------------------------- */
+/* -- answers
+ * ------------------------------------------------------------------------------------------------------- */
 
-/* The used length counts only bytes that were stored with no gap before them; the status byte is the last writable one. */
+/* The used length counts only bytes that were stored with no gap before them; the status byte is the last
+ * writable one. */
 static uint32_t used_len(uint32_t write_len, uint32_t stored)
 {
 	return stored == write_len - 1 ? write_len : stored;
@@ -69,8 +73,8 @@ static uint8_t status_of(enum blk_result result)
 }
 
 /*
- * A failed read claims no data bytes. After a reset of the device or the queue, or once the device needs one, the
- * buffers are no longer ours: nothing is copied back and nothing is answered.
+ * A failed read claims no data bytes. After a reset of the device or the queue, or once the device needs one,
+ * the buffers are no longer ours: nothing is copied back and nothing is answered.
  */
 void blk_io_done(struct blk *b, struct blk_io *io, enum blk_result result, uint32_t bytes)
 {
@@ -111,7 +115,8 @@ void blk_publish(struct blk *b)
 		wake(b);
 }
 
-/* -- requests ------------------------------------------------------------------------------------------------------ */
+/* -- requests
+ * ------------------------------------------------------------------------------------------------------ */
 
 /* One request while it is decoded, before anything is written to guest memory or backend. */
 struct decode {
@@ -140,10 +145,12 @@ static bool in_capacity(const struct blk *b, uint64_t sector, uint64_t nsectors)
 /* Stable at completion unless the driver can flush and has the cache on (5.2.6.2, blk.op.11). */
 static bool write_through(const struct blk *b)
 {
-	return !vdev_has(&b->vdev, VIRTIO_BLK_F_FLUSH) || (vdev_has(&b->vdev, VIRTIO_BLK_F_CONFIG_WCE) && !b->writeback);
+	return !vdev_has(&b->vdev, VIRTIO_BLK_F_FLUSH) ||
+	       (vdev_has(&b->vdev, VIRTIO_BLK_F_CONFIG_WCE) && !b->writeback);
 }
 
-/* Lends the next io.len bytes under the cursor. False: not now, or more pieces than fit; nothing stays pinned. */
+/* Lends the next io.len bytes under the cursor. False: not now, or more pieces than fit; nothing stays
+ * pinned. */
 static bool pin_data(struct blk *b, struct blk_req *r, struct vq_cursor *cur, bool *too_many)
 {
 	enum vmem_kind kind = r->io.type == BLK_IO_READ ? VMEM_STORE : VMEM_LOAD;
@@ -155,7 +162,9 @@ static bool pin_data(struct blk *b, struct blk_req *r, struct vq_cursor *cur, bo
 			uint16_t i = r->io.nspans;
 			*too_many = i == BLK_SPANS_MAX;
 			r->span_gpa[i % BLK_SPANS_MAX] = gpa_add(at, done);
-			uint32_t n = *too_many ? 0 : vmem_pin(b->vdev.mem, kind, gpa_add(at, done), part - done, &r->io.span[i]);
+			uint32_t n = *too_many ? 0
+					       : vmem_pin(b->vdev.mem, kind, gpa_add(at, done), part - done,
+							  &r->io.span[i]);
 			if (!n) {
 				unpin_all(b, r, 0);
 				return false;
@@ -235,7 +244,8 @@ static enum offence read_ranges(struct decode *d, struct blk_io *io, uint8_t *st
 	for (uint32_t i = 0; i < n; i++) {
 		core_check(vq_read(&d->in, d->b->vdev.mem, VMEM_HEADER, &w, sizeof(w)));
 		bool unmap = w.flags & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP;
-		if ((w.flags & ~(uint32_t)VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP) || (unmap && io->type == BLK_IO_DISCARD)) {
+		if ((w.flags & ~(uint32_t)VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP) ||
+		    (unmap && io->type == BLK_IO_DISCARD)) {
 			*status = VIRTIO_BLK_S_UNSUPP;
 			return OFFENCE_BLK_FLAGS;
 		}
@@ -341,7 +351,9 @@ static void kick(struct vdev *d, uint16_t queue)
 	blk_publish(b);
 }
 
-/* -- reset --------------------------------------------------------------------------------------------------------- */
+/* -- reset
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static void queue_reset(struct vdev *d, uint16_t queue)
 {
@@ -364,9 +376,11 @@ static void reset(struct vdev *d)
 	b->writeback = 1;
 }
 
-/* -- configuration ------------------------------------------------------------------------------------------------- */
+/* -- configuration
+ * ------------------------------------------------------------------------------------------------- */
 
-/* Header and status take a descriptor each, and a driver without indirect tables has no more than its queue holds. */
+/* Header and status take a descriptor each, and a driver without indirect tables has no more than its queue
+ * holds. */
 static uint32_t seg_max(const struct vdev *d)
 {
 	uint32_t size = d->queue[0].size_max;
@@ -407,7 +421,8 @@ static void config_read(struct vdev *d, uint8_t *image)
 /* Only the writeback byte can be written, as 0 or 1, and only where CONFIG_WCE was negotiated (5.2.5). */
 static bool config_write(struct vdev *d, uint32_t off, const uint8_t *in, uint32_t n)
 {
-	if (off != offsetof(struct virtio_blk_config, wce) || n != 1 || in[0] > 1 || !vdev_has(d, VIRTIO_BLK_F_CONFIG_WCE))
+	if (off != offsetof(struct virtio_blk_config, wce) || n != 1 || in[0] > 1 ||
+	    !vdev_has(d, VIRTIO_BLK_F_CONFIG_WCE))
 		return false;
 	blk_of(d)->writeback = in[0];
 	return true;
@@ -442,8 +457,8 @@ static const struct vdev_ops ops = {
 
 static uint64_t features(const struct blk_backend *backend, const struct blk_options *o)
 {
-	uint64_t f = 1ull << VIRTIO_BLK_F_SEG_MAX | 1ull << VIRTIO_BLK_F_SIZE_MAX | 1ull << VIRTIO_BLK_F_BLK_SIZE |
-		     1ull << VIRTIO_BLK_F_TOPOLOGY;
+	uint64_t f = 1ull << VIRTIO_BLK_F_SEG_MAX | 1ull << VIRTIO_BLK_F_SIZE_MAX |
+		     1ull << VIRTIO_BLK_F_BLK_SIZE | 1ull << VIRTIO_BLK_F_TOPOLOGY;
 	if (o->read_only)
 		f |= 1ull << VIRTIO_BLK_F_RO;
 	if (backend->can & BLK_CAN_FLUSH)
@@ -460,8 +475,8 @@ static uint64_t features(const struct blk_backend *backend, const struct blk_opt
 	return f;
 }
 
-void blk_init(struct blk *b, struct vmem *mem, const struct host *host, void *host_ctx, const struct blk_backend *backend,
-	      const struct blk_options *options)
+void blk_init(struct blk *b, struct vmem *mem, const struct host *host, void *host_ctx,
+	      const struct blk_backend *backend, const struct blk_options *options)
 {
 	memset((char *)b + sizeof(b->vdev), 0, offsetof(struct blk, req) - sizeof(b->vdev));
 	b->backend = *backend;

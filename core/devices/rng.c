@@ -16,7 +16,7 @@ void rng_io_done(struct rng *r, struct rng_io *io, uint32_t bytes)
 	vmem_unpin(r->vdev.mem, VMEM_STORE, io->at, io->span, wanted ? bytes : 0);
 	if (wanted)
 		vdev_complete(&r->vdev, 0, io->tok, bytes);
-	r->busy &= (uint16_t)~(1u << io->id);
+	r->busy &= (uint16_t) ~(1u << io->id);
 }
 
 void rng_publish(struct rng *r)
@@ -50,7 +50,8 @@ static bool start(struct vdev *d, uint16_t queue, const struct vq_chain *c)
 	if (!vmem_pin(r->vdev.mem, VMEM_STORE, at, n, &io->span)) {
 		if (r->busy)
 			return false;
-		vdev_complete(&r->vdev, queue, c->tok, 0); /* with nothing in flight, "later" would be never */
+		vdev_complete(&r->vdev, queue, c->tok,
+			      0); /* with nothing in flight, "later" would be never */
 		return true;
 	}
 	r->busy |= (uint16_t)(1u << id);
@@ -97,7 +98,8 @@ static const struct vdev_ops ops = {
 	.hash = hash,
 };
 
-void rng_init(struct rng *r, struct vmem *mem, const struct host *host, void *host_ctx, const struct rng_backend *backend)
+void rng_init(struct rng *r, struct vmem *mem, const struct host *host, void *host_ctx,
+	      const struct rng_backend *backend)
 {
 	vdev_init(&r->vdev, &ops, mem, host, host_ctx, 0);
 	r->backend = *backend;

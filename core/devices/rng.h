@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * rng: the virtio entropy device (virtio 1.4, 5.4). One queue; each request is answered with at least one random byte,
- * as many as the source gives, at most RNG_BYTES_MAX of the first writable buffer (rng.op.1 allows less than all).
+ * rng: the virtio entropy device (virtio 1.4, 5.4). One queue; each request is answered with at least one
+ * random byte, as many as the source gives, at most RNG_BYTES_MAX of the first writable buffer (rng.op.1
+ * allows less than all).
  */
 #ifndef RINGSIDE_RNG_H
 #define RINGSIDE_RNG_H
@@ -35,7 +36,8 @@ struct rng {
 };
 
 void rng_init(struct rng *, struct vmem *, const struct host *, void *host_ctx, const struct rng_backend *);
-/* bytes: how many leading bytes of the span were stored; 0: the source failed, and the guest gets an empty answer. */
+/* bytes: how many leading bytes of the span were stored; 0: the source failed, and the guest gets an empty
+ * answer. */
 void rng_io_done(struct rng *, struct rng_io *, uint32_t bytes);
 /* After a batch of rng_io_done outside of submit. */
 void rng_publish(struct rng *);

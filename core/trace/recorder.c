@@ -27,7 +27,11 @@ static void put(struct recorder_dev *d, uint8_t code, uint64_t a, uint64_t b, ui
 static void after(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, uint32_t n, const void *data)
 {
 	struct recorder_dev *d = ctx;
-	struct op op = {.code = kind == VMEM_LOAD ? OP_LOAD : OP_STORE, .dev = d->dev, .arg = {what, a.v}, .data = data, .len = n};
+	struct op op = {.code = kind == VMEM_LOAD ? OP_LOAD : OP_STORE,
+			.dev = d->dev,
+			.arg = {what, a.v},
+			.data = data,
+			.len = n};
 	recorder_put(d->rec, &op);
 }
 
@@ -48,7 +52,8 @@ static void *pin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *host
 	void *lent = arena_get(d->arena, n);
 	struct op op = {.code = OP_PIN, .dev = d->dev, .arg = {kind, a.v, n, lent != NULL}};
 	if (lent && kind == VMEM_LOAD) {
-		memcpy(lent, host, n); /* once: what is recorded is what the backend gets, whatever the guest does meanwhile */
+		memcpy(lent, host, n); /* once: what is recorded is what the backend gets, whatever the guest
+					  does meanwhile */
 		put_payload(d, &op, lent, n, hash_bytes(HASH_SEED, lent, n));
 	} else {
 		recorder_put(d->rec, &op);
@@ -56,8 +61,10 @@ static void *pin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *host
 	return lent;
 }
 
-/* What is copied back was hashed with the completion; nothing is copied back where the device does not want it. */
-static void unpin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *host, void *lent, uint32_t stored)
+/* What is copied back was hashed with the completion; nothing is copied back where the device does not want
+ * it. */
+static void unpin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *host, void *lent,
+		  uint32_t stored)
 {
 	struct recorder_dev *d = ctx;
 	(void)host;
@@ -113,7 +120,8 @@ static void put_hashes(struct recorder_dev *d, const struct vspan *span, uint32_
 		recorder_put(d->rec, &op);
 }
 
-void recorder_done_blk(struct recorder_dev *d, const struct blk_io *io, enum blk_result result, uint32_t bytes)
+void recorder_done_blk(struct recorder_dev *d, const struct blk_io *io, enum blk_result result,
+		       uint32_t bytes)
 {
 	bool delivers = io->type == BLK_IO_READ && result == BLK_DONE && bytes >= io->len;
 	put_hashes(d, io->span, io->nspans, delivers ? io->len : 0);

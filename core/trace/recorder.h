@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * recorder: writes what passes a device's doors as op records into a buffer. The same code records a KVM guest and a
- * simulated one; who owns the buffer (file, compression, limits) is the frontend's business.
+ * recorder: writes what passes a device's doors as op records into a buffer. The same code records a KVM
+ * guest and a simulated one; who owns the buffer (file, compression, limits) is the frontend's business.
  *
- * Set recorder_tap, with a struct recorder_dev as its context, as the device's tap, and call the functions below at the
- * other doors. Inputs are recorded just before they are given to the device, so that what they cause follows. A register
- * read is recorded just after, with its value; what it causes (an offence) waits and follows too. All devices of one recorder run under one lock, so that the order is total.
+ * Set recorder_tap, with a struct recorder_dev as its context, as the device's tap, and call the functions
+ * below at the other doors. Inputs are recorded just before they are given to the device, so that what they
+ * cause follows. A register read is recorded just after, with its value; what it causes (an offence) waits
+ * and follows too. All devices of one recorder run under one lock, so that the order is total.
  */
 #ifndef RINGSIDE_RECORDER_H
 #define RINGSIDE_RECORDER_H
@@ -28,8 +29,8 @@ struct recorder {
 	uint32_t since_state;
 	uint64_t nrecords;
 	/*
-	 * The next record of `need` bytes does not fit: take buf[0..len) away and set len to 0 (or set stopped, and
-	 * nothing more is recorded). A record larger than max ends in `stopped`.
+	 * The next record of `need` bytes does not fit: take buf[0..len) away and set len to 0 (or set
+	 * stopped, and nothing more is recorded). A record larger than max ends in `stopped`.
 	 */
 	void (*full)(struct recorder *, size_t need);
 	void *ctx; /* the frontend's */
@@ -56,12 +57,14 @@ void recorder_read_begin(struct recorder_dev *); /* before the device is asked *
 void recorder_read(struct recorder_dev *, uint64_t off, uint32_t size, uint64_t value);
 void recorder_write(struct recorder_dev *, uint64_t off, uint32_t size, uint64_t value);
 void recorder_run(struct recorder_dev *, uint16_t queue);
-/* Just before blk_io_done, rng_io_done, with the same arguments and while the spans hold the backend's bytes. */
+/* Just before blk_io_done, rng_io_done, with the same arguments and while the spans hold the backend's bytes.
+ */
 void recorder_done_blk(struct recorder_dev *, const struct blk_io *, enum blk_result, uint32_t bytes);
 void recorder_done_rng(struct recorder_dev *, const struct rng_io *, uint32_t bytes);
 void recorder_flushed(struct recorder_dev *); /* before blk_publish, rng_publish */
 void recorder_resize(struct recorder_dev *, uint64_t sectors);
-/* Doors out. submit and drain nest: call the begin before, and recorder_leave after, the backend's own function. */
+/* Doors out. submit and drain nest: call the begin before, and recorder_leave after, the backend's own
+ * function. */
 void recorder_irq(struct recorder_dev *, uint16_t source);
 void recorder_again(struct recorder_dev *, uint16_t queue);
 void recorder_offence(struct recorder_dev *, uint32_t offence);

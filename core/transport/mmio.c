@@ -15,7 +15,8 @@ void mmio_init(struct mmio *m, struct vdev *dev)
 
 uint64_t mmio_hash(const struct mmio *m)
 {
-	uint64_t h = hash_u64(vdev_hash(m->dev), (uint64_t)m->device_features_sel << 32 | m->driver_features_sel);
+	uint64_t h =
+		hash_u64(vdev_hash(m->dev), (uint64_t)m->device_features_sel << 32 | m->driver_features_sel);
 	return hash_u64(h, (uint64_t)m->queue_sel << 32 | m->shm_sel);
 }
 

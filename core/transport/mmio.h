@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * mmio: the virtio-mmio register window, version 2 (virtio 1.4, 4.2.2). Decodes accesses and calls vdev; holds only the
- * selector registers. The caller holds the device's lock.
+ * mmio: the virtio-mmio register window, version 2 (virtio 1.4, 4.2.2). Decodes accesses and calls vdev;
+ * holds only the selector registers. The caller holds the device's lock.
  */
 #ifndef RINGSIDE_MMIO_H
 #define RINGSIDE_MMIO_H
 
 #include "vdev.h"
 
-#define MMIO_WINDOW_LEN 0x1000u /* bytes of address space per device */
+#define MMIO_WINDOW_LEN 0x1000u     /* bytes of address space per device */
 #define MMIO_VENDOR_ID  0x45444953u /* "SIDE" */
 
 struct mmio {
@@ -17,7 +17,8 @@ struct mmio {
 };
 
 void mmio_init(struct mmio *, struct vdev *);
-/* off: bytes into the window. Control registers take 4 aligned bytes only, the configuration space any width up to 8. */
+/* off: bytes into the window. Control registers take 4 aligned bytes only, the configuration space any width
+ * up to 8. */
 uint64_t mmio_read(struct mmio *, uint64_t off, uint32_t size);
 void mmio_write(struct mmio *, uint64_t off, uint32_t size, uint64_t value);
 uint64_t mmio_hash(const struct mmio *); /* the device's state, selectors included */

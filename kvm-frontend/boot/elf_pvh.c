@@ -135,7 +135,7 @@ static bool find_note(const uint8_t *file, uint64_t len, const Elf64_Ehdr *eh, u
 int elf_pvh_load(const struct boot_ram *ram, const uint8_t *file, uint64_t len, struct boot_image *image,
 		 char err[ERR_MAX])
 {
-	Elf64_Ehdr eh;
+	Elf64_Ehdr eh = {0};
 	Elf64_Phdr ph;
 
 	if (read_ehdr(file, len, &eh, err))

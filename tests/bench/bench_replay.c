@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* How fast a trace is replayed strictly: decoding, devices, comparing. `bench_replay FILE`: at least a second, median of 5. */
+/* How fast a trace is replayed strictly: decoding, devices, comparing. `bench_replay FILE`: at least a
+ * second, median of 5. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>

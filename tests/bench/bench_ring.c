@@ -2,9 +2,9 @@
 /*
  * What the checked, tappable way to a ring costs. One operation: the guest publishes a chain of three
  * descriptors, the device pops and walks it, completes it, publishes, and asks whether the driver wants an
- * interrupt; the guest takes the used entry. Through vq on a split and on a packed ring, and on a split one by
- * raw pointers as a device would that trusts its guest: the same ordering (acquire, release, fence), and no
- * checks at all. The guest's half of both split ones is the same code.
+ * interrupt; the guest takes the used entry. Through vq on a split and on a packed ring, and on a split one
+ * by raw pointers as a device would that trusts its guest: the same ordering (acquire, release, fence), and
+ * no checks at all. The guest's half of both split ones is the same code.
  */
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * bench DEVICE: runs in the guest. 4 KiB direct reads and writes at random places of a block device, one at a time and sixteen
- * in flight. Prints `BENCH-BEGIN name` before each measurement and `BENCH-END name requests` behind it: whoever reads the
- * console takes the time, since a guest's clock may run at another pace than the machine's below it.
+ * bench DEVICE: runs in the guest. 4 KiB direct reads and writes at random places of a block device, one at a
+ * time and sixteen in flight. Prints `BENCH-BEGIN name` before each measurement and `BENCH-END name requests`
+ * behind it: whoever reads the console takes the time, since a guest's clock may run at another pace than the
+ * machine's below it.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -108,10 +109,10 @@ int main(int argc, char **argv)
 		bool write;
 		uint64_t (*run)(bool, uint64_t);
 	} runs[] = {
-		{ "read-qd1", false, run_single },
-		{ "write-qd1", true, run_single },
-		{ "read-qd16", false, run_deep },
-		{ "write-qd16", true, run_deep },
+		{"read-qd1", false, run_single},
+		{"write-qd1", true, run_single},
+		{"read-qd16", false, run_deep},
+		{"write-qd16", true, run_deep},
 	};
 	uint64_t bytes;
 

@@ -21,7 +21,7 @@ mount -t tmpfs -o size=85% tmpfs /tmp
 mount -t tmpfs -o size=85% tmpfs /out
 tar xf /dev/vda -C / || { echo "level 1: cannot unpack the files given"; stop; }
 export IN=/in OUT=/out TMPDIR=/tmp PATH=/in/bin:/bin:/usr/sbin:/usr/bin HOME=/tmp
-cd /out
+cd /out || stop
 echo "RINGSIDE-LEVEL1 up after $(cut -d ' ' -f 1 /proc/uptime) s"
 sh /in/run.sh
 echo $? >/out/status

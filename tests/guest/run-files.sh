@@ -45,6 +45,7 @@ refused record-directory 'folder: cannot be created' --record folder
 refused record-device 'no regular file' --record /dev/full
 refused record-on-disk 'good: is in use' --disk good --record good
 refused record-limit-tiny '--record-limit' --record trace --record-limit 20
+# shellcheck disable=SC2046
 refused record-devices 'room for 16 devices' --record trace $(i=0; while [ $i -lt 17 ]; do echo --disk other,ro; i=$((i + 1)); done)
 if [ "$(stat -c %s good)" = 1048576 ]; then pass record-spares-the-disk; else fail record-spares-the-disk "good has $(stat -c %s good) bytes"; fi
 

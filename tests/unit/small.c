@@ -92,8 +92,8 @@ static bool post_one(void)
 	return drv_post(1);
 }
 
-static bool (*const between[])(void) = {post_one,        post_and_kick, drv_kick, drv_reap,
-					drv_suppress, drv_arm,    drv_look, arm_and_look};
+static bool (*const between[])(void) = {post_one,     post_and_kick, drv_kick, drv_reap,
+					drv_suppress, drv_arm,       drv_look, arm_and_look};
 
 #define BETWEEN (sizeof(between) / sizeof(between[0]))
 #define POINTS  7u /* accesses and fences of one publish or resume, at most */
@@ -172,9 +172,8 @@ uint32_t small_variants(uint32_t step)
 bool small_step(uint32_t step, uint32_t variant)
 {
 	static bool (*const plain[SMALL_STEPS])(void) = {
-		[1] = drv_kick, [2] = drv_reap, [3] = drv_suppress,
-		[4] = drv_arm,  [5] = drv_look, [6] = drv_wake,
-		[7] = wake_device, [8] = pop,         [12] = unpop};
+		[1] = drv_kick, [2] = drv_reap,    [3] = drv_suppress, [4] = drv_arm, [5] = drv_look,
+		[6] = drv_wake, [7] = wake_device, [8] = pop,          [12] = unpop};
 	switch (step) {
 	case 0:
 		return variant < 2 ? drv_post(variant + 1) : cfg.size > 2 && drv_post(cfg.size);

@@ -30,10 +30,11 @@ static uint16_t desc_flags(bool last)
 /* Takes free descriptors, lowest first; the first is the head, and so the id. */
 static uint8_t post_split(uint32_t n)
 {
-	uint8_t at[SMALL_SIZE_MAX] = {0}, k = 0;
-	for (uint8_t i = 0; k < n; i++)
+	uint8_t at[SMALL_SIZE_MAX] = {0};
+	uint32_t k = 0;
+	for (uint32_t i = 0; k < n; i++)
 		if (!s.desc_owner[i])
-			at[k++] = i;
+			at[k++] = (uint8_t)i;
 	for (k = 0; k < n; k++) {
 		bool last = k + 1u == n;
 		s.desc_owner[at[k]] = (uint8_t)(at[0] + 1);
