@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#define _GNU_SOURCE /* sched_getaffinity */
 #include "virtio_dev.h"
 #include <errno.h>
 #include <linux/virtio_mmio.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -263,14 +265,22 @@ static void rng_done(void *ctx, struct rng_io *io, uint32_t bytes)
  * ------------------------------------------------------------------------------------------------------------
  */
 
-/*
- * A request to memory is answered sooner than another thread has woken up, and before the guest has gone
- * idle. So its kicks are no ioeventfd: they run where they arrive, in the vCPU's thread. What may wait for a
- * device never does.
- */
-static bool answers_at_once(const struct virtio_dev *d)
+static bool one_processor(void)
 {
-	return d->rng || (d->disk && d->disk->file.in_memory && d->disk->engine.watch_fd < 0);
+	cpu_set_t set;
+
+	return !sched_getaffinity(0, sizeof(set), &set) && CPU_COUNT(&set) == 1;
+}
+
+/*
+ * What is answered from memory never waits. So its kicks are no ioeventfd, but run where they arrive, in the
+ * vCPU's thread: random bytes, since each is asked for by itself; an image in memory where there is one
+ * processor, for the loop's thread could run only instead of the guest. Where there are more, the guest goes
+ * on and posts more meanwhile.
+ */
+static bool runs_where_kicked(const struct virtio_dev *d)
+{
+	return d->rng || (d->disk->file.in_memory && d->disk->engine.watch_fd < 0 && one_processor());
 }
 
 /*
@@ -288,7 +298,7 @@ static int add_kick(struct virtio_dev *d, uint16_t queue, char err[ERR_MAX])
 	edge.data.ptr = k->watch;
 	if (!k->watch || epoll_ctl(d->vmm->loop.epoll_fd, EPOLL_CTL_MOD, k->fd, &edge))
 		return err_set(err, "%s: eventfd: %s", d->name, strerror(errno));
-	if (answers_at_once(d))
+	if (runs_where_kicked(d))
 		return 0; /* the write itself comes to on_write */
 	if (vmm_ioeventfd(d->vmm, d->slot.base + VIRTIO_MMIO_QUEUE_NOTIFY, 4, queue, k->fd, true))
 		return err_set(err, "%s: KVM_IOEVENTFD: %s", d->name, strerror(errno));
