@@ -127,7 +127,7 @@ static bool make_devices(struct run *r, const char *path)
 			return false;
 		if (without_oracle && !oracle_switch(r->machine.device[i].oracle, without_oracle, false)) {
 			fail("run: no such oracle: %s (ownership, used-ring, fetch-once, work, notification, "
-			     "liveness, resources)",
+			     "liveness, resources, status, backend, content)",
 			     without_oracle);
 			return false;
 		}

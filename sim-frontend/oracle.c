@@ -12,7 +12,8 @@ static const char *const names[ORACLE_COUNT] = {
 	[ORACLE_OWNERSHIP] = "ownership",       [ORACLE_USED_RING] = "used-ring",
 	[ORACLE_FETCH_ONCE] = "fetch-once",     [ORACLE_WORK] = "work",
 	[ORACLE_NOTIFICATION] = "notification", [ORACLE_LIVENESS] = "liveness",
-	[ORACLE_RESOURCES] = "resources",
+	[ORACLE_RESOURCES] = "resources",       [ORACLE_STATUS] = "status",
+	[ORACLE_BACKEND] = "backend",           [ORACLE_CONTENT] = "content",
 };
 
 /* Accesses in one entry: enough for a ring's worth of the longest chains on each queue and for all that was

@@ -31,6 +31,9 @@ enum oracle_kind {
 	ORACLE_NOTIFICATION,
 	ORACLE_LIVENESS,
 	ORACLE_RESOURCES,
+	ORACLE_STATUS,  /* oracle_status.h */
+	ORACLE_BACKEND, /* oracle_backend.h */
+	ORACLE_CONTENT, /* oracle_content.h */
 	ORACLE_COUNT
 };
 
