@@ -213,7 +213,7 @@ static void write_queue(struct oracle *o, uint64_t off, uint32_t value)
 	if (off == VIRTIO_MMIO_QUEUE_NOTIFY || queue >= o->config.nqueues || o->ring[queue].ready)
 		return;
 	if (off == VIRTIO_MMIO_QUEUE_NUM && value && value <= o->ring[queue].size_max &&
-	    !(value & (value - 1)))
+	    (!(value & (value - 1)) || o->features >> VIRTIO_F_RING_PACKED & 1))
 		o->regs.size[queue] = (uint16_t)value;
 	for (int i = 0; i < 3; i++) {
 		uint64_t *area = &o->regs.area[queue][i];
@@ -255,7 +255,8 @@ static void look_at_queue(struct oracle *o, struct vdev *d, uint16_t queue)
 
 void oracle_write_ends(struct oracle *o, struct vdev *d, uint64_t off, uint32_t size, uint64_t value)
 {
-	if (size != 4 || (off != VIRTIO_MMIO_STATUS && off != VIRTIO_MMIO_QUEUE_READY))
+	if (size != 4 ||
+	    (off != VIRTIO_MMIO_STATUS && off != VIRTIO_MMIO_QUEUE_READY && off != VIRTIO_MMIO_QUEUE_RESET))
 		return;
 	if (off == VIRTIO_MMIO_STATUS && (uint32_t)value == 0) {
 		oracle_reset(o);
@@ -320,13 +321,13 @@ uint64_t oracle_taken(const struct oracle *o)
 bool oracle_driver_area(const struct oracle *o, uint16_t queue, gpa_t *driver)
 {
 	*driver = gpa(o->ring[queue].driver);
-	return o->ring[queue].ready;
+	return o->ring[queue].ready && oracle_judges(o);
 }
 
 void oracle_quiet(struct oracle *o, uint16_t queue, uint16_t avail_idx)
 {
 	struct ring *r = &o->ring[queue];
-	if (!r->ready || o->tangled)
+	if (!r->ready || !oracle_judges(o))
 		return;
 	if (r->nowned)
 		oracle_cry(o, ORACLE_LIVENESS, "", "queue %u: %u chains were taken and never completed",

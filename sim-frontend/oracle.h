@@ -76,7 +76,7 @@ void oracle_queue_gone(struct oracle *, uint16_t queue);
 void oracle_reset(struct oracle *);
 /* Chains that the device took, ever. */
 uint64_t oracle_taken(const struct oracle *);
-/* False: the queue is not ready. driver: where its available ring is. */
+/* False: the queue is not ready, or not judged. driver: where its available ring is. */
 bool oracle_driver_area(const struct oracle *, uint16_t queue, gpa_t *driver);
 /* Backends are empty, every queue was kicked. avail_idx: what the driver's ring says. */
 void oracle_quiet(struct oracle *, uint16_t queue, uint16_t avail_idx);

@@ -252,7 +252,7 @@ static void count_step(struct oracle *o)
 void oracle_load(struct oracle *o, enum vmem_for what, gpa_t a, uint32_t n, const void *data)
 {
 	count_step(o);
-	if (o->tangled)
+	if (!oracle_judges(o))
 		return;
 	if (what == VMEM_AVAIL_ENTRY)
 		load_slot(o, a.v, n, data);
@@ -267,7 +267,7 @@ void oracle_load(struct oracle *o, enum vmem_for what, gpa_t a, uint32_t n, cons
 void oracle_store(struct oracle *o, enum vmem_for what, gpa_t a, uint32_t n, const void *data)
 {
 	count_step(o);
-	if (o->tangled)
+	if (!oracle_judges(o))
 		return;
 	if (what == VMEM_USED_ENTRY)
 		oracle_used_entry(o, a.v, n, data);

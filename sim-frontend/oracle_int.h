@@ -133,6 +133,12 @@ static inline bool oracle_lives(const struct oracle *o, const struct chain *c, u
 	return c->serial == serial && oracle_owns(&o->ring[c->queue], c->head);
 }
 
+/* Not yet: rings on top of each other, and packed ones. */
+static inline bool oracle_judges(const struct oracle *o)
+{
+	return !o->tangled && !(o->features >> 34 & 1); /* VIRTIO_F_RING_PACKED */
+}
+
 static inline bool oracle_event_idx(const struct oracle *o)
 {
 	return o->features >> 29 & 1; /* VIRTIO_RING_F_EVENT_IDX */

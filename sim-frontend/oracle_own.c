@@ -148,7 +148,7 @@ void oracle_pin(struct oracle *o, uint32_t pin, enum vmem_kind kind, gpa_t a, ui
 	uint32_t at = 0;
 	unsigned seg = 0;
 	o->steps++;
-	if (o->tangled)
+	if (!oracle_judges(o))
 		return;
 	struct chain *c = find_owner(o, store, a.v, n, &at, &seg);
 	*p = (struct pin){.chain = c, .addr = a.v, .at = at, .n = n, .live = true, .store = store};
@@ -172,7 +172,7 @@ void oracle_unpin(struct oracle *o, uint32_t pin, uint32_t stored)
 		return;
 	p->live = false;
 	o->npins--;
-	if (!p->chain || !p->store || !stored || o->tangled)
+	if (!p->chain || !p->store || !stored || !oracle_judges(o))
 		return;
 	if (!oracle_lives(o, p->chain, p->serial))
 		oracle_cry(o, ORACLE_OWNERSHIP, "split.desc.1",
