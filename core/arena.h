@@ -14,9 +14,9 @@
 
 struct arena {
 	uint8_t *base;
-	uint32_t block_len, nblocks; /* capacity: block_len * nblocks bytes */
-	uint32_t free;               /* blocks */
-	uint64_t used[ARENA_BLOCKS_MAX / 64];
+	uint32_t block_len, nblocks;              /* capacity: block_len * nblocks bytes */
+	uint32_t free;                            /* blocks */
+	uint64_t used[ARENA_BLOCKS_MAX / 64 + 1]; /* what lies beyond nblocks is used */
 };
 
 /* base: at least block_len * nblocks bytes, aligned as its borrowers want; nblocks at most ARENA_BLOCKS_MAX.

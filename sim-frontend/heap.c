@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include "bits.h"
 #include "heap.h"
 
 void heap_init(struct heap *h, uint64_t base, uint32_t len, uint64_t seam)
@@ -6,11 +7,13 @@ void heap_init(struct heap *h, uint64_t base, uint32_t len, uint64_t seam)
 	*h = (struct heap){.base = base,
 			   .nblocks = len / HEAP_BLOCK_LEN,
 			   .seam = (uint32_t)((seam - base) / HEAP_BLOCK_LEN)};
+	heap_reset(h);
 }
 
 void heap_reset(struct heap *h)
 {
-	memset(h->used, 0, sizeof(h->used));
+	for (uint32_t i = 0; i < sizeof(h->used) / sizeof(h->used[0]); i++)
+		h->used[i] = bits_beyond(i, h->nblocks);
 }
 
 static bool is_used(const struct heap *h, uint32_t i)
@@ -37,22 +40,27 @@ static void flip(struct heap *h, uint32_t first, uint32_t n)
 	}
 }
 
-/* The first run of n free blocks, or nblocks. */
-static uint32_t first_run(const struct heap *h, uint32_t n)
+/* Block by block. */
+static uint32_t first_long_run(const struct heap *h, uint32_t n)
 {
 	uint32_t run = 0;
 	for (uint32_t i = 0; i < h->nblocks; i++) {
-		uint64_t word = h->used[i / 64];
-		if (i % 64 == 0 && (word == 0 || word == UINT64_MAX) && i + 64 <= h->nblocks) {
-			if (word == 0 && run + 64 >= n)
-				return i - run;
-			run = word ? 0 : run + 64;
-			i += 63;
-			continue;
-		}
 		run = is_used(h, i) ? 0 : run + 1;
 		if (run == n)
 			return i + 1 - n;
+	}
+	return h->nblocks;
+}
+
+/* The first run of n free blocks, or nblocks. */
+static uint32_t first_run(const struct heap *h, uint32_t n)
+{
+	if (n > 64)
+		return first_long_run(h, n);
+	for (uint32_t i = 0; 64 * i < h->nblocks; i++) {
+		uint64_t at = bits_runs(~h->used[i], ~h->used[i + 1], n);
+		if (at)
+			return 64 * i + (uint32_t)__builtin_ctzll(at);
 	}
 	return h->nblocks;
 }
