@@ -47,25 +47,56 @@ static uint8_t *place(struct simdisk *d, uint64_t sector, uint8_t *tmp, bool who
 	return at;
 }
 
-/* Copies bytes between spans and sectors, span by span, sector by sector. */
-static void transfer(struct simdisk *d, const struct blk_io *io, uint32_t bytes, bool read)
+/* How many of n whole sectors from here on are kept and, for a read, were all written: they lie in one piece.
+ */
+static uint32_t plain_run(const struct simdisk *d, uint64_t sector, uint32_t n, bool read)
+{
+	uint32_t run = 0;
+	while (run < n && sector + run < SIMDISK_SECTORS_KEPT && (!read || has(d->written, sector + run)))
+		run++;
+	return run;
+}
+
+static uint32_t transfer_run(struct simdisk *d, uint64_t sector, uint32_t nsectors, uint8_t *p, bool read)
+{
+	size_t len = (size_t)nsectors * BLK_SECTOR_LEN;
+	if (read) {
+		memcpy(p, d->data[sector], len);
+	} else {
+		memcpy(d->data[sector], p, len);
+		for (uint64_t s = sector; s < sector + nsectors; s++)
+			d->written[s / 64] |= 1ull << (s % 64);
+	}
+	return (uint32_t)len;
+}
+
+/* At most one sector, or a piece of one. */
+static uint32_t transfer_piece(struct simdisk *d, uint64_t sector, uint32_t off, uint8_t *p, uint32_t n,
+			       bool read)
 {
 	uint8_t tmp[BLK_SECTOR_LEN];
+	n = n < BLK_SECTOR_LEN - off ? n : BLK_SECTOR_LEN - off;
+	if (read)
+		memcpy(p, content(d, sector, tmp) + off, n);
+	else
+		memcpy(place(d, sector, tmp, n == BLK_SECTOR_LEN) + off, p, n);
+	return n;
+}
+
+/* Copies bytes between spans and sectors, span by span, as many whole sectors at once as lie together. */
+static void transfer(struct simdisk *d, const struct blk_io *io, uint32_t bytes, bool read)
+{
 	uint32_t at = 0; /* in the request */
 	for (uint16_t i = 0; i < io->nspans && at < bytes; i++) {
 		uint8_t *p = io->span[i].base;
 		uint32_t len = (uint32_t)io->span[i].len;
-		for (uint32_t done = 0; done < len && at < bytes;) {
+		for (uint32_t done = 0, n; done < len && at < bytes; done += n, at += n) {
 			uint64_t sector = io->sector + at / BLK_SECTOR_LEN;
-			uint32_t off = at % BLK_SECTOR_LEN, n = BLK_SECTOR_LEN - off;
-			n = n < len - done ? n : len - done;
-			n = n < bytes - at ? n : bytes - at;
-			if (read)
-				memcpy(p + done, content(d, sector, tmp) + off, n);
-			else
-				memcpy(place(d, sector, tmp, n == BLK_SECTOR_LEN) + off, p + done, n);
-			done += n;
-			at += n;
+			uint32_t off = at % BLK_SECTOR_LEN,
+				 left = len - done < bytes - at ? len - done : bytes - at;
+			uint32_t run = off ? 0 : plain_run(d, sector, left / BLK_SECTOR_LEN, read);
+			n = run ? transfer_run(d, sector, run, p + done, read)
+				: transfer_piece(d, sector, off, p + done, left, read);
 		}
 	}
 }
