@@ -1,0 +1,57 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# fuzz/bugs/plant.sh NAME...: builds `ringside` with one planted bug each, as build/bugs/NAME; NAME is that of a patch in
+# fuzz/bugs/, or clean-FLAVOUR for the tree as it is. All of it happens in a copy of the tree, build/bugs/tree; what is built
+# there is kept, so that a bug costs the compilation of what it touches. Says FAIL and why where a patch does not apply or
+# build; status 1 then.
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+tree=build/bugs/tree
+failed=0
+
+prepare() { # a fresh copy; what was built with a bug in it, in the last run too, must be built again
+	mkdir -p $tree
+	rm -rf $tree/core $tree/sim-frontend $tree/fuzz
+	cp -a core sim-frontend fuzz Makefile $tree/
+	cp -p fuzz/bugs/canary.[ch] $tree/core/
+	touch_planted
+}
+touch_planted() { [ ! -e $tree/planted ] || (cd $tree && xargs touch <planted); }
+seed() { # FLAVOUR: what `make all` has built need not be built again
+	[ -d $tree/build/"$1" ] || [ ! -d build/"$1"/sim-frontend ] || {
+		mkdir -p $tree/build/"$1"
+		cp -a build/"$1"/core build/"$1"/sim-frontend $tree/build/"$1"/
+	}
+}
+build() { # FLAVOUR NAME
+	seed "$1"
+	if make -s -j"$(nproc)" -C $tree FLAVOUR="$1" I_core='-Icore -include core/canary.h' build/"$1"/ringside >&2; then
+		cp $tree/build/"$1"/ringside build/bugs/"$2"
+	else
+		echo "FAIL bug-$2: does not build in $tree"
+		failed=1
+	fi
+}
+plant() { # NAME
+	local patch=fuzz/bugs/$1.patch
+	if ! patch -s -p1 -F0 --dry-run -d $tree <"$patch" >&2; then
+		echo "FAIL bug-$1: $patch does not apply any more"
+		failed=1
+		return
+	fi
+	sed -n 's|^+++ b/||p' "$patch" >$tree/planted
+	patch -s -p1 -F0 -d $tree <"$patch" >&2
+	build "$(sed -n 's/^build: //p' "$patch")" "$1"
+	patch -s -R -p1 -F0 -d $tree <"$patch" >&2
+	touch_planted
+}
+
+prepare
+for name in "$@"; do
+	rm -f build/bugs/"$name"
+	case $name in
+	clean-*) build "${name#clean-}" "$name" ;;
+	*) plant "$name" ;;
+	esac
+done
+exit $failed
