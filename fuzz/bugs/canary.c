@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The counts are two numbers (u64: reached, triggered) in the file that RINGSIDE_CANARY names: mapped and shared, so
- * that they outlive a crash and add up over all processes of a run.
+ * The counts are two numbers (u64: reached, triggered) in the file that RINGSIDE_CANARY names: mapped and
+ * shared, so that they outlive a crash and add up over all processes of a run.
  */
 #include "canary.h"
 
@@ -18,9 +18,9 @@ __attribute__((constructor)) static void map_counts(void)
 	int fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644) : -1;
 	if (fd < 0)
 		return;
-	void *p = ftruncate(fd, sizeof(nowhere)) ? MAP_FAILED
-						 : mmap(NULL, sizeof(nowhere), PROT_READ | PROT_WRITE,
-							MAP_SHARED, fd, 0);
+	void *p = ftruncate(fd, sizeof(nowhere))
+			  ? MAP_FAILED
+			  : mmap(NULL, sizeof(nowhere), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (p != MAP_FAILED)
 		counts = p;
 	close(fd);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * canary: what a planted bug tells of itself. Each patch of fuzz/bugs/ calls canary() where it planted: that counts
- * as reached, and as triggered where the condition holds, which is when the bug matters. A bug that was triggered but
- * not found is a gap in the oracles; one that was never triggered is a gap in what the guest does.
+ * canary: what a planted bug tells of itself. Each patch of fuzz/bugs/ calls canary() where it planted: that
+ * counts as reached, and as triggered where the condition holds, which is when the bug matters. A bug that
+ * was triggered but not found is a gap in the oracles; one that was never triggered is a gap in what the
+ * guest does.
  *
  * Only planted copies of the tree are built with it (fuzz/bugs/plant.sh); core/ itself knows nothing of it.
  */
