@@ -13,7 +13,7 @@ prepare() { # a fresh copy; what was built with a bug in it, in the last run too
 	mkdir -p $tree
 	rm -rf $tree/core $tree/sim-frontend $tree/fuzz
 	cp -a core sim-frontend fuzz Makefile $tree/
-	cp -p fuzz/bugs/canary.[ch] $tree/core/
+	cp -p fuzz/canary.[ch] $tree/core/
 	touch_planted
 }
 touch_planted() { [ ! -e $tree/planted ] || (cd $tree && xargs touch <planted); }
