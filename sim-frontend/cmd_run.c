@@ -81,6 +81,8 @@ static struct device_options options_of(const struct trace_device *t, uint8_t gi
 		o.flags |= queues[t->nqueues < 5 ? t->nqueues : 0] << DEVICE_QUEUES_SHIFT;
 		o.queue_size = t->queue_size_max[0];
 	}
+	if (given & TRACE_GIVEN_FEATURES)
+		o.offer = t->features & VDEV_FEATURES_MORE;
 	if (!(given & TRACE_GIVEN_FEATURES) || t->id != VIRTIO_ID_BLOCK)
 		return o;
 	o.without = ~t->features;

@@ -7,7 +7,8 @@
 
 #include "driver_int.h"
 
-#define STATUS_START (VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER)
+#define RESET_POLLS_MAX 100
+#define STATUS_START    (VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER)
 
 struct driver *driver_create(struct sim_device *d)
 {
@@ -132,15 +133,11 @@ void driver_ok(struct driver *g)
 	g->live = true;
 }
 
-/* Rings as close together as the alignments allow. Without EVENT_IDX there is no room for the event fields:
- * SeaBIOS does it so. */
 static bool place_rings(struct driver *g, struct driver_queue *q, uint16_t queue, uint16_t size)
 {
 	struct machine *m = g->device->machine;
-	uint32_t event = driver_has(g, VIRTIO_RING_F_EVENT_IDX) ? 2 : 0;
-	uint32_t at[3] = {0, 16u * size, 0};
-	at[2] = (at[1] + 4 + 2u * size + event + 3) & ~3u;
-	q->area_len = at[2] + 4 + 8u * size + event;
+	uint32_t at[3];
+	q->area_len = q->packed ? driver_packed_areas(size, at) : driver_split_areas(g, size, at);
 	q->heap = queue & 1 ? &m->heap_high : &m->heap_rings;
 	if (!heap_get(q->heap, q->area_len, HEAP_FIRST, &q->area))
 		return false;
@@ -152,34 +149,26 @@ static bool place_rings(struct driver *g, struct driver_queue *q, uint16_t queue
 	return true;
 }
 
-/* Flags, indices and event fields begin at 0; entries may hold what somebody left there. */
-static void clear_rings(struct driver *g, struct driver_queue *q)
-{
-	static const uint8_t zero[4];
-	ring_put(g, q, 1, 0, zero, 4);
-	ring_put(g, q, 2, 0, zero, 4);
-	if (!driver_has(g, VIRTIO_RING_F_EVENT_IDX))
-		return;
-	ring_put(g, q, 1, 4 + 2u * q->size, zero, 2);
-	ring_put(g, q, 2, 4 + 8u * q->size, zero, 2);
-}
-
-static void start_queue(struct driver_queue *q, uint16_t size)
+static void start_queue(struct driver *g, struct driver_queue *q, uint16_t size)
 {
 	q->up = true;
-	q->size = size;
-	q->avail = q->kicked = q->used = 0;
-	q->fresh = q->nfree = 0;
+	q->in_order = driver_has(g, VIRTIO_F_IN_ORDER);
+	q->size = q->room = size;
+	q->fresh = q->nfree = q->oldest = 0;
 	q->wish = WISH_ALL;
 	q->nposted = 0;
 	q->generation++;
+	if (q->packed)
+		driver_packed_start(g, q);
+	else
+		driver_split_start(g, q);
 }
 
-static uint16_t fitting_size(uint32_t size, uint32_t max)
+static uint16_t fitting_size(const struct driver_queue *q, uint32_t size, uint32_t max)
 {
 	if (size == 0 || size > max)
 		size = max;
-	return (uint16_t)(1u << (31 - __builtin_clz(size)));
+	return (uint16_t)(q->packed ? size : 1u << (31 - __builtin_clz(size)));
 }
 
 bool driver_set_up(struct driver *g, uint16_t queue, uint32_t size)
@@ -192,12 +181,12 @@ bool driver_set_up(struct driver *g, uint16_t queue, uint32_t size)
 	}
 	uint32_t max = get32(g, VIRTIO_MMIO_QUEUE_NUM_MAX);
 	driver_forget_queue(g, queue);
-	if (!max || !place_rings(g, q, queue, fitting_size(size, max))) {
+	q->packed = driver_has(g, VIRTIO_F_RING_PACKED);
+	if (!max || !place_rings(g, q, queue, fitting_size(q, size, max))) {
 		driver_note(g, max ? "no room for the rings" : "no such queue");
 		return false;
 	}
-	start_queue(q, fitting_size(size, max));
-	clear_rings(g, q);
+	start_queue(g, q, fitting_size(q, size, max));
 	put32(g, VIRTIO_MMIO_QUEUE_NUM, q->size);
 	for (int i = 0; i < 3; i++) {
 		uint32_t reg = VIRTIO_MMIO_QUEUE_DESC_LOW + 0x10u * (uint32_t)i;
@@ -206,6 +195,20 @@ bool driver_set_up(struct driver *g, uint16_t queue, uint32_t size)
 	}
 	put32(g, VIRTIO_MMIO_QUEUE_READY, 1);
 	return true;
+}
+
+/* Ours is over at once; another device may take its time, but not forever. */
+void driver_reset_queue(struct driver *g, uint16_t queue)
+{
+	if (!driver_has(g, VIRTIO_F_RING_RESET)) {
+		driver_note(g, "RING_RESET is not negotiated");
+		return;
+	}
+	put32(g, VIRTIO_MMIO_QUEUE_SEL, queue);
+	put32(g, VIRTIO_MMIO_QUEUE_RESET, 1);
+	for (int i = 0; i < RESET_POLLS_MAX && get32(g, VIRTIO_MMIO_QUEUE_RESET); i++)
+		;
+	driver_forget_queue(g, queue);
 }
 
 bool driver_is_told(const struct driver *g)
@@ -228,9 +231,13 @@ bool driver_is_up(const struct driver *g, uint16_t queue)
 
 static bool kick_wanted(const struct driver *g, const struct driver_queue *q)
 {
-	if (!driver_has(g, VIRTIO_RING_F_EVENT_IDX))
-		return !(ring_get16(q, 2, 0) & VRING_USED_F_NO_NOTIFY);
-	return vring_need_event(ring_get16(q, 2, 4 + 8u * q->size), q->avail, q->kicked);
+	return q->packed ? driver_packed_wants_kick(g, q) : driver_split_wants_kick(g, q);
+}
+
+/* With NOTIFICATION_DATA, also how far we are: a position as it is, whatever the layout (4.2.3.3). */
+static uint32_t kick_value(const struct driver *g, const struct driver_queue *q, uint16_t queue)
+{
+	return driver_has(g, VIRTIO_F_NOTIFICATION_DATA) ? (uint32_t)q->avail << 16 | queue : queue;
 }
 
 void driver_kick(struct driver *g, uint16_t queue)
@@ -241,25 +248,20 @@ void driver_kick(struct driver *g, uint16_t queue)
 		return;
 	}
 	bool wanted = kick_wanted(g, q);
-	q->kicked = q->avail;
+	q->kicked = q->hidden ? q->hidden_at : q->avail;
+	q->since = 0;
 	if (!wanted)
 		return;
 	g->device->machine->stats.kicks++;
-	put32(g, VIRTIO_MMIO_QUEUE_NOTIFY, queue);
+	put32(g, VIRTIO_MMIO_QUEUE_NOTIFY, kick_value(g, q, queue));
 }
 
-/* Tells the device what we want to hear of. */
 static void put_wish(struct driver *g, struct driver_queue *q)
 {
-	uint16_t flags = q->wish == WISH_NONE ? VRING_AVAIL_F_NO_INTERRUPT : 0;
-	if (!driver_has(g, VIRTIO_RING_F_EVENT_IDX)) {
-		ring_put(g, q, 1, 0, &flags, 2);
-		return;
-	}
-	uint16_t event = q->wish == WISH_ALL    ? q->used
-			 : q->wish == WISH_NONE ? (uint16_t)(q->used - 1)
-						: (uint16_t)(q->used + q->ahead);
-	ring_put(g, q, 1, 4 + 2u * q->size, &event, 2);
+	if (q->packed)
+		driver_packed_put_wish(g, q);
+	else
+		driver_split_put_wish(g, q);
 }
 
 void driver_wish(struct driver *g, uint16_t queue, enum driver_wish wish, uint16_t ahead)
@@ -275,35 +277,59 @@ void driver_wish(struct driver *g, uint16_t queue, enum driver_wish wish, uint16
 /* -- used entries
  * -------------------------------------------------------------------------------------------------- */
 
-static void take_used(struct driver *g, uint16_t queue, struct driver_queue *q, uint32_t id, uint32_t len)
+static bool is_posted(const struct driver_queue *q, uint32_t id)
+{
+	return id < q->size && q->posted[id].generation == q->generation;
+}
+
+static void release(struct driver_queue *q, uint32_t id)
+{
+	uint16_t ndesc = q->posted[id].ndesc;
+	if (q->packed)
+		driver_packed_release(q, id, ndesc);
+	else
+		driver_split_release(q, id, ndesc);
+	q->room = (uint16_t)(q->room + ndesc);
+	if (q->in_order)
+		q->oldest = (uint16_t)((q->oldest + 1u) % q->size);
+}
+
+static void take_chain(struct driver *g, uint16_t queue, struct driver_queue *q, uint32_t id, uint32_t len)
 {
 	struct machine *m = g->device->machine;
-	struct posted *p = id < q->size ? &q->posted[id] : NULL;
+	struct posted *p = &q->posted[id];
 	uint8_t status = 0;
-	if (!p || p->generation != q->generation) {
-		driver_note(g, "used entry of a chain that was not posted");
-		return;
-	}
 	bool has_status = p->has_status && ram_read(g->ram, p->status, &status, 1);
 	m->stats.answered++;
 	m->stats.failed += status != 0;
 	if (m->events && m->events->used)
 		m->events->used(m->events_ctx, g->device, queue, (uint16_t)id, len, p->type,
 				has_status ? status : -1);
-	for (uint16_t i = 0, d = (uint16_t)id; i < p->ndesc; i++, d = q->next[d])
-		q->free[q->nfree++] = d;
+	release(q, id);
 	free_buffers(q, p);
+}
+
+/* With IN_ORDER, chains that an entry skips were used too, in full (2.7.9, 2.8.8). */
+static void take_used(struct driver *g, uint16_t queue, struct driver_queue *q, const struct used *u)
+{
+	if (!is_posted(q, u->id)) {
+		driver_note(g, "used entry of a chain that was not posted");
+		q->used = q->packed ? driver_packed_next(q, q->used) : (uint16_t)(q->used + 1u);
+		return;
+	}
+	while (q->in_order && q->order[q->oldest] != u->id) {
+		uint16_t id = q->order[q->oldest];
+		take_chain(g, queue, q, id, q->posted[id].write_len);
+	}
+	take_chain(g, queue, q, u->id, u->len);
 }
 
 static void reap_ring(struct driver *g, uint16_t queue, struct driver_queue *q)
 {
-	uint16_t end = ring_get16(q, 2, 2);
-	for (uint32_t i = 0; q->used != end && i < q->size; i++) {
-		uint32_t elem[2];
-		memcpy(elem, q->host[2] + 4 + 8u * (q->used & (q->size - 1u)), sizeof(elem));
-		q->used++;
-		take_used(g, queue, q, elem[0], elem[1]);
-	}
+	struct used u;
+	for (uint32_t i = 0;
+	     i < q->size && (q->packed ? driver_packed_peek(q, &u) : driver_split_peek(q, &u)); i++)
+		take_used(g, queue, q, &u);
 	if (driver_has(g, VIRTIO_RING_F_EVENT_IDX) && q->wish == WISH_ALL)
 		put_wish(g, q);
 }

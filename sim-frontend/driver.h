@@ -93,6 +93,8 @@ void driver_forget_queue(struct driver *, uint16_t queue);
 bool driver_negotiate(struct driver *, uint64_t without);
 /* Sets a queue up, disabling it first where it is in use. size: a power of two at most; 0: the largest. */
 bool driver_set_up(struct driver *, uint16_t queue, uint32_t size);
+/* By its register, where RING_RESET is negotiated; the queue can be set up again at once. */
+void driver_reset_queue(struct driver *, uint16_t queue);
 void driver_ok(struct driver *);
 void driver_reset(struct driver *);
 

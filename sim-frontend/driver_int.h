@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The model driver's state; shared by driver*.c alone. */
+/* The model driver's state, and what each ring layout must be able to do; shared by driver*.c alone. */
 #ifndef RINGSIDE_DRIVER_INT_H
 #define RINGSIDE_DRIVER_INT_H
 
@@ -17,25 +17,36 @@ struct posted {
 	uint16_t ndesc;    /* of the ring */
 	struct heap *heap; /* NULL: no buffers of ours */
 	gpa_t block, status;
-	uint32_t block_len;
+	uint32_t block_len, write_len;
 	bool has_status;
 };
 
+/*
+ * Positions in the ring are of 16 bits. Split: free-running indices. Packed: the slot, and above it the wrap
+ * counter, as the device has them.
+ */
 struct driver_queue {
-	bool up;
+	bool up, packed, in_order;
+	bool hidden; /* packed: a chain's first flags are held back (BREAK_SILENT), and with them all later
+			ones */
 	uint16_t size;
-	uint16_t avail, kicked, used; /* indices: published, when last notified, taken */
-	uint16_t fresh, nfree;        /* descriptors never used yet; given back */
+	uint16_t avail, kicked, used; /* positions: to publish next, when last notified, to take next */
+	uint16_t room;                /* entries of the ring that are free */
+	uint16_t fresh, nfree;        /* ids never used yet; given back */
+	uint16_t oldest;              /* IN_ORDER: where order[] starts; it has nposted entries */
+	uint16_t hidden_at, hidden_flags;
+	uint32_t since, unseen; /* packed: entries made available since the last notification; held back */
 	enum driver_wish wish;
 	uint16_t ahead;
 	uint32_t generation, nposted;
 	struct heap *heap;
-	gpa_t area; /* all three rings, one behind the other */
+	gpa_t area; /* all three parts of the ring, one behind the other */
 	uint32_t area_len;
 	gpa_t gpa[3];
 	uint8_t *host[3];
-	uint16_t free[VQ_SIZE_MAX], next[VQ_SIZE_MAX];
-	struct posted posted[VQ_SIZE_MAX]; /* by head */
+	/* By id (split: a chain's first descriptor). */
+	uint16_t free[VQ_SIZE_MAX], next[VQ_SIZE_MAX], order[VQ_SIZE_MAX];
+	struct posted posted[VQ_SIZE_MAX];
 };
 
 struct driver {
@@ -60,7 +71,7 @@ struct plan {
 	} piece[CHAIN_MAX];
 	uint32_t bytes_len; /* header and ranges, the beginning of what is readable */
 	uint8_t bytes[BYTES_MAX];
-	uint32_t read_len, write_len; /* in all */
+	uint32_t write_len; /* in all */
 	bool has_status;
 	/* its place */
 	struct heap *heap;
@@ -71,8 +82,9 @@ struct plan {
 	 * table */
 	bool indirect;
 	uint32_t ndirect; /* the first so many pieces are in the ring although there is a table */
-	uint16_t index[CHAIN_MAX + 1]; /* the ring's descriptors that are taken */
-	uint32_t nindex;
+	uint16_t id;
+	uint16_t index[CHAIN_MAX + 1]; /* split: the table's descriptors that are taken */
+	uint32_t nindex;               /* entries of the ring */
 };
 
 static inline bool driver_has(const struct driver *g, unsigned feature)
@@ -98,10 +110,64 @@ static inline uint16_t ring_get16(const struct driver_queue *q, int area, uint32
 void driver_note(struct driver *, const char *);
 /* driver_request.c: what is to be said, and cut how */
 bool plan_request(struct driver *, struct plan *, const struct driver_request *);
-/* driver_post.c */
-void driver_publish_head(struct driver *, struct driver_queue *, uint16_t head, bool silent);
 /* driver_break.c: breaks descriptors; ring: the descriptors in the ring, table: those of an indirect table */
 void break_chain(const struct driver *, const struct plan *, struct vring_desc *ring,
 		 struct vring_desc *table);
+
+/* -- a layout: driver_split.c, driver_packed.c
+ * --------------------------------------------------------------------- */
+
+struct used {
+	uint32_t id, len;
+};
+
+/* Offsets of the three parts, as close together as the alignments allow; returns the length of all. */
+uint32_t driver_split_areas(const struct driver *, uint16_t size, uint32_t at[3]);
+uint32_t driver_packed_areas(uint16_t size, uint32_t at[3]);
+/* Memory and positions of an empty ring. */
+void driver_split_start(struct driver *, struct driver_queue *);
+void driver_packed_start(struct driver *, struct driver_queue *);
+/* Takes n entries, which are there, and an id. */
+void driver_split_take(struct driver_queue *, struct plan *, uint32_t n);
+void driver_packed_take(struct driver_queue *, struct plan *, uint32_t n);
+/* Makes descriptors a chain, and a table's. */
+void driver_split_link(const struct plan *, struct vring_desc *ring, struct vring_desc *table);
+void driver_packed_link(const struct driver *, const struct driver_queue *, const struct plan *,
+			struct vring_desc *ring);
+/* Writes the chain, then makes it available. */
+void driver_split_publish(struct driver *, struct driver_queue *, const struct plan *,
+			  const struct vring_desc *ring, const struct vring_desc *table);
+void driver_packed_publish(struct driver *, struct driver_queue *, const struct plan *,
+			   const struct vring_desc *ring, const struct vring_desc *table);
+/* The chain was used: its entries are free again, and the position moves on. */
+void driver_split_release(struct driver_queue *, uint32_t id, uint16_t ndesc);
+void driver_packed_release(struct driver_queue *, uint32_t id, uint16_t ndesc);
+/* The next position. */
+uint16_t driver_packed_next(const struct driver_queue *, uint16_t pos);
+/* False: nothing is used that was not taken yet. */
+bool driver_split_peek(const struct driver_queue *, struct used *);
+bool driver_packed_peek(const struct driver_queue *, struct used *);
+/* The device wants to hear of what was published since the last notification. */
+bool driver_split_wants_kick(const struct driver *, const struct driver_queue *);
+bool driver_packed_wants_kick(const struct driver *, const struct driver_queue *);
+/* Tells the device what we want to hear of. */
+void driver_split_put_wish(struct driver *, struct driver_queue *);
+void driver_packed_put_wish(struct driver *, struct driver_queue *);
+/* driver_chain: so many entries are ours, and the answer is to be taken like any other; 0: not so. */
+uint32_t driver_split_raw(struct driver *, struct driver_queue *, uint16_t head, const uint8_t *desc,
+		      uint32_t ndesc);
+uint32_t driver_packed_raw(struct driver *, struct driver_queue *, uint16_t id, const uint8_t *desc,
+		       uint32_t ndesc);
+/* driver_publish */
+void driver_split_again(struct driver *, struct driver_queue *, uint16_t head, uint16_t advance);
+void driver_packed_again(struct driver *, struct driver_queue *, uint16_t id, uint16_t advance);
+
+/* An id between fresh and size becomes ours; those below it are free. */
+static inline void claim_id(struct driver_queue *q, uint16_t id, uint16_t n)
+{
+	for (; q->fresh < id; q->fresh++)
+		q->free[q->nfree++] = q->fresh;
+	q->fresh = (uint16_t)(q->fresh + n);
+}
 
 #endif

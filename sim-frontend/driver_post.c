@@ -87,10 +87,14 @@ static void write_pieces(struct driver *g, const struct plan *p)
 
 static bool take_descriptors(struct driver_queue *q, struct plan *p, uint32_t n)
 {
-	if ((uint32_t)(q->size - q->fresh) + q->nfree < n || q->nposted == q->size)
+	if (q->room < n || q->nposted == q->size)
 		return false;
-	for (p->nindex = 0; p->nindex < n; p->nindex++)
-		p->index[p->nindex] = q->nfree ? q->free[--q->nfree] : q->fresh++;
+	q->room = (uint16_t)(q->room - n);
+	p->nindex = n;
+	if (q->packed)
+		driver_packed_take(q, p, n);
+	else
+		driver_split_take(q, p, n);
 	return true;
 }
 
@@ -101,85 +105,57 @@ static struct vring_desc describe(const struct plan *p, uint32_t i)
 	return d;
 }
 
-/* Fills in both tables; the ring's next fields name the descriptors that were taken. */
-static void write_tables(const struct plan *p, struct vring_desc *ring, struct vring_desc *table)
+/* Fills in both tables. */
+static void write_tables(const struct driver *g, const struct driver_queue *q, const struct plan *p,
+			 struct vring_desc *ring, struct vring_desc *table)
 {
 	uint32_t direct = p->indirect ? p->ndirect : p->npieces;
 	for (uint32_t i = 0; i < direct; i++)
 		ring[i] = describe(p, i);
-	if (p->indirect) {
-		uint32_t n = p->npieces - direct;
-		ring[direct] = (struct vring_desc){
-			.addr = p->table.v, .len = 16 * n, .flags = VRING_DESC_F_INDIRECT};
-		for (uint32_t i = 0; i < n; i++) {
-			table[i] = describe(p, direct + i);
-			table[i].flags |= i + 1 < n ? VRING_DESC_F_NEXT : 0;
-			table[i].next = (uint16_t)(i + 1 < n ? i + 1 : 0);
-		}
-	}
-	for (uint32_t i = 0; i + 1 < p->nindex; i++) {
-		ring[i].flags |= VRING_DESC_F_NEXT;
-		ring[i].next = p->index[i + 1];
-	}
-}
-
-static void put_tables(struct driver *g, struct driver_queue *q, const struct plan *p,
-		       const struct vring_desc *ring, const struct vring_desc *table)
-{
-	for (uint32_t i = 0; i < p->nindex; i++) {
-		ring_put(g, q, 0, 16u * p->index[i], &ring[i], 16);
-		if (i + 1 < p->nindex)
-			q->next[p->index[i]] = p->index[i + 1];
-	}
 	if (p->indirect)
-		ram_write(g->ram, p->table, table, 16 * (p->npieces - p->ndirect));
-}
-
-void driver_publish_head(struct driver *g, struct driver_queue *q, uint16_t head, bool silent)
-{
-	ring_put(g, q, 1, 4 + 2u * (q->avail & (q->size - 1u)), &head, 2);
-	q->avail++;
-	if (!silent)
-		ring_put(g, q, 1, 2, &q->avail, 2);
+		ring[direct] = (struct vring_desc){.addr = p->table.v,
+						   .len = 16 * (p->npieces - direct),
+						   .flags = VRING_DESC_F_INDIRECT};
+	for (uint32_t i = direct; i < p->npieces; i++)
+		table[i - direct] = describe(p, i);
+	if (q->packed)
+		driver_packed_link(g, q, p, ring);
+	else
+		driver_split_link(p, ring, table);
 }
 
 /* -- posting
  * ------------------------------------------------------------------------------------------------------- */
 
-static void remember(struct driver_queue *q, const struct plan *p, uint32_t type)
+/* From now on the driver waits for the answer. */
+static struct posted *remember(struct driver_queue *q, uint16_t id, uint32_t type, uint32_t ndesc)
 {
-	struct posted *r = &q->posted[p->index[0]];
-	r->generation = q->generation;
-	r->type = type;
-	r->ndesc = (uint16_t)p->nindex;
+	struct posted *r = &q->posted[id];
+	*r = (struct posted){.generation = q->generation, .type = type, .ndesc = (uint16_t)ndesc};
+	if (q->in_order)
+		q->order[(q->oldest + q->nposted) % q->size] = id;
+	q->nposted++;
+	return r;
+}
+
+static void remember_plan(struct driver_queue *q, const struct plan *p, uint32_t type)
+{
+	struct posted *r = remember(q, p->id, type, p->nindex);
 	r->heap = p->heap;
 	r->block = p->block;
 	r->block_len = p->block_len;
+	r->write_len = p->write_len;
 	r->has_status = p->has_status && p->npieces > p->nread;
 	if (r->has_status)
 		r->status = gpa_add(p->piece[p->npieces - 1].at, p->piece[p->npieces - 1].len - 1);
-	q->nposted++;
-}
-
-static void publish_plan(struct driver *g, struct driver_queue *q, const struct plan *p)
-{
-	uint16_t head = p->index[0];
-	if (g->how == BREAK_HEAD)
-		head = (uint16_t)(q->size + g->value);
-	driver_publish_head(g, q, head, g->how == BREAK_SILENT);
-	if (g->how == BREAK_TWICE)
-		driver_publish_head(g, q, head, false);
-	if (g->how == BREAK_JUMP) {
-		uint16_t idx = (uint16_t)(q->avail + q->size + 1u + g->value);
-		ring_put(g, q, 1, 2, &idx, 2);
-	}
 }
 
 static void choose_table(const struct driver *g, struct plan *p, const struct driver_request *q)
 {
 	uint32_t how = q->shape >> SHAPE_TABLE_SHIFT & 3;
 	p->indirect = (how || g->how == BREAK_SEGMENTS) && driver_has(g, VIRTIO_RING_F_INDIRECT_DESC);
-	p->ndirect = p->indirect && how == 3 && p->npieces > 1 ? 1 : 0;
+	p->ndirect =
+		p->indirect && how == 3 && p->npieces > 1 && !driver_has(g, VIRTIO_F_RING_PACKED) ? 1 : 0;
 }
 
 static void post(struct driver *g, uint16_t queue, const struct driver_request *r)
@@ -203,12 +179,14 @@ static void post(struct driver *g, uint16_t queue, const struct driver_request *
 	}
 	place_pieces(&p, r);
 	write_pieces(g, &p);
-	write_tables(&p, ring, table);
+	write_tables(g, q, &p, ring, table);
 	if (g->how)
 		break_chain(g, &p, ring, table);
-	put_tables(g, q, &p, ring, table);
-	remember(q, &p, r->type);
-	publish_plan(g, q, &p);
+	remember_plan(q, &p, r->type);
+	if (q->packed)
+		driver_packed_publish(g, q, &p, ring, table);
+	else
+		driver_split_publish(g, q, &p, ring, table);
 	g->device->machine->stats.requests++;
 }
 
@@ -244,28 +222,17 @@ void driver_break(struct driver *g, uint32_t how, uint32_t at, uint64_t value)
  * ------------------------------------------------------------------------------------------------------- */
 
 /* Descriptors that nobody has are ours from now on, so that the answer is taken like any other. */
-static void claim(struct driver_queue *q, uint16_t head, uint32_t ndesc)
-{
-	if (head < q->fresh || ndesc == 0 || head + ndesc > q->size)
-		return;
-	for (; q->fresh < head; q->fresh++)
-		q->free[q->nfree++] = q->fresh;
-	q->fresh = (uint16_t)(q->fresh + ndesc);
-	q->posted[head] = (struct posted){.generation = q->generation, .ndesc = (uint16_t)ndesc};
-	for (uint32_t i = head; i + 1 < head + ndesc; i++)
-		q->next[i] = (uint16_t)(i + 1);
-	q->nposted++;
-}
-
 void driver_chain(struct driver *g, uint16_t queue, uint16_t head, const void *desc, uint32_t ndesc)
 {
 	struct driver_queue *q = &g->queue[queue];
 	if (!make_ready(g, queue))
 		return;
-	for (uint32_t i = 0; i < ndesc && head + i < q->size; i++)
-		ring_put(g, q, 0, 16u * (head + i), (const uint8_t *)desc + 16u * i, 16);
-	claim(q, head, ndesc);
-	driver_publish_head(g, q, head, false);
+	uint32_t ours = q->packed ? driver_packed_raw(g, q, head, desc, ndesc)
+				  : driver_split_raw(g, q, head, desc, ndesc);
+	if (ours) {
+		q->room = (uint16_t)(q->room - ours);
+		remember(q, head, 0, ours);
+	}
 	g->device->machine->stats.requests++;
 }
 
@@ -274,12 +241,9 @@ void driver_publish(struct driver *g, uint16_t queue, uint16_t head, uint16_t ad
 	struct driver_queue *q = &g->queue[queue];
 	if (!make_ready(g, queue))
 		return;
-	driver_publish_head(g, q, head, false);
+	if (q->packed)
+		driver_packed_again(g, q, head, advance);
+	else
+		driver_split_again(g, q, head, advance);
 	g->device->machine->stats.requests++;
-	if (advance <= q->size) /* a whole ring of old entries teaches no more than a few of them */
-		advance %= 8;
-	if (advance <= 1)
-		return;
-	q->avail = (uint16_t)(q->avail + advance - 1);
-	ring_put(g, q, 1, 2, &q->avail, 2);
 }

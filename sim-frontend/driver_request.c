@@ -179,6 +179,8 @@ bool plan_request(struct driver *g, struct plan *p, const struct driver_request 
 	if (g->how == BREAK_SEGMENTS)
 		for (uint32_t n = VQ_SEGS_MAX + 1 + (uint32_t)g->value % 16; p->npieces < n;)
 			add_piece(p, 1);
-	p->read_len = p->bytes_len + c.read_data;
+	p->write_len = 0;
+	for (uint32_t i = p->nread; i < p->npieces; i++)
+		p->write_len += p->piece[i].len;
 	return p->npieces > 0;
 }

@@ -194,7 +194,9 @@ static struct oracle *make_oracle(struct sim_device *d)
 static void fresh(struct sim_device *d, const struct device_options *o)
 {
 	backend_reset(&d->backend);
+	d->made = *o;
 	d->type->init(d, o);
+	vdev_offer(d->vdev, o->offer);
 	mmio_init(&d->mmio, d->vdev);
 	oracle_restart(d->oracle);
 	d->again = 0;

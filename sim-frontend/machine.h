@@ -31,6 +31,7 @@ struct device_options {
 	uint64_t sectors;    /* 0: 1024 */
 	uint32_t queue_size; /* 0: the type's own */
 	uint64_t without;    /* feature bits of the type's that are not offered */
+	uint64_t offer;      /* and others, out of VDEV_FEATURES_MORE, that are */
 };
 
 enum device_flags {
@@ -75,7 +76,8 @@ struct sim_device {
 	struct vmem mem;
 	struct mmio mmio;
 	struct backend backend;
-	struct device_options options;
+	struct device_options options; /* between runs */
+	struct device_options made;    /* as it is now */
 	struct oracle *oracle;
 	struct driver *driver;
 	struct recorder_dev *recorder; /* NULL: not recording */

@@ -158,6 +158,9 @@ void oracle_queue_ready(struct oracle *o, uint16_t queue, gpa_t desc, gpa_t driv
 	for (uint16_t i = 0; i < o->config.nqueues; i++)
 		if (i != queue && o->ring[i].ready && tangle(r, &o->ring[i]))
 			o->tangled = true;
+	if (o->features >> VIRTIO_F_IN_ORDER &
+	    1) /* used entries that stand for several chains are not known yet */
+		o->tangled = true;
 	count_steps(o);
 }
 

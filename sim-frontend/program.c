@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
+#include <linux/virtio_ring.h>
 
 #include "driver.h"
 #include "program.h"
@@ -104,7 +105,20 @@ static void do_make(struct sim_device *d, const struct op *op)
 {
 	struct device_options o = {
 		.flags = (uint32_t)op->arg[0], .sectors = op->arg[1], .queue_size = (uint32_t)op->arg[2]};
+	o.offer = d->made.offer;
 	machine_make(d, &o);
+}
+
+static void do_offer(struct sim_device *d, const struct op *op)
+{
+	struct device_options o = d->made;
+	o.offer = op->arg[0] & VDEV_FEATURES_MORE;
+	machine_make(d, &o);
+}
+
+static void do_queue_reset(struct sim_device *d, const struct op *op)
+{
+	driver_reset_queue(d->driver, queue_of(op));
 }
 
 /* -- inputs by hand
@@ -121,8 +135,8 @@ static void do_write(struct sim_device *d, const struct op *op)
 		return;
 	if (reg == VIRTIO_MMIO_STATUS && d->vdev->status == 0)
 		driver_forget(d->driver);
-	else if (reg == VIRTIO_MMIO_QUEUE_READY && queue < VDEV_QUEUES_MAX &&
-		 !vdev_queue_ready(d->vdev, queue))
+	else if ((reg == VIRTIO_MMIO_QUEUE_READY || reg == VIRTIO_MMIO_QUEUE_RESET) &&
+		 queue < VDEV_QUEUES_MAX && !vdev_queue_ready(d->vdev, queue))
 		driver_forget_queue(d->driver, (uint16_t)queue);
 }
 
@@ -172,7 +186,7 @@ static void (*const steps[64])(struct sim_device *, const struct op *) = {
 	[OP_PUBLISH] = do_publish,     [OP_NOTIFY] = do_notify,   [OP_MAKE] = do_make,
 	[OP_WRITE] = do_write,         [OP_READ] = do_read,       [OP_RUN] = do_run,
 	[OP_DONE] = do_done,           [OP_FLUSHED] = do_flushed, [OP_RESIZE] = do_resize,
-	[OP_POKE] = do_poke,
+	[OP_POKE] = do_poke,           [OP_OFFER] = do_offer,     [OP_QUEUE_RESET] = do_queue_reset,
 };
 
 void program_step(struct machine *m, const struct op *op)
@@ -198,11 +212,11 @@ static void settle(struct sim_device *d)
 	}
 }
 
-/* The driver's available index as it stands in memory; false: there is no such ring. */
+/* The driver's available index as it stands in memory; false: there is no such ring, or it is packed. */
 static bool avail_index(const struct sim_device *d, uint16_t queue, uint16_t *idx)
 {
 	gpa_t ring;
-	return oracle_driver_area(d->oracle, queue, &ring) &&
+	return !d->vdev->queue[queue].packed && oracle_driver_area(d->oracle, queue, &ring) &&
 	       ram_read(&d->machine->ram, gpa_add(ring, 2), idx, sizeof(*idx));
 }
 
@@ -214,12 +228,23 @@ static void judge(struct sim_device *d)
 			oracle_quiet(d->oracle, q, idx);
 }
 
+/* Packed: the slot that the device looks at is available. */
+static bool slot_available(const struct sim_device *d, const struct vq *q)
+{
+	uint16_t flags, wrap = q->next_avail >> VRING_PACKED_EVENT_F_WRAP_CTR;
+	gpa_t slot = gpa_add(q->area[VQ_DESC], 16ull * (q->next_avail & 0x7fff));
+	return q->ready && q->packed && ram_read(&d->machine->ram, gpa_add(slot, 14), &flags, 2) &&
+	       (flags >> VRING_PACKED_DESC_F_AVAIL & 1) == wrap &&
+	       (flags >> VRING_PACKED_DESC_F_USED & 1) != wrap;
+}
+
 /* True: no queue has anything that the device did not take. */
 static bool all_taken(const struct sim_device *d)
 {
 	uint16_t idx;
 	for (uint16_t q = 0; q < d->vdev->nqueues; q++)
-		if (avail_index(d, q, &idx) && idx != d->vdev->queue[q].next_avail)
+		if (slot_available(d, &d->vdev->queue[q]) ||
+		    (avail_index(d, q, &idx) && idx != d->vdev->queue[q].next_avail))
 			return false;
 	return true;
 }

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The packed ring (virtio 1.4, 2.8) from the driver's side. A chain's descriptors go into the next slots; the
+ * flags of its first one are stored last and make all of it available. In what comes from the layers above a
+ * descriptor's `next` is its buffer id.
+ */
+#include "driver_int.h"
+
+enum { DESC, DRIVER, DEVICE };
+
+#define EVENT_POS   0u /* offsets in an event suppression structure */
+#define EVENT_FLAGS 2u
+#define EVENT_LEN   4u
+#define FLAGS_AT    14u /* of a descriptor */
+#define F_AVAIL     (1u << VRING_PACKED_DESC_F_AVAIL)
+#define F_USED      (1u << VRING_PACKED_DESC_F_USED)
+#define WRAP        (1u << VRING_PACKED_EVENT_F_WRAP_CTR) /* of a position */
+
+uint32_t driver_packed_areas(uint16_t size, uint32_t at[3])
+{
+	at[DESC] = 0;
+	at[DRIVER] = 16u * size;
+	at[DEVICE] = at[DRIVER] + EVENT_LEN;
+	return at[DEVICE] + EVENT_LEN;
+}
+
+void driver_packed_start(struct driver *g, struct driver_queue *q)
+{
+	memset(q->host[DESC], 0, q->area_len);
+	ram_touch(g->ram, q->area, q->area_len);
+	q->avail = q->kicked = q->used = WRAP;
+	q->hidden = false;
+	q->since = q->unseen = 0;
+}
+
+/* -- positions
+ * ----------------------------------------------------------------------------------------------------- */
+
+static uint32_t slot_at(uint16_t pos)
+{
+	return 16u * (pos & (WRAP - 1));
+}
+
+/* n entries further on, at most one round. */
+static uint16_t add(const struct driver_queue *q, uint16_t pos, uint32_t n)
+{
+	uint32_t slot = (pos & (WRAP - 1)) + n, wrap = pos & WRAP;
+	return (uint16_t)(slot < q->size ? slot | wrap : (slot - q->size) | (wrap ^ WRAP));
+}
+
+uint16_t driver_packed_next(const struct driver_queue *q, uint16_t pos)
+{
+	return add(q, pos, 1);
+}
+
+/* From one position to another one, in slots. */
+static uint32_t distance(const struct driver_queue *q, uint16_t from, uint16_t to)
+{
+	uint32_t a = from & (WRAP - 1), b = to & (WRAP - 1);
+	if ((from ^ to) & WRAP)
+		b += q->size;
+	return b >= a ? b - a : b + 2u * q->size - a;
+}
+
+static uint16_t available(uint16_t pos)
+{
+	return pos & WRAP ? F_AVAIL : F_USED;
+}
+
+/* -- publishing
+ * ---------------------------------------------------------------------------------------------------- */
+
+void driver_packed_take(struct driver_queue *q, struct plan *p, uint32_t n)
+{
+	(void)n;
+	p->id = p->index[0] = q->nfree ? q->free[--q->nfree] : q->fresh++;
+}
+
+/*
+ * The id stands in the last descriptor; what the others have there is for nobody (2.8.6). BREAK_JUMP: the
+ * list goes on behind it, all around the ring.
+ */
+void driver_packed_link(const struct driver *g, const struct driver_queue *q, const struct plan *p,
+			struct vring_desc *ring)
+{
+	uint32_t last = p->nindex - 1;
+	for (uint32_t i = 0; i < last; i++) {
+		ring[i].flags |= VRING_DESC_F_NEXT;
+		ring[i].next = (uint16_t)~p->id;
+	}
+	ring[last].next = g->how == BREAK_HEAD ? (uint16_t)(q->size + g->value) : p->id;
+	ring[last].flags |= g->how == BREAK_JUMP ? VRING_DESC_F_NEXT : 0;
+}
+
+static void put_desc(struct driver *g, struct driver_queue *q, uint16_t pos, const struct vring_desc *d,
+		     uint32_t n)
+{
+	struct vring_packed_desc e = {d->addr, d->len, d->next, d->flags ^ available(pos)};
+	ring_put(g, q, DESC, slot_at(pos), &e, n);
+}
+
+static void put_flags(struct driver *g, struct driver_queue *q, uint16_t pos, uint16_t flags)
+{
+	ring_put(g, q, DESC, slot_at(pos) + FLAGS_AT, &flags, 2);
+}
+
+/*
+ * The chain at `avail`, n slots long, becomes available. A silent one waits for a later one that is not, and
+ * then both appear: the device sees nothing of what lies behind the flags that are held back.
+ */
+static void show(struct driver *g, struct driver_queue *q, uint16_t flags, uint32_t n, bool silent)
+{
+	flags ^= available(q->avail);
+	if (silent && !q->hidden) {
+		q->hidden = true;
+		q->hidden_at = q->avail;
+		q->hidden_flags = flags;
+	} else {
+		put_flags(g, q, q->avail, flags);
+	}
+	if (q->hidden && !silent) {
+		put_flags(g, q, q->hidden_at, q->hidden_flags);
+		q->hidden = false;
+	}
+	q->avail = add(q, q->avail, n);
+	q->unseen += n;
+	if (!silent) {
+		q->since += q->unseen;
+		q->unseen = 0;
+	}
+}
+
+static void put_chain(struct driver *g, struct driver_queue *q, const struct vring_desc *d, uint32_t n,
+		      bool silent)
+{
+	for (uint32_t i = n; i-- > 1;)
+		put_desc(g, q, add(q, q->avail, i), &d[i], sizeof(d[i]));
+	put_desc(g, q, q->avail, d, FLAGS_AT);
+	show(g, q, d->flags, n, silent);
+}
+
+static void put_endless(struct driver *g, struct driver_queue *q, const struct vring_desc *d, uint32_t n)
+{
+	for (uint32_t i = n; i < q->size; i++)
+		put_desc(g, q, add(q, q->avail, i), &d[n - 1], sizeof(d[0]));
+}
+
+/* In an indirect table only WRITE means anything: no id, no NEXT (2.8.7). */
+static void put_table(struct driver *g, const struct plan *p, const struct vring_desc *table)
+{
+	struct vring_packed_desc e[CHAIN_MAX];
+	uint32_t n = p->npieces - p->ndirect;
+	for (uint32_t i = 0; i < n; i++)
+		e[i] = (struct vring_packed_desc){table[i].addr, table[i].len, table[i].next, table[i].flags};
+	ram_write(g->ram, p->table, e, 16 * n);
+}
+
+void driver_packed_publish(struct driver *g, struct driver_queue *q, const struct plan *p,
+			   const struct vring_desc *ring, const struct vring_desc *table)
+{
+	if (p->indirect)
+		put_table(g, p, table);
+	if (g->how == BREAK_JUMP)
+		put_endless(g, q, ring, p->nindex);
+	put_chain(g, q, ring, p->nindex, g->how == BREAK_SILENT);
+	if (g->how == BREAK_TWICE)
+		put_chain(g, q, &ring[p->nindex - 1], 1, false);
+}
+
+/* -- used entries
+ * -------------------------------------------------------------------------------------------------- */
+
+bool driver_packed_peek(const struct driver_queue *q, struct used *u)
+{
+	struct vring_packed_desc e;
+	memcpy(&e, q->host[DESC] + slot_at(q->used), sizeof(e));
+	if ((e.flags & (F_AVAIL | F_USED)) != (q->used & WRAP ? F_AVAIL | F_USED : 0))
+		return false;
+	*u = (struct used){e.id, e.flags & VRING_DESC_F_WRITE ? e.len : 0};
+	return true;
+}
+
+void driver_packed_release(struct driver_queue *q, uint32_t id, uint16_t ndesc)
+{
+	q->used = add(q, q->used, ndesc);
+	q->free[q->nfree++] = (uint16_t)id;
+}
+
+/* -- notifications
+ * ------------------------------------------------------------------------------------------------- */
+
+bool driver_packed_wants_kick(const struct driver *g, const struct driver_queue *q)
+{
+	uint16_t event = ring_get16(q, DEVICE, EVENT_POS), flags = ring_get16(q, DEVICE, EVENT_FLAGS);
+	if (flags != VRING_PACKED_EVENT_FLAG_DESC || !driver_has(g, VIRTIO_RING_F_EVENT_IDX))
+		return flags != VRING_PACKED_EVENT_FLAG_DISABLE;
+	return distance(q, q->kicked, event) < q->since;
+}
+
+/* The position first, then the flags that say to look at it. */
+void driver_packed_put_wish(struct driver *g, struct driver_queue *q)
+{
+	uint16_t flags = VRING_PACKED_EVENT_FLAG_ENABLE, event = q->used;
+	if (q->wish == WISH_NONE)
+		flags = VRING_PACKED_EVENT_FLAG_DISABLE;
+	else if (driver_has(g, VIRTIO_RING_F_EVENT_IDX))
+		flags = VRING_PACKED_EVENT_FLAG_DESC;
+	for (uint32_t left = q->wish == WISH_AHEAD ? q->ahead % (2u * q->size) : 0, n; left; left -= n) {
+		n = left < q->size ? left : q->size;
+		event = add(q, event, n);
+	}
+	if (flags == VRING_PACKED_EVENT_FLAG_DESC)
+		ring_put(g, q, DRIVER, EVENT_POS, &event, 2);
+	ring_put(g, q, DRIVER, EVENT_FLAGS, &flags, 2);
+}
+
+/* -- by hand
+ * ------------------------------------------------------------------------------------------------------- */
+
+static bool claim(struct driver_queue *q, uint16_t id, uint32_t ndesc)
+{
+	if (ndesc == 0 || id < q->fresh || id >= q->size || ndesc > q->room)
+		return false;
+	claim_id(q, id, 1);
+	return true;
+}
+
+/* Slots that are not ours are overwritten as well: who asks for that, gets it. */
+uint32_t driver_packed_raw(struct driver *g, struct driver_queue *q, uint16_t id, const uint8_t *desc,
+			   uint32_t ndesc)
+{
+	struct vring_desc d[16];
+	uint32_t n = ndesc < 16 ? ndesc : 16;
+	n = n < q->size ? n : q->size;
+	for (uint32_t i = 0; i < n; i++) {
+		struct vring_packed_desc e;
+		memcpy(&e, desc + 16u * i, sizeof(e));
+		d[i] = (struct vring_desc){e.addr, e.len, e.flags, e.id};
+	}
+	if (!n)
+		return 0;
+	d[n - 1].next = id;
+	put_chain(g, q, d, n, false);
+	return claim(q, id, n) ? n : 0;
+}
+
+/* What stands in the next slots is made available once more, whatever it is. */
+void driver_packed_again(struct driver *g, struct driver_queue *q, uint16_t id, uint16_t advance)
+{
+	uint32_t n = advance < 8 ? advance : advance % 8;
+	for (uint32_t i = 0; i == 0 || i < n; i++) {
+		uint32_t at = slot_at(q->avail);
+		uint16_t flags = ring_get16(q, DESC, at + FLAGS_AT) & (uint16_t) ~(F_AVAIL | F_USED);
+		if (i == 0)
+			ring_put(g, q, DESC, at + FLAGS_AT - 2, &id, 2);
+		show(g, q, flags, 1, false);
+	}
+}
