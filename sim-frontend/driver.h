@@ -41,7 +41,9 @@ enum driver_shape {
 /*
  * How the next request is broken (programs hold the numbers: append only); `at` counts descriptors of the
  * chain, or ranges (modulo their number), value is what it says. Those before BREAK_ADDR change what the
- * request says, the others how it is laid out.
+ * request says, the others how it is laid out. In a packed ring `next` is the buffer id; FLAGS may also
+ * invert AVAIL (0x80) and USED (0x8000), so that a list appears before all of it is there or with a wrong
+ * wrap counter.
  */
 enum driver_break {
 	BREAK_NOTHING = 0,
@@ -59,16 +61,17 @@ enum driver_break {
 	BREAK_LEN = 12,          /* length = value */
 	BREAK_FLAGS = 13,        /* flags ^= value, or WRITE where value is 0 */
 	BREAK_NEXT = 14,         /* next = value, and NEXT is set */
-	BREAK_LOOP = 15,         /* the last descriptor's next is the first */
+	BREAK_LOOP = 15,         /* the last descriptor's next is the first; packed: NEXT is set on it */
 	BREAK_TABLE_NEXT = 16,   /* the descriptor of the indirect table has NEXT set */
 	BREAK_TABLE_LEN = 17,    /* its length = value */
 	BREAK_TABLE_ADDR = 18,   /* its address = value */
 	BREAK_TABLE_NESTED = 19, /* the descriptor `at` in the table is INDIRECT */
 	BREAK_INDIRECT = 20,     /* INDIRECT is set on a descriptor in the ring, whatever was negotiated */
-	BREAK_HEAD = 21,         /* the head published is size + value */
-	BREAK_TWICE = 22,        /* the head is published twice */
-	BREAK_JUMP = 23,         /* the available index goes size + 1 + value too far */
-	BREAK_SEGMENTS = 24,     /* a table of VQ_SEGS_MAX + 1 + value % 16 segments */
+	BREAK_HEAD = 21,         /* the head published is size + value; packed: the id */
+	BREAK_TWICE = 22,        /* the head is published twice; packed: its last descriptor, the id too */
+	BREAK_JUMP =
+		23, /* the available index goes size + 1 + value too far; packed: a list around the ring */
+	BREAK_SEGMENTS = 24, /* a table of VQ_SEGS_MAX + 1 + value % 16 segments */
 	BREAK_SILENT =
 		25, /* nothing is broken: published, but the index stays; a later post publishes both */
 	BREAK_COUNT
@@ -91,7 +94,10 @@ void driver_forget_queue(struct driver *, uint16_t queue);
 
 /* Resets, and accepts all that is offered but `without`. True: FEATURES_OK stayed. */
 bool driver_negotiate(struct driver *, uint64_t without);
-/* Sets a queue up, disabling it first where it is in use. size: a power of two at most; 0: the largest. */
+/*
+ * Sets a queue up, packed where that is negotiated, disabling it first where it is in use. size: at most that
+ * many entries, for a split ring a power of two of them; 0: the largest.
+ */
 bool driver_set_up(struct driver *, uint16_t queue, uint32_t size);
 /* By its register, where RING_RESET is negotiated; the queue can be set up again at once. */
 void driver_reset_queue(struct driver *, uint16_t queue);
@@ -106,15 +112,23 @@ struct driver_request {
 void driver_post(struct driver *, uint16_t queue, const struct driver_request *);
 /* The next post is broken. */
 void driver_break(struct driver *, uint32_t how, uint32_t at, uint64_t value);
-/* Raw descriptors (struct vring_desc) into the table from head on; head is published. */
+/*
+ * Raw descriptors (struct vring_desc) into the table from head on; head is published. Packed: descriptors
+ * (struct vring_packed_desc) into the next slots; head is the id of the last. Their AVAIL and USED are what
+ * they should be where they are 0 here, and the opposite where they are 1.
+ */
 void driver_chain(struct driver *, uint16_t queue, uint16_t head, const void *desc, uint32_t ndesc);
-/* Writes head into the available ring and moves the index by `advance`: 0 by one; up to the ring's size
- * modulo 8; more: a jump. */
+/*
+ * Writes head into the available ring and moves the index by `advance`: 0 by one; up to the ring's size
+ * modulo 8; more: a jump. Packed: what stands in the next slots (as many, modulo 8) becomes available, the
+ * first one with head as its id.
+ */
 void driver_publish(struct driver *, uint16_t queue, uint16_t head, uint16_t advance);
 /* Notifies where the device wants to hear of what was published since the last time. */
 void driver_kick(struct driver *, uint16_t queue);
 /* Takes what is used and acknowledges the interrupt. */
 void driver_reap(struct driver *, uint16_t queue);
+/* Split: the flag, or an event index; packed: enable or the event at the next entry, disable, the event. */
 enum driver_wish { WISH_ALL, WISH_NONE, WISH_AHEAD };
 void driver_wish(struct driver *, uint16_t queue, enum driver_wish, uint16_t ahead);
 bool driver_is_told(const struct driver *); /* a break waits for the next post */
