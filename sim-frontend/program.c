@@ -293,7 +293,7 @@ void program_quiesce(struct machine *m)
 	m->op++;
 	for (uint32_t i = 0; i < m->ndevices; i++) {
 		struct sim_device *d = &m->device[i];
-		d->backend.hold = 0;
+		d->backend.hold = d->backend.faults = 0;
 		machine_no_races(d);
 		if (d->wild || !driver_is_live(d->driver))
 			quiesce_by_force(d);

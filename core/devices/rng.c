@@ -9,23 +9,56 @@ static struct rng *rng_of(struct vdev *d)
 	return (struct rng *)(void *)d;
 }
 
+static void release(struct rng *r, const struct rng_io *io, uint32_t stored)
+{
+	vmem_unpin(r->vdev.mem, VMEM_STORE, io->at, io->span, stored);
+	r->busy &= (uint16_t) ~(1u << io->id);
+}
+
+/* There is no way to tell the driver of a failure: an answer has a random byte at least (rng.op.1). */
 void rng_io_done(struct rng *r, struct rng_io *io, uint32_t bytes)
 {
 	core_check(io == &r->io[io->id] && r->busy >> io->id & 1 && bytes <= io->span.len);
 	bool wanted = vdev_live(&r->vdev) && r->vdev.queue[0].ready;
-	vmem_unpin(r->vdev.mem, VMEM_STORE, io->at, io->span, wanted ? bytes : 0);
+	if (wanted && !bytes) {
+		r->failed |= (uint16_t)(1u << io->id);
+		return;
+	}
+	release(r, io, wanted ? bytes : 0);
 	if (wanted)
 		vdev_complete(&r->vdev, 0, io->tok, bytes);
-	r->busy &= (uint16_t) ~(1u << io->id);
+}
+
+/* Runs the queue again, soon, where something waits for that. */
+static void ask_again(struct rng *r)
+{
+	if (r->stalled || r->failed)
+		r->vdev.host->again(r->vdev.host_ctx, 0);
 }
 
 void rng_publish(struct rng *r)
 {
 	vdev_publish(&r->vdev, 0);
-	if (!r->stalled)
-		return;
+	ask_again(r);
 	r->stalled = false;
-	r->vdev.host->again(r->vdev.host_ctx, 0);
+}
+
+/* Each failed request once: those that fail again wait for the next run. */
+static void retry(struct rng *r)
+{
+	uint16_t failed = r->failed;
+	r->failed = 0;
+	for (uint16_t id = 0; failed; id++, failed >>= 1)
+		if (failed & 1)
+			r->backend.submit(r->backend.ctx, &r->io[id]);
+}
+
+/* Fewer bytes where the host can not lend so many now. 0: none at all. */
+static uint32_t pin(struct rng *r, struct rng_io *io, uint32_t n)
+{
+	while (n && !vmem_pin(r->vdev.mem, VMEM_STORE, io->at, n, &io->span))
+		n /= 2;
+	return n;
 }
 
 /* False: no room now. */
@@ -47,13 +80,9 @@ static bool start(struct vdev *d, uint16_t queue, const struct vq_chain *c)
 	uint16_t id = (uint16_t)__builtin_ctz(~(unsigned)r->busy);
 	struct rng_io *io = &r->io[id];
 	*io = (struct rng_io){.id = id, .tok = c->tok, .at = at};
-	if (!vmem_pin(r->vdev.mem, VMEM_STORE, at, n, &io->span)) {
-		if (r->busy)
-			return false;
-		vdev_complete(&r->vdev, queue, c->tok,
-			      0); /* with nothing in flight, "later" would be never */
-		return true;
-	}
+	/* With nothing in flight "later" would be never: then fewer bytes must do. */
+	if (r->busy ? !vmem_pin(r->vdev.mem, VMEM_STORE, at, n, &io->span) : !pin(r, io, n))
+		return false;
 	r->busy |= (uint16_t)(1u << id);
 	r->backend.submit(r->backend.ctx, io);
 	return true;
@@ -61,14 +90,22 @@ static bool start(struct vdev *d, uint16_t queue, const struct vq_chain *c)
 
 static void kick(struct vdev *d, uint16_t queue)
 {
+	struct rng *r = rng_of(d);
+	retry(r);
 	if (!vdev_serve(d, queue, start))
-		rng_of(d)->stalled = true;
+		r->stalled = true;
 	vdev_publish(d, queue);
+	if (r->failed)
+		r->vdev.host->again(r->vdev.host_ctx, queue);
 }
 
 static void reset(struct vdev *d)
 {
 	struct rng *r = rng_of(d);
+	for (uint16_t id = 0; id < RNG_INFLIGHT_MAX; id++)
+		if (r->failed >> id & 1) /* not at the source any more */
+			release(r, &r->io[id], 0);
+	r->failed = 0;
 	if (r->busy)
 		r->backend.drain(r->backend.ctx);
 	core_check(r->busy == 0);
@@ -84,7 +121,7 @@ static void queue_reset(struct vdev *d, uint16_t queue)
 static uint64_t hash(const struct vdev *d, uint64_t h)
 {
 	const struct rng *r = (const struct rng *)(const void *)d;
-	return hash_u64(h, (uint64_t)r->stalled << 16 | r->busy);
+	return hash_u64(h, (uint64_t)r->failed << 32 | (uint64_t)r->stalled << 16 | r->busy);
 }
 
 static const struct vdev_ops ops = {
@@ -103,6 +140,6 @@ void rng_init(struct rng *r, struct vmem *mem, const struct host *host, void *ho
 {
 	vdev_init(&r->vdev, &ops, mem, host, host_ctx, 0);
 	r->backend = *backend;
-	r->busy = 0;
+	r->busy = r->failed = 0;
 	r->stalled = false;
 }

@@ -30,14 +30,15 @@ struct rng_backend {
 struct rng {
 	struct vdev vdev; /* first */
 	struct rng_backend backend;
-	uint16_t busy; /* bit per slot */
+	uint16_t busy;   /* bit per slot */
+	uint16_t failed; /* of them: the source gave nothing, and is asked again when the queue runs next */
 	bool stalled;
 	struct rng_io io[RNG_INFLIGHT_MAX];
 };
 
 void rng_init(struct rng *, struct vmem *, const struct host *, void *host_ctx, const struct rng_backend *);
-/* bytes: how many leading bytes of the span were stored; 0: the source failed, and the guest gets an empty
- * answer. */
+/* bytes: how many leading bytes of the span were stored; 0: the source failed. The driver can not be told so
+ * (rng.op.1), so the request is submitted again, through host->again. */
 void rng_io_done(struct rng *, struct rng_io *, uint32_t bytes);
 /* After a batch of rng_io_done outside of submit. */
 void rng_publish(struct rng *);

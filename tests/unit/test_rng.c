@@ -134,7 +134,7 @@ static void fills_a_buffer(void **state)
 static void short_reads(void **state)
 {
 	(void)state;
-	for (uint32_t most = 0; most <= 64; most++) {
+	for (uint32_t most = 1; most <= 64; most++) {
 		struct taplog *t =
 			taplog_new(&g, 8); /* lent copies: what was not stored does not reach the guest */
 		source.most = most;
@@ -232,10 +232,10 @@ static void full_arena_stalls_and_recovers(void **state)
 	}
 	assert_int_equal(done, 4);
 	source.hold = false;
-	ask(513); /* never fits: answered with nothing, not kept for ever */
+	ask(513); /* never fits: answered with less, not kept for ever */
 	go();
 	assert_true(ring_take(&r, &id, &used));
-	assert_int_equal(used, 0);
+	assert_int_equal(used, 256);
 	taplog_free(t);
 }
 
