@@ -232,11 +232,23 @@ static bool submit_flush(struct decode *d, struct blk_req *r)
 	return submit(d, r, NULL);
 }
 
-/* Copies the range list out and checks every range before any is acted on. */
+/* What is wrong with one range, by itself. */
+static enum offence check_range(const struct blk *b, const struct virtio_blk_discard_write_zeroes *w)
+{
+	if (w->num_sectors > BLK_RANGE_MAX)
+		return OFFENCE_BLK_SEGMENTS;
+	return in_capacity(b, w->sector, w->num_sectors) ? OFFENCE_NONE : OFFENCE_BLK_RANGE;
+}
+
+/*
+ * Copies the range list out and checks every range before any is acted on. An unknown flag in any of them is
+ * UNSUPP, whatever else is wrong (blk.op.4, blk.op.5).
+ */
 static enum offence read_ranges(struct decode *d, struct blk_io *io, uint8_t *status)
 {
 	struct virtio_blk_discard_write_zeroes w;
 	uint32_t n = d->in.left / (uint32_t)sizeof(w);
+	enum offence bad = OFFENCE_NONE;
 	*status = VIRTIO_BLK_S_IOERR;
 	if (n == 0 || n > BLK_RANGES_MAX || d->in.left % sizeof(w))
 		return OFFENCE_BLK_SEGMENTS;
@@ -249,13 +261,11 @@ static enum offence read_ranges(struct decode *d, struct blk_io *io, uint8_t *st
 			*status = VIRTIO_BLK_S_UNSUPP;
 			return OFFENCE_BLK_FLAGS;
 		}
-		if (w.num_sectors > BLK_RANGE_MAX)
-			return OFFENCE_BLK_SEGMENTS;
-		if (!in_capacity(d->b, w.sector, w.num_sectors))
-			return OFFENCE_BLK_RANGE;
+		if (!bad)
+			bad = check_range(d->b, &w);
 		io->range[i] = (struct blk_range){w.sector, w.num_sectors, unmap};
 	}
-	return OFFENCE_NONE;
+	return bad;
 }
 
 static bool submit_ranges(struct decode *d, struct blk_req *r, enum blk_io_type type, unsigned feature)
@@ -266,11 +276,11 @@ static bool submit_ranges(struct decode *d, struct blk_req *r, enum blk_io_type 
 	r->io.sector = 0;
 	r->io.len = 0;
 	r->io.sync = write_through(d->b);
-	if (d->b->options.read_only) {
+	if (vdev_has(&d->b->vdev, feature))
+		bad = read_ranges(d, &r->io, &status);
+	if (d->b->options.read_only && bad != OFFENCE_BLK_FLAGS) {
 		bad = OFFENCE_BLK_READ_ONLY;
 		status = VIRTIO_BLK_S_IOERR;
-	} else if (vdev_has(&d->b->vdev, feature)) {
-		bad = read_ranges(d, &r->io, &status);
 	}
 	if (bad) {
 		slot_put(d->b, r);
