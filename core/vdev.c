@@ -43,6 +43,7 @@ void vdev_offer(struct vdev *d, uint64_t features)
 
 void vdev_withhold(struct vdev *d, uint64_t features)
 {
+	core_check(!(features & ~(FEATURES_COMMON | VDEV_FEATURES_MORE)));
 	d->offered &= ~features | 1ull << VIRTIO_F_VERSION_1;
 }
 

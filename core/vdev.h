@@ -78,7 +78,10 @@ struct vdev {
  * --------------- */
 void vdev_init(struct vdev *, const struct vdev_ops *, struct vmem *, const struct host *, void *host_ctx,
 	       uint64_t features);
-/* Before the guest runs: offers more, out of VDEV_FEATURES_MORE, or less (VERSION_1 always stays). */
+/*
+ * Before the guest runs: offers more, out of VDEV_FEATURES_MORE, or less of those and of the common ones
+ * (VERSION_1 always stays). A type's own features need each other (feat.1), so its options leave those out.
+ */
 void vdev_offer(struct vdev *, uint64_t features);
 void vdev_withhold(struct vdev *, uint64_t features);
 /* Lowers a queue's size limit, before the guest runs. */
