@@ -12,6 +12,7 @@
 #define RINGSIDE_VERSION "0.1.0"
 
 int cmd_assemble(int argc, char **argv);
+int cmd_clauses(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_lift(int argc, char **argv);
 int cmd_replay(int argc, char **argv);

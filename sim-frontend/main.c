@@ -18,6 +18,7 @@ static const struct command commands[] = {
 	{"run", cmd_run, "run a program against fresh simulated devices"},
 	{"lift", cmd_lift, "turn a recorded guest into programs for the simulator"},
 	{"replay", cmd_replay, "give a trace to fresh devices and compare what they do"},
+	{"clauses", cmd_clauses, "print which rules of the specification are checked, tested or missing"},
 	{"diff", cmd_diff, "find the first op in which two traces differ"},
 };
 

@@ -35,7 +35,7 @@ for flavour in plain asan msan; do
 	run tests/run-unit.sh "$flavour" build/$flavour/tests/test_*
 done
 run tests/check-core.sh build/{plain,clang,asan,msan}/libcore.a
-for check in includes style canary; do
+for check in includes style clauses canary; do
 	run tests/check-$check.sh
 done
 for script in tests/e2e/*.sh; do

@@ -1,0 +1,46 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# sim-frontend/clauses.def and the rest of the tree agree:
+#
+#   tests/check-clauses.sh [ROOT]
+#
+# Each test that it names is there and is run; each clause that an oracle or an offence names stands in it. What can be seen
+# without reading sources is in tests/unit/test_clauses.c.
+set -u
+cd "${1:-$(dirname "$0")/..}" || exit 2
+
+table=sim-frontend/clauses.def
+failed=0
+verdict() { # name, offending lines
+	if [ -z "$2" ]; then
+		echo "PASS $1"
+	else
+		echo "FAIL $1: $(echo "$2" | head -n 20 | paste -sd';')"
+		failed=1
+	fi
+}
+
+# FILE:TEST wherever it stands in a row, also in a reason.
+named=$(grep -E '^CLAUSE\(' $table | grep -oE '\b[a-z0-9_]+:[a-z0-9_]+\b' | sort -u)
+[ -n "$named" ] || { echo "FAIL clauses-tests: no test is named in $table"; exit 1; }
+verdict clauses-tests "$(
+	while IFS=: read -r file test; do
+		source=tests/unit/test_$file.c
+		if [ ! -f "$source" ]; then
+			echo "$file:$test: there is no $source"
+		elif ! grep -qE "^static void $test\(void \*\*" "$source"; then
+			echo "$file:$test: no such test in $source"
+		elif ! grep -qE "(T|TEST|cmocka_unit_test)\($test\)" "$source"; then
+			echo "$file:$test: $source does not run it"
+		fi
+	done <<<"$named"
+)"
+
+# What looks like a clause's id, as a string of its own.
+verdict clauses-named "$(
+	grep -noE '"(drv\.)?[a-z]+(\.[a-z]+)*\.[0-9]+"' core/offence.def sim-frontend/*.c | tr -d '"' |
+		while IFS=: read -r file line id; do
+			grep -qE "^(DRIVER_)?CLAUSE\(\"${id//./\\.}\"," $table || echo "$file:$line: $id is not in $table"
+		done
+)"
+exit $failed
