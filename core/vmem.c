@@ -8,6 +8,13 @@ void vmem_init(struct vmem *m, const struct vmem_map *map)
 	vmem_set_tap(m, NULL, NULL);
 }
 
+static void vmem_stay_near(struct vmem *m, const struct vmem_region *r)
+{
+	m->near_gpa = r->gpa;
+	m->near_len = r->len;
+	m->near_host = r->host;
+}
+
 void vmem_set_tap(struct vmem *m, const struct vmem_tap *tap, void *ctx)
 {
 	m->tap = tap;
@@ -15,11 +22,8 @@ void vmem_set_tap(struct vmem *m, const struct vmem_tap *tap, void *ctx)
 	m->near_len = 0;
 	for (uint32_t i = 0; !tap && i < m->map->nregions; i++) {
 		const struct vmem_region *r = &m->map->region[i];
-		if (r->len <= m->near_len)
-			continue;
-		m->near_gpa = r->gpa;
-		m->near_len = r->len;
-		m->near_host = r->host;
+		if (r->len > m->near_len)
+			vmem_stay_near(m, r);
 	}
 }
 
@@ -87,11 +91,16 @@ static void tap_after(const struct vmem *m, enum vmem_kind kind, enum vmem_for w
 		m->tap->after(m->tap_ctx, kind, what, a, n, p);
 }
 
-/* All n bytes (n > 0) in one region, as nearly always: one look. NULL: not. */
-static uint8_t *vmem_whole(const struct vmem *m, gpa_t a, uint32_t n)
+/* All n bytes (n > 0) in one region, as nearly always: one look, and the next access will find it near. NULL:
+ * not. */
+static uint8_t *vmem_whole(struct vmem *m, gpa_t a, uint32_t n)
 {
 	const struct vmem_region *r = vmem_find(m, a);
-	return r && n <= r->len - (a.v - r->gpa) ? r->host + (a.v - r->gpa) : NULL;
+	if (!r || n > r->len - (a.v - r->gpa))
+		return NULL;
+	if (!m->tap)
+		vmem_stay_near(m, r);
+	return r->host + (a.v - r->gpa);
 }
 
 bool vmem_read_slow(struct vmem *m, enum vmem_for what, gpa_t a, void *out, uint32_t n)
@@ -140,10 +149,9 @@ bool vmem_write_slow(struct vmem *m, enum vmem_for what, gpa_t a, const void *in
 }
 
 /* An even address whose two bytes lie in one region (regions are multiples of 8), or NULL. */
-static uint8_t *vmem_host16(const struct vmem *m, gpa_t a)
+static uint8_t *vmem_host16(struct vmem *m, gpa_t a)
 {
-	const struct vmem_region *r = a.v & 1 ? NULL : vmem_find(m, a);
-	return r ? r->host + (a.v - r->gpa) : NULL;
+	return a.v & 1 ? NULL : vmem_whole(m, a, 2);
 }
 
 bool vmem_load16_slow(struct vmem *m, enum vmem_for what, gpa_t a, uint16_t *out)

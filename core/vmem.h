@@ -100,8 +100,8 @@ struct vmem_tap {
 };
 
 /*
- * near_*: the largest region, reached inline. near_len is 0 while a tap is set, so that one compare checks
- * both "in the common region" and "nobody watches".
+ * near_*: the region that was accessed last (at first the largest), reached inline. near_len is 0 while a tap
+ * is set, so that one compare checks both "in that region" and "nobody watches".
  */
 struct vmem {
 	uint64_t near_gpa, near_len;

@@ -235,9 +235,10 @@ static bool kick_wanted(const struct driver *g, const struct driver_queue *q)
 }
 
 /* With NOTIFICATION_DATA, also how far we are: a position as it is, whatever the layout (4.2.3.3). */
-static uint32_t kick_value(const struct driver *g, const struct driver_queue *q, uint16_t queue)
+uint32_t driver_kick_value(const struct driver *g, uint16_t queue)
 {
-	return driver_has(g, VIRTIO_F_NOTIFICATION_DATA) ? (uint32_t)q->avail << 16 | queue : queue;
+	uint32_t at = driver_has(g, VIRTIO_F_NOTIFICATION_DATA) ? g->queue[queue].avail : 0;
+	return at << 16 | queue;
 }
 
 void driver_kick(struct driver *g, uint16_t queue)
@@ -253,7 +254,7 @@ void driver_kick(struct driver *g, uint16_t queue)
 	if (!wanted)
 		return;
 	g->device->machine->stats.kicks++;
-	put32(g, VIRTIO_MMIO_QUEUE_NOTIFY, kick_value(g, q, queue));
+	put32(g, VIRTIO_MMIO_QUEUE_NOTIFY, driver_kick_value(g, queue));
 }
 
 static void put_wish(struct driver *g, struct driver_queue *q)

@@ -108,6 +108,7 @@ static inline uint16_t ring_get16(const struct driver_queue *q, int area, uint32
 }
 
 void driver_note(struct driver *, const char *);
+uint32_t driver_kick_value(const struct driver *, uint16_t queue);
 /* driver_request.c: what is to be said, and cut how */
 bool plan_request(struct driver *, struct plan *, const struct driver_request *);
 /* driver_break.c: breaks descriptors; ring: the descriptors in the ring, table: those of an indirect table */

@@ -176,7 +176,8 @@ bool machine_create(struct machine *m)
 	return true;
 }
 
-static void on_violation(void *ctx, const struct violation *v)
+/* Not inlined: a debugger stops here, in the midst of what the device does (ringside replay --gdb). */
+__attribute__((noinline)) void machine_violation(void *ctx, const struct violation *v)
 {
 	struct sim_device *d = ctx;
 	if (d->machine->violation)
@@ -185,7 +186,7 @@ static void on_violation(void *ctx, const struct violation *v)
 
 static struct oracle *make_oracle(struct sim_device *d)
 {
-	struct oracle_config c = {.nqueues = d->vdev->ops->nqueues, .report = on_violation, .ctx = d};
+	struct oracle_config c = {.nqueues = d->vdev->ops->nqueues, .report = machine_violation, .ctx = d};
 	c.status_byte = d->type->id == VIRTIO_ID_BLOCK;
 	memcpy(c.queue_size_max, d->vdev->ops->queue_size_max, sizeof(c.queue_size_max));
 	return oracle_create(&c);

@@ -145,6 +145,9 @@ void machine_resize(struct sim_device *, uint64_t sectors);
 bool machine_race(struct sim_device *, const struct race *);
 void machine_no_races(struct sim_device *);
 
+/* An oracle of the device (ctx: struct sim_device *) was violated: tells whoever asked for it. */
+void machine_violation(void *ctx, const struct violation *);
+
 /* -- for the types
  * ------------------------------------------------------------------------------------------------ */
 extern const struct host machine_host; /* ctx: struct sim_device * */

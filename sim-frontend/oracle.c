@@ -28,7 +28,7 @@ const char *oracle_name(enum oracle_kind kind)
 
 void oracle_cry(struct oracle *o, enum oracle_kind kind, const char *clause, const char *format, ...)
 {
-	struct violation v = {.oracle = names[kind], .clause = clause};
+	struct violation v = {.oracle = names[kind], .clause = clause, .check = format};
 	va_list args;
 	if (o->off >> kind & 1)
 		return;

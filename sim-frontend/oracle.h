@@ -41,6 +41,7 @@ const char *oracle_name(enum oracle_kind);
 
 struct violation {
 	const char *oracle, *clause; /* clause: "" where the specification has none */
+	const char *check;           /* the message without its numbers: the same check has the same */
 	char what[200];
 };
 
