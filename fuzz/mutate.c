@@ -2,6 +2,7 @@
 #include "hash.h"
 #include "mutate.h"
 #include "trace/op.h"
+#include "vdev.h"
 
 #define OPS_MAX   1024
 #define BYTES_MAX 65536u
@@ -47,16 +48,25 @@ static void make_post(struct mutation *m, struct op *op)
 	op->arg[4] = draw(m, 2) ? 0 : draw(m, 65536);
 }
 
+/* Some of the features that only `offer` brings; mostly the packed ring. */
+static uint64_t features(struct mutation *m)
+{
+	uint64_t bits = 0, packed = 1ull << VIRTIO_F_RING_PACKED;
+	for (uint64_t left = VDEV_FEATURES_MORE & ~packed; left; left &= left - 1)
+		bits |= draw(m, 3) ? 0 : left & -left;
+	return draw(m, 4) ? bits | packed : bits;
+}
+
 /* How often each op is made, in 64ths; post above all. */
 static const uint8_t often[64] = {
-	OP_POST,      OP_POST,    OP_POST,    OP_POST,   OP_POST,   OP_POST,   OP_POST,  OP_POST,
-	OP_POST,      OP_POST,    OP_POST,    OP_POST,   OP_POST,   OP_POST,   OP_POST,  OP_POST,
-	OP_POST,      OP_POST,    OP_POST,    OP_POST,   OP_POST,   OP_POST,   OP_POST,  OP_POST,
-	OP_KICK,      OP_KICK,    OP_KICK,    OP_KICK,   OP_KICK,   OP_KICK,   OP_KICK,  OP_KICK,
-	OP_REAP,      OP_REAP,    OP_REAP,    OP_REAP,   OP_HOLD,   OP_HOLD,   OP_DONE,  OP_DONE,
-	OP_DONE,      OP_FLUSHED, OP_FLUSHED, OP_BREAK,  OP_BREAK,  OP_BREAK,  OP_FAULT, OP_RACE,
-	OP_RACE,      OP_QUEUE,   OP_RESET,   OP_NOTIFY, OP_NOTIFY, OP_RUN,    OP_WRITE, OP_WRITE,
-	OP_NEGOTIATE, OP_PUBLISH, OP_CHAIN,   OP_POKE,   OP_READ,   OP_RESIZE, OP_MAKE,  OP_DRIVER_OK,
+	OP_OFFER,     OP_QUEUE_RESET, OP_POST,    OP_POST,   OP_POST,   OP_POST,   OP_POST,  OP_POST,
+	OP_POST,      OP_POST,        OP_POST,    OP_POST,   OP_POST,   OP_POST,   OP_POST,  OP_POST,
+	OP_POST,      OP_POST,        OP_POST,    OP_POST,   OP_POST,   OP_POST,   OP_POST,  OP_POST,
+	OP_KICK,      OP_KICK,        OP_KICK,    OP_KICK,   OP_KICK,   OP_KICK,   OP_KICK,  OP_KICK,
+	OP_REAP,      OP_REAP,        OP_REAP,    OP_REAP,   OP_HOLD,   OP_HOLD,   OP_DONE,  OP_DONE,
+	OP_DONE,      OP_FLUSHED,     OP_FLUSHED, OP_BREAK,  OP_BREAK,  OP_BREAK,  OP_FAULT, OP_RACE,
+	OP_RACE,      OP_QUEUE,       OP_RESET,   OP_NOTIFY, OP_NOTIFY, OP_RUN,    OP_WRITE, OP_WRITE,
+	OP_NEGOTIATE, OP_PUBLISH,     OP_CHAIN,   OP_POKE,   OP_READ,   OP_RESIZE, OP_MAKE,  OP_DRIVER_OK,
 };
 
 static void make_op(struct mutation *m, struct op *op)
@@ -65,6 +75,10 @@ static void make_op(struct mutation *m, struct op *op)
 	op->code = often[draw(m, sizeof(often))];
 	if (op->code == OP_POST) {
 		make_post(m, op);
+		return;
+	}
+	if (op->code == OP_OFFER) {
+		op->arg[0] = features(m);
 		return;
 	}
 	const struct op_info *info = op_info(op->code);
@@ -115,7 +129,12 @@ static void put_changed(struct mutation *m, uint32_t i)
 		return;
 	}
 	uint64_t f = draw(m, info->nfields), step = draw(m, 4);
-	op.arg[f] = step == 0 ? op.arg[f] + 1 : step == 1 ? op.arg[f] - 1 : number(m, info->field[f].bound);
+	if (op.code == OP_OFFER)
+		op.arg[f] = features(m);
+	else
+		op.arg[f] = step == 0   ? op.arg[f] + 1
+			    : step == 1 ? op.arg[f] - 1
+					: number(m, info->field[f].bound);
 	put_op(m, &op);
 }
 

@@ -43,7 +43,7 @@ struct run {
 	struct narrator narrator;
 	struct simrecord record;
 	struct textfile text;
-	bool violated;
+	bool violated, recording;
 };
 
 /* What an oracle says ends the run; the op under way is let out first, but for endless work. */
@@ -137,15 +137,29 @@ static bool make_devices(struct run *r, const char *path)
 	return true;
 }
 
+/* A trace's devices are those of its head: what makes others at a program's beginning is not recorded. */
+static bool record_from(struct run *r, const struct op *op)
+{
+	bool makes = op && (op->code == OP_MAKE || op->code == OP_OFFER);
+	if (!record_path || r->recording || makes)
+		return true;
+	r->recording = simrecord_start(&r->record, &r->machine, record_path);
+	return r->recording;
+}
+
 static int run_ops(struct run *r)
 {
 	struct op op;
 	while (!r->violated && textfile_next(&r->text, &op)) {
+		if (!record_from(r, &op))
+			return fail("%s", r->record.writer.error);
 		narrate_op(&r->narrator, &op);
 		program_step(&r->machine, &op);
 	}
 	if (*r->text.error)
 		return fail("%s", r->text.error);
+	if (!record_from(r, NULL))
+		return fail("%s", r->record.writer.error);
 	if (!r->violated) {
 		narrate_end(&r->narrator);
 		program_quiesce(&r->machine);
@@ -156,12 +170,8 @@ static int run_ops(struct run *r)
 
 static int run_recorded(struct run *r)
 {
-	if (!record_path)
-		return run_ops(r);
-	if (!simrecord_start(&r->record, &r->machine, record_path))
-		return fail("%s", r->record.writer.error);
 	int status = run_ops(r);
-	if (!simrecord_finish(&r->record, &r->machine))
+	if (r->recording && !simrecord_finish(&r->record, &r->machine))
 		return fail("%s", r->record.writer.error);
 	return status;
 }

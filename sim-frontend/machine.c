@@ -254,10 +254,19 @@ void machine_reset(struct machine *m)
 	m->stats.runs++;
 }
 
+static void note(struct sim_device *d, const char *text)
+{
+	const struct machine *m = d->machine;
+	if (m->events && m->events->note)
+		m->events->note(m->events_ctx, d, text);
+}
+
 void machine_make(struct sim_device *d, const struct device_options *o)
 {
-	if (d->recorder)
-		return;                /* a trace's device is the one in its head */
+	if (d->recorder) { /* a trace's device is the one in its head */
+		note(d, "a device that is recorded stays as it is");
+		return;
+	}
 	machine_write(d, 0x070, 4, 0); /* Status: nothing in flight, nothing pinned */
 	driver_restart(d->driver);
 	fresh(d, o);

@@ -30,6 +30,13 @@ for kind in blk rng; do
 	if [ -n "$bad" ]; then fail "corpus-$kind" "$bad"; else pass "corpus-$kind ($n programs)"; fi
 done
 
+# Every offence that only packed rings know is committed by a kept program.
+bad=''
+for offence in ring-overrun list-torn id-range id-in-flight indirect-list; do
+	"$ringside" run "corpus/blk/packed-$offence.txt" | grep -q "offence $offence" || bad="$bad $offence"
+done
+if [ -n "$bad" ]; then fail packed-offences "not reached:$bad"; else pass packed-offences; fi
+
 # What it prints.
 cat >"$work/a.txt" <<'END'
 blk0 post type=out sector=3 len=1024
