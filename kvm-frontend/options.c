@@ -1,21 +1,43 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#define _GNU_SOURCE /* memrchr */
 #include "options.h"
+#include <linux/virtio_config.h>
 #include <stddef.h>
 #include <string.h>
+#include "compat.h"
 
 #define DEFAULT_CMDLINE "console=ttyS0 reboot=acpi panic=-1"
 #define DEFAULT_MEMORY  (UINT64_C(256) << 20)
 #define MEMORY_STEP     (UINT64_C(2) << 20)
-#define DISK_RO         ",ro"
 
 /* What a parser of one option gets. text is never NULL where the option takes a value. */
 typedef int (*option_fn)(struct options *, const char *text, char err[ERR_MAX]);
 
 struct option {
 	const char *name;
-	bool takes_value, repeats;
+	enum { VALUE_NONE, VALUE_MAY, VALUE_MUST } value; /* MAY: only as --name=value */
+	bool repeats;
 	option_fn parse;
 };
+
+/*
+ * What a device offers beyond its type's own features. On by default is what helps drivers that know it and
+ * costs no others anything. Off: in_order, since a slow request would hold up the answers to quick ones;
+ * notification_data, since KVM can not match such kicks and each would leave the guest for us; platform,
+ * which makes drivers place buffers by a DMA interface, for guests that share only a part of their memory.
+ */
+static const struct feature {
+	const char *name;
+	uint64_t bits;
+	bool on;
+} features[] = {
+	{"packed", 1ull << VIRTIO_F_RING_PACKED, true},
+	{"ring_reset", 1ull << VIRTIO_F_RING_RESET, true},
+	{"in_order", 1ull << VIRTIO_F_IN_ORDER, false},
+	{"notification_data", 1ull << VIRTIO_F_NOTIFICATION_DATA, false},
+	{"platform", 1ull << VIRTIO_F_ACCESS_PLATFORM | 1ull << VIRTIO_F_ORDER_PLATFORM, false},
+};
+#define FEATURES_LEN (sizeof(features) / sizeof(features[0]))
 
 static int parse_size(const char *name, const char *text, uint64_t *out, char err[ERR_MAX])
 {
@@ -84,9 +106,77 @@ static int parse_memory(struct options *o, const char *text, char err[ERR_MAX])
 	return 0;
 }
 
+static uint64_t default_offer(void)
+{
+	uint64_t offer = 0;
+
+	for (size_t i = 0; i < FEATURES_LEN; i++)
+		offer |= features[i].on ? features[i].bits : 0;
+	return offer;
+}
+
+static bool is_word(const char *text, size_t len, const char *word)
+{
+	return len == strlen(word) && !strncmp(text, word, len);
+}
+
+/* FEATURE=on or FEATURE=off, len bytes. 0: something else; -1: a feature, but neither on nor off. */
+static int parse_feature(const char *text, size_t len, uint64_t *offer)
+{
+	const char *is = memchr(text, '=', len);
+
+	for (size_t i = 0; is && i < FEATURES_LEN; i++) {
+		size_t left = len - (size_t)(is + 1 - text);
+
+		if (!is_word(text, (size_t)(is - text), features[i].name))
+			continue;
+		if (is_word(is + 1, left, "on"))
+			*offer |= features[i].bits;
+		else if (is_word(is + 1, left, "off"))
+			*offer &= ~features[i].bits;
+		else
+			return -1;
+		return 1;
+	}
+	return 0;
+}
+
+/*
+ * Takes the words that are ours off the end of FILE,word,word; what is left is the file's name, which may
+ * have commas, too. The later one of two that disagree counts, as the words are read in their order once
+ * their begin is known.
+ */
+static int parse_disk_words(struct option_disk *disk, const char *text, size_t *len)
+{
+	size_t at = *len, end = *len;
+	uint64_t ignored;
+
+	for (;;) {
+		const char *comma = memrchr(text, ',', at);
+		size_t word = comma ? (size_t)(comma + 1 - text) : 0;
+
+		if (!comma ||
+		    (!is_word(comma + 1, at - word, "ro") && !parse_feature(comma + 1, at - word, &ignored)))
+			break;
+		at = word - 1;
+	}
+	*len = at;
+	while (at < end) {
+		const char *word = text + at + 1;
+		size_t n = strcspn(word, ",");
+
+		if (is_word(word, n, "ro"))
+			disk->readonly = true;
+		else if (parse_feature(word, n, &disk->offer) < 0)
+			return -1;
+		at += n + 1;
+	}
+	return 0;
+}
+
 static int parse_disk(struct options *o, const char *text, char err[ERR_MAX])
 {
-	size_t len = strlen(text), tail = strlen(DISK_RO);
+	size_t len = strlen(text);
 	struct option_disk *disk;
 
 	if (o->disk_count == OPTIONS_DISKS_MAX)
@@ -94,9 +184,9 @@ static int parse_disk(struct options *o, const char *text, char err[ERR_MAX])
 			       "--disk: too many: each device has an interrupt of its own, and there are %d",
 			       OPTIONS_DISKS_MAX);
 	disk = &o->disks[o->disk_count];
-	disk->readonly = len >= tail && !strcmp(text + len - tail, DISK_RO);
-	if (disk->readonly)
-		len -= tail;
+	disk->offer = default_offer();
+	if (parse_disk_words(disk, text, &len))
+		return err_set(err, "--disk: %.120s: a feature is on or off, such as packed=off", text);
 	if (len == 0 || len >= sizeof(disk->path))
 		return err_set(err, "--disk: %s; write --disk FILE or --disk FILE,ro",
 			       len ? "the file name is too long" : "the file name is missing");
@@ -108,9 +198,16 @@ static int parse_disk(struct options *o, const char *text, char err[ERR_MAX])
 
 static int parse_rng(struct options *o, const char *text, char err[ERR_MAX])
 {
-	(void)text;
-	(void)err;
 	o->rng = true;
+	o->rng_offer = default_offer();
+	while (text) {
+		size_t n = strcspn(text, ",");
+
+		if (parse_feature(text, n, &o->rng_offer) <= 0)
+			return err_set(err, "--rng: %.*s is no feature that is on or off, such as packed=off",
+				       (int)n, text);
+		text = text[n] ? text + n + 1 : NULL;
+	}
 	return 0;
 }
 
@@ -150,16 +247,16 @@ static int parse_console(struct options *o, const char *text, char err[ERR_MAX])
 }
 
 static const struct option table[] = {
-	{"--kernel", true, false, parse_kernel},
-	{"--initrd", true, false, parse_initrd},
-	{"--cmdline", true, false, parse_cmdline},
-	{"--memory", true, false, parse_memory},
-	{"--disk", true, true, parse_disk},
-	{"--rng", false, false, parse_rng},
-	{"--record", true, false, parse_record},
-	{"--record-payload", true, false, parse_record_payload},
-	{"--record-limit", true, false, parse_record_limit},
-	{"--console", true, false, parse_console},
+	{"--kernel", VALUE_MUST, false, parse_kernel},
+	{"--initrd", VALUE_MUST, false, parse_initrd},
+	{"--cmdline", VALUE_MUST, false, parse_cmdline},
+	{"--memory", VALUE_MUST, false, parse_memory},
+	{"--disk", VALUE_MUST, true, parse_disk},
+	{"--rng", VALUE_MAY, false, parse_rng},
+	{"--record", VALUE_MUST, false, parse_record},
+	{"--record-payload", VALUE_MUST, false, parse_record_payload},
+	{"--record-limit", VALUE_MUST, false, parse_record_limit},
+	{"--console", VALUE_MUST, false, parse_console},
 };
 #define TABLE_LEN (sizeof(table) / sizeof(table[0]))
 
@@ -189,13 +286,13 @@ static int parse_one(struct options *o, char *const argv[], int argc, int *i, ui
 	if ((*seen & bit) && !option->repeats)
 		return err_set(err, "%s is given twice", option->name);
 	*seen |= bit;
-	if (!option->takes_value && value)
+	if (option->value == VALUE_NONE && value)
 		return err_set(err, "%s takes no value", option->name);
-	if (option->takes_value && !value && *i + 1 < argc)
+	if (option->value == VALUE_MUST && !value && *i + 1 < argc)
 		value = argv[++*i];
-	if (option->takes_value && (!value || !*value) && option->parse != parse_cmdline)
+	if (option->value == VALUE_MUST && (!value || !*value) && option->parse != parse_cmdline)
 		return err_set(err, "%s needs a value; see --help", option->name);
-	if (option->takes_value && !value)
+	if (option->value == VALUE_MUST && !value)
 		return err_set(err, "%s needs a value, which may be empty", option->name);
 	return option->parse(o, value, err);
 }
@@ -241,8 +338,9 @@ const char *options_help(void)
 	       "  --initrd FILE           initial RAM disk\n"
 	       "  --cmdline TEXT          kernel command line instead of \"" DEFAULT_CMDLINE "\"\n"
 	       "  --memory SIZE           guest memory, 256M if not given; sizes end in K, M, G or T\n"
-	       "  --disk FILE[,ro]        a disk: an image or a block device; may be given more than once\n"
-	       "  --rng                   an entropy device\n"
+	       "  --disk FILE[,ro][,FEATURE=on|off]...\n"
+	       "                          a disk: an image or a block device; may be given more than once\n"
+	       "  --rng[=FEATURE=on|off]  an entropy device\n"
 	       "  --console stdio|FILE    where the guest's COM1 goes; a file gets output only\n"
 	       "  --record FILE           write a trace of all devices, to be replayed with `ringside replay "
 	       "FILE`\n"
@@ -251,6 +349,14 @@ const char *options_help(void)
 	       "hash\n"
 	       "  --record-limit SIZE     stop recording when the trace is that large; the guest goes on\n"
 	       "  --help, --version\n"
+	       "\n"
+	       "Features that a device offers, or not: packed (packed rings; on), ring_reset (on), in_order "
+	       "(off),\n"
+	       "notification_data (off), platform (ACCESS_PLATFORM and ORDER_PLATFORM; off). docs/devices.md "
+	       "tells when.\n"
+	       "\n"
+	       "SIGUSR2 makes ringside-vmm look at its images' sizes again and tells the guest of a new "
+	       "one.\n"
 	       "\n"
 	       "On a terminal, every key goes to the guest, Ctrl-C too; Ctrl-A x ends the machine, Ctrl-A "
 	       "Ctrl-A is one\n"

@@ -17,6 +17,7 @@
 struct option_disk {
 	char path[OPTIONS_PATH_MAX];
 	bool readonly;
+	uint64_t offer; /* bits of VDEV_FEATURES_MORE (core/vdev.h) */
 };
 
 /* Strings point into argv. NULL: not given. */
@@ -27,6 +28,7 @@ struct options {
 	struct option_disk disks[OPTIONS_DISKS_MAX];
 	unsigned disk_count;
 	bool rng;
+	uint64_t rng_offer; /* like a disk's */
 	const char *record;
 	bool record_full;      /* payload kept in full, not as length and hash */
 	uint64_t record_limit; /* bytes; 0: none */

@@ -31,9 +31,9 @@ static int create_devices(struct vmm *vmm, const struct options *o, char err[ERR
 	struct virtio *v = vmm->virtio;
 
 	for (unsigned i = 0; i < o->disk_count; i++)
-		if (add(v, virtio_dev_create_blk(vmm, o->disks[i].path, o->disks[i].readonly, err)))
+		if (add(v, virtio_dev_create_blk(vmm, &o->disks[i], err)))
 			return -1;
-	return o->rng ? add(v, virtio_dev_create_rng(vmm, err)) : 0;
+	return o->rng ? add(v, virtio_dev_create_rng(vmm, o->rng_offer, err)) : 0;
 }
 
 static int start_record(struct vmm *vmm, const struct options *o, char err[ERR_MAX])

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#define _GNU_SOURCE /* sched_getaffinity */
 #include "virtio_dev.h"
 #include <errno.h>
 #include <linux/virtio_mmio.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -76,7 +72,7 @@ static void on_again(void *ctx, uint16_t queue)
 
 	if (d->record)
 		recorder_again(&d->rec, queue);
-	signal_fd(d->kick[queue].fd);
+	virtio_kick_signal(&d->kick[queue]);
 }
 
 uint64_t virtio_dev_clock_ns(void *ctx)
@@ -156,21 +152,20 @@ static void on_write(void *ctx, uint64_t off, uint32_t len, uint64_t value)
 	if (d->record)
 		recorder_write(&d->rec, off, len, value);
 	mmio_write(&d->mmio, off, len, value);
+	if (off == VIRTIO_MMIO_STATUS)
+		virtio_kick_follow(d);
 	leave(d);
 }
 
 static const struct mmio_ops window = {on_read, on_write};
 
-static void on_kick(void *ctx)
+void virtio_dev_run(struct virtio_dev *d, uint16_t queue)
 {
-	struct virtio_kick *k = ctx;
-	struct virtio_dev *d = k->dev;
-
 	enter(d);
 	if (d->record)
-		recorder_run(&d->rec, k->queue);
+		recorder_run(&d->rec, queue);
 	virtio_linger_begin(d);
-	vdev_run(d->vdev, k->queue);
+	vdev_run(d->vdev, queue);
 	virtio_linger_end(d);
 	leave(d);
 }
@@ -265,46 +260,6 @@ static void rng_done(void *ctx, struct rng_io *io, uint32_t bytes)
  * ------------------------------------------------------------------------------------------------------------
  */
 
-static bool one_processor(void)
-{
-	cpu_set_t set;
-
-	return !sched_getaffinity(0, sizeof(set), &set) && CPU_COUNT(&set) == 1;
-}
-
-/*
- * What is answered from memory never waits. So its kicks are no ioeventfd, but run where they arrive, in the
- * vCPU's thread: random bytes, since each is asked for by itself; an image in memory where there is one
- * processor, for the loop's thread could run only instead of the guest. Where there are more, the guest goes
- * on and posts more meanwhile.
- */
-static bool runs_where_kicked(const struct virtio_dev *d)
-{
-	return d->rng || (d->disk->file.in_memory && d->disk->engine.watch_fd < 0 && one_processor());
-}
-
-/*
- * Edge-triggered, so the counter need not be read: each signal is an edge of its own, and the run that
- * follows looks at the whole ring. That saves a system call per kick.
- */
-static int add_kick(struct virtio_dev *d, uint16_t queue, char err[ERR_MAX])
-{
-	struct virtio_kick *k = &d->kick[queue];
-	struct epoll_event edge = {.events = EPOLLIN | EPOLLET};
-
-	*k = (struct virtio_kick){.dev = d, .queue = queue, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-	if (k->fd >= 0)
-		k->watch = loop_add_fd(&d->vmm->loop, k->fd, on_kick, k);
-	edge.data.ptr = k->watch;
-	if (!k->watch || epoll_ctl(d->vmm->loop.epoll_fd, EPOLL_CTL_MOD, k->fd, &edge))
-		return err_set(err, "%s: eventfd: %s", d->name, strerror(errno));
-	if (runs_where_kicked(d))
-		return 0; /* the write itself comes to on_write */
-	if (vmm_ioeventfd(d->vmm, d->slot.base + VIRTIO_MMIO_QUEUE_NOTIFY, 4, queue, k->fd, true))
-		return err_set(err, "%s: KVM_IOEVENTFD: %s", d->name, strerror(errno));
-	return 0;
-}
-
 /* Puts a device that the core has made behind its window. */
 static int attach(struct virtio_dev *d, struct vdev *vdev, char err[ERR_MAX])
 {
@@ -317,7 +272,7 @@ static int attach(struct virtio_dev *d, struct vdev *vdev, char err[ERR_MAX])
 	if (d->irq_fd < 0)
 		return err_set(err, "%s: KVM_IRQFD: %s", d->name, strerror(errno));
 	for (uint16_t i = 0; i < vdev->nqueues; i++)
-		if (add_kick(d, i, err))
+		if (virtio_kick_create(d, i, err))
 			return -1;
 	if (!d->disk || d->disk->engine.watch_fd < 0)
 		return 0;
@@ -351,15 +306,15 @@ static void set_names(struct virtio_dev *d, const char *path)
 	memcpy(d->ident, base, n < sizeof(d->ident) ? n : sizeof(d->ident));
 }
 
-static int create_blk(struct virtio_dev *d, const char *path, bool read_only, char err[ERR_MAX])
+static int create_blk(struct virtio_dev *d, const struct option_disk *o, char err[ERR_MAX])
 {
-	struct blk_options options = {.read_only = read_only, .nqueues = 1}; /* there is one vCPU */
+	struct blk_options options = {.read_only = o->readonly, .nqueues = 1}; /* there is one vCPU */
 	struct blk_backend backend;
 	struct disk *disk = calloc(1, sizeof(*disk));
 
-	set_names(d, path);
+	set_names(d, o->path);
 	d->blk = calloc(1, sizeof(*d->blk));
-	if (!d->blk || !disk || disk_open(disk, path, read_only, err)) {
+	if (!d->blk || !disk || disk_open(disk, o->path, o->readonly, err)) {
 		if (!d->blk || !disk)
 			err_set(err, "out of memory");
 		free(disk);
@@ -375,20 +330,21 @@ static int create_blk(struct virtio_dev *d, const char *path, bool read_only, ch
 	options.physical_exp = disk->file.physical_exp;
 	memcpy(options.ident, d->ident, sizeof(options.ident));
 	blk_init(d->blk, &d->mem, &host, d, &backend, &options);
+	vdev_offer(&d->blk->vdev, o->offer);
 	return attach(d, &d->blk->vdev, err);
 }
 
-struct virtio_dev *virtio_dev_create_blk(struct vmm *vmm, const char *path, bool read_only, char err[ERR_MAX])
+struct virtio_dev *virtio_dev_create_blk(struct vmm *vmm, const struct option_disk *o, char err[ERR_MAX])
 {
 	struct virtio_dev *d = create(vmm, err);
 
-	if (!d || !create_blk(d, path, read_only, err))
+	if (!d || !create_blk(d, o, err))
 		return d;
 	virtio_dev_destroy(d);
 	return NULL;
 }
 
-static int create_rng(struct virtio_dev *d, char err[ERR_MAX])
+static int create_rng(struct virtio_dev *d, uint64_t offer, char err[ERR_MAX])
 {
 	struct rng_backend backend = {.submit = rng_submit, .drain = rng_drain, .ctx = d};
 
@@ -399,14 +355,15 @@ static int create_rng(struct virtio_dev *d, char err[ERR_MAX])
 	d->rng_host = (struct rng_host){rng_done, d};
 	d->rng_backend = rng_host_backend(&d->rng_host);
 	rng_init(d->rng, &d->mem, &host, d, &backend);
+	vdev_offer(&d->rng->vdev, offer);
 	return attach(d, &d->rng->vdev, err);
 }
 
-struct virtio_dev *virtio_dev_create_rng(struct vmm *vmm, char err[ERR_MAX])
+struct virtio_dev *virtio_dev_create_rng(struct vmm *vmm, uint64_t offer, char err[ERR_MAX])
 {
 	struct virtio_dev *d = create(vmm, err);
 
-	if (!d || !create_rng(d, err))
+	if (!d || !create_rng(d, offer, err))
 		return d;
 	virtio_dev_destroy(d);
 	return NULL;
@@ -455,20 +412,10 @@ void virtio_dev_finish(struct virtio_dev *d)
 				offence_info((enum offence)i)->name, d->offences[i]);
 }
 
-static void close_kick(struct virtio_dev *d, struct virtio_kick *k)
-{
-	if (!k->dev)
-		return;
-	if (k->watch)
-		loop_remove_fd(&d->vmm->loop, k->watch);
-	if (k->fd >= 0)
-		close(k->fd);
-}
-
 void virtio_dev_destroy(struct virtio_dev *d)
 {
 	for (int i = 0; i < VDEV_QUEUES_MAX; i++)
-		close_kick(d, &d->kick[i]);
+		virtio_kick_destroy(d, &d->kick[i]);
 	if (d->irq_fd >= 0)
 		close(d->irq_fd);
 	if (d->disk_watch)

@@ -26,6 +26,7 @@ struct virtio_kick {
 	int fd; /* written by KVM for each kick, and by ourselves for "again"; never read (see virtio_dev.c)
 		 */
 	struct loop_fd *watch;
+	bool in_kvm; /* KVM matches the kicks and writes fd; else the register write comes to us */
 };
 
 /* Waiting a little before an interrupt (virtio_linger.c). */
@@ -63,8 +64,8 @@ struct virtio_dev {
 };
 
 /* NULL and one clear line when it cannot be made. */
-struct virtio_dev *virtio_dev_create_blk(struct vmm *, const char *path, bool read_only, char err[ERR_MAX]);
-struct virtio_dev *virtio_dev_create_rng(struct vmm *, char err[ERR_MAX]);
+struct virtio_dev *virtio_dev_create_blk(struct vmm *, const struct option_disk *, char err[ERR_MAX]);
+struct virtio_dev *virtio_dev_create_rng(struct vmm *, uint64_t offer, char err[ERR_MAX]);
 void virtio_dev_destroy(struct virtio_dev *);
 
 /* Before the guest runs: everything at the device's doors goes into the record, as device nr; head gets its
@@ -80,6 +81,12 @@ void virtio_dev_finish(struct virtio_dev *);
  * ---------------------------------------------------------------------------- */
 void virtio_dev_publish(struct virtio_dev *); /* what disk_poll has answered */
 uint64_t virtio_dev_clock_ns(void *);
+/* virtio_kick.c: each queue's way in, by what the device is and which features the driver accepted. */
+int virtio_kick_create(struct virtio_dev *, uint16_t queue, char err[ERR_MAX]);
+void virtio_kick_destroy(struct virtio_dev *, struct virtio_kick *);
+void virtio_kick_follow(struct virtio_dev *);             /* after a write of the status register */
+void virtio_kick_signal(const struct virtio_kick *);      /* as if the guest had kicked */
+void virtio_dev_run(struct virtio_dev *, uint16_t queue); /* takes the lock itself */
 /* Around the run of a kick, and as vdev->linger. */
 void virtio_linger_begin(struct virtio_dev *);
 void virtio_linger_end(struct virtio_dev *);

@@ -36,4 +36,20 @@ replay() {
 }
 replay recorded 'bit-exact'
 replay killed 'cut short'
+
+# Where NOTIFICATION_DATA was accepted, kicks are register writes: KVM may take none of them, not even those whose value is the
+# queue's number. One that it took before the reset may still run.
+if text=$("$bin/ringside" show "$out/recorded.vtrace" | awk '
+	$1 != "blk0" { next }
+	$2 == "write" { split($3, reg, "="); split($5, value, "="); v = value[2] }
+	$2 == "write" && reg[2] == "0x024" { word = v }
+	$2 == "write" && reg[2] == "0x020" && word == "0x1" { data = substr(v, length(v) - 1, 1) ~ /[4-7c-f]/ }
+	$2 == "write" && reg[2] == "0x070" && v == "0x0" { data = 0 }
+	data && $2 == "write" && reg[2] == "0x050" { kicks++; plain += v == "0x0" }
+	data && $2 == "run" { taken++ }
+	END { print kicks " kicks, " plain " of them of value 0, " taken + 0 " taken by KVM"; exit !(kicks > 100 && plain > 9 && taken < 4) }'); then
+	pass notification-data-kicks
+else
+	fail notification-data-kicks "$text"
+fi
 exit $failures

@@ -17,7 +17,7 @@ start() {
 	truncate -s $((sectors * 512)) "$disk"
 	read_only_image >"$ro"
 	: >"$console"
-	ringside-vmm --kernel "$IN/tiny.elf" --memory 64M --disk "$disk" --disk "$ro,ro" --rng \
+	ringside-vmm --kernel "$IN/tiny.elf" --memory 64M --disk "$disk,in_order=on,notification_data=on,platform=on" --disk "$ro,ro" --rng \
 		--cmdline "sectors=$sectors ro_sectors=$ro_sectors grown=$grown $words" "$@" </dev/null >"$console" 2>&1 &
 	pid=$!
 }

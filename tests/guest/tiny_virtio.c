@@ -153,6 +153,7 @@ void ring_open(struct ring *r, struct dev *d, uint64_t features, uint16_t size)
 	dev_negotiate(d, features);
 	ring_alloc(r, d, 0, size);
 	r->event_idx = features & F_EVENT;
+	r->notify_data = features & F_DATA;
 	EXPECT(ring_enable(r));
 	status_add(d, VIRTIO_CONFIG_S_DRIVER_OK);
 	EXPECT_EQ(status_read(d), 15);
@@ -236,10 +237,16 @@ void ring_publish(struct ring *r)
 	r->avail->idx = r->avail_idx;
 }
 
+void ring_notify(const struct ring *r)
+{
+	reg_write(r->dev, VIRTIO_MMIO_QUEUE_NOTIFY,
+		  r->queue | (r->notify_data ? (uint32_t)r->avail_idx << 16 : 0));
+}
+
 void ring_kick(struct ring *r)
 {
 	ring_publish(r);
-	reg_write(r->dev, VIRTIO_MMIO_QUEUE_NOTIFY, r->queue);
+	ring_notify(r);
 }
 
 /* The index must be visible before we look at what the device wants: a locked instruction between store and
@@ -252,7 +259,7 @@ bool ring_kick_if_wanted(struct ring *r)
 	bool wanted = r->event_idx ? vring_need_event(ring_avail_event(r), r->avail_idx, before)
 				   : !(r->used->flags & VRING_USED_F_NO_NOTIFY);
 	if (wanted)
-		reg_write(r->dev, VIRTIO_MMIO_QUEUE_NOTIFY, r->queue);
+		ring_notify(r);
 	return wanted;
 }
 

@@ -13,12 +13,18 @@
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_ring.h>
 
+#include "core/compat.h"
 #include "tests/guest/tiny.h"
 
 #define BIT(n)      (1ull << (n))
 #define F_VERSION   BIT(VIRTIO_F_VERSION_1)
 #define F_INDIRECT  BIT(VIRTIO_RING_F_INDIRECT_DESC)
 #define F_EVENT     BIT(VIRTIO_RING_F_EVENT_IDX)
+#define F_PACKED    BIT(VIRTIO_F_RING_PACKED)
+#define F_IN_ORDER  BIT(VIRTIO_F_IN_ORDER)
+#define F_DATA      BIT(VIRTIO_F_NOTIFICATION_DATA)
+#define F_RESET     BIT(VIRTIO_F_RING_RESET)
+#define F_PLATFORM  (BIT(VIRTIO_F_ACCESS_PLATFORM) | BIT(VIRTIO_F_ORDER_PLATFORM))
 #define DEVICES_MAX 8
 #define SEGS_MAX    130
 
@@ -61,7 +67,7 @@ struct ring {
 	uint16_t queue, size;
 	uint16_t avail_idx, used_idx; /* what we have posted, what we have reaped */
 	uint16_t next;                /* first descriptor not in use; 0 again when all is reaped */
-	bool event_idx;
+	bool event_idx, notify_data;
 	volatile struct vring_desc *desc;
 	volatile struct vring_avail *avail;
 	volatile struct vring_used *used;
@@ -91,8 +97,9 @@ uint16_t ring_add(struct ring *, const struct seg *, unsigned n);
 uint16_t ring_add_indirect(struct ring *, void *table, const struct seg *, unsigned n);
 /* Puts a head into the available ring, whatever it is. */
 void ring_post(struct ring *, uint16_t head);
-void ring_publish(struct ring *); /* the available index */
-void ring_kick(struct ring *);    /* publishes, and notifies */
+void ring_publish(struct ring *);      /* the available index */
+void ring_notify(const struct ring *); /* with NOTIFICATION_DATA tells how far we are, too */
+void ring_kick(struct ring *);         /* publishes, and notifies */
 /* Kicks only where the device asked for it; true if so. */
 bool ring_kick_if_wanted(struct ring *);
 /* Waits until n more were used than reaped. */

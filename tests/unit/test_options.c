@@ -6,6 +6,9 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <linux/virtio_config.h>
+
+#include "compat.h"
 #include "options.h"
 
 #define MIB      UINT64_C(0x100000)
@@ -129,7 +132,8 @@ static void mistakes(void **state)
 	bad("--kernel=", "needs a value");
 	bad("--kernel k --kernel k", "twice");
 	bad("--kernel k --rng --rng", "twice");
-	bad("--kernel k --rng=1", "takes no value");
+	bad("--kernel k --rng=1", "no feature");
+	bad("--kernel k --help=1", "no such option");
 	bad("--kernel k --cmdline", "needs a value");
 	bad("--kernel k --nonsense", "--nonsense: no such option");
 	bad("--kernel k --memor 1G", "no such option");
@@ -169,13 +173,54 @@ static void long_names(void **state)
 	assert_int_equal(strlen(o.disks[0].path), OPTIONS_PATH_MAX - 1);
 }
 
+#define PACKED   (1ull << VIRTIO_F_RING_PACKED)
+#define RESET    (1ull << VIRTIO_F_RING_RESET)
+#define ORDER    (1ull << VIRTIO_F_IN_ORDER)
+#define DATA     (1ull << VIRTIO_F_NOTIFICATION_DATA)
+#define PLATFORM (1ull << VIRTIO_F_ACCESS_PLATFORM | 1ull << VIRTIO_F_ORDER_PLATFORM)
+
+static void disk_is(const char *line, const char *path, bool readonly, uint64_t offer)
+{
+	char whole[256] = "--kernel k --disk ";
+
+	good(strcat(whole, line));
+	assert_string_equal(o.disks[0].path, path);
+	assert_int_equal(o.disks[0].readonly, readonly);
+	assert_int_equal(o.disks[0].offer, offer);
+}
+
+static void features(void **state)
+{
+	(void)state;
+	disk_is("d", "d", false, PACKED | RESET);
+	disk_is("d,packed=off", "d", false, RESET);
+	disk_is("d,ro,packed=off,ring_reset=off", "d", true, 0);
+	disk_is("d,packed=off,ro,in_order=on", "d", true, RESET | ORDER);
+	disk_is("d,platform=on,notification_data=on", "d", false, PACKED | RESET | DATA | PLATFORM);
+	disk_is("d,packed=off,packed=on", "d", false, PACKED | RESET);
+	disk_is("d,packed=on,packed=off", "d", false, RESET);
+	disk_is("a,b,ro", "a,b", true, PACKED | RESET); /* a name may have commas */
+	disk_is("a,color=on", "a,color=on", false, PACKED | RESET);
+	disk_is("packed=off", "packed=off", false, PACKED | RESET);
+	bad("--kernel k --disk d,packed=maybe", "on or off");
+	bad("--kernel k --disk d,packed=", "on or off");
+	bad("--kernel k --disk ,packed=on", "name is missing");
+	good("--kernel k --rng");
+	assert_true(o.rng && o.rng_offer == (PACKED | RESET));
+	good("--kernel k --rng=packed=off,in_order=on");
+	assert_true(o.rng && o.rng_offer == (RESET | ORDER));
+	bad("--kernel k --rng=", "no feature");
+	bad("--kernel k --rng=packed=off,", "no feature");
+	bad("--kernel k --rng packed=off", "no such option"); /* a value stands behind an = */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults),         cmocka_unit_test(everything),
 		cmocka_unit_test(help_and_version), cmocka_unit_test(sizes),
 		cmocka_unit_test(mistakes),         cmocka_unit_test(devices_have_a_limit),
-		cmocka_unit_test(long_names),
+		cmocka_unit_test(long_names),       cmocka_unit_test(features),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
