@@ -128,20 +128,13 @@ struct vq_cursor vq_writer(const struct vq_chain *c)
 	return cursor(c, c->nread, c->nwrite, c->write_len);
 }
 
-uint32_t vq_take(struct vq_cursor *cur, uint32_t n, gpa_t *at)
+gpa_t vq_last_byte(const struct vq_chain *c)
 {
-	while (cur->seg < cur->end && cur->off == cur->seg->len) {
-		cur->seg++;
-		cur->off = 0;
-	}
-	if (cur->seg == cur->end || n == 0)
-		return 0;
-	uint32_t here = cur->seg->len - cur->off;
-	uint32_t part = n < here ? n : here;
-	*at = gpa_add(cur->seg->addr, cur->off);
-	cur->off += part;
-	cur->left -= part;
-	return part;
+	const struct vq_seg *s = &c->seg[c->nread + c->nwrite - 1];
+	core_check(c->write_len != 0);
+	while (s->len == 0)
+		s--;
+	return gpa_add(s->addr, s->len - 1);
 }
 
 bool vq_skip(struct vq_cursor *cur, uint32_t n)

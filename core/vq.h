@@ -128,8 +128,25 @@ struct vq_cursor vq_writer(const struct vq_chain *);
 bool vq_skip(struct vq_cursor *, uint32_t n);
 bool vq_read(struct vq_cursor *, struct vmem *, enum vmem_for, void *, uint32_t n);
 bool vq_write(struct vq_cursor *, struct vmem *, enum vmem_for, const void *, uint32_t n);
+/* Where the chain's last device-writable byte is; it has one. */
+gpa_t vq_last_byte(const struct vq_chain *);
+
 /* The address under the cursor and how many bytes of at most n lie there in one segment, then moves on; 0: at
  * the end. */
-uint32_t vq_take(struct vq_cursor *, uint32_t n, gpa_t *);
+static inline uint32_t vq_take(struct vq_cursor *cur, uint32_t n, gpa_t *at)
+{
+	while (cur->seg < cur->end && cur->off == cur->seg->len) {
+		cur->seg++;
+		cur->off = 0;
+	}
+	if (cur->seg == cur->end || n == 0)
+		return 0;
+	uint32_t here = cur->seg->len - cur->off;
+	uint32_t part = n < here ? n : here;
+	*at = gpa_add(cur->seg->addr, cur->off);
+	cur->off += part;
+	cur->left -= part;
+	return part;
+}
 
 #endif

@@ -340,8 +340,7 @@ static bool start(struct vdev *dev, uint16_t queue, const struct vq_chain *c)
 		vdev_offend(&b->vdev, OFFENCE_BLK_NO_STATUS);
 		return true;
 	}
-	struct vq_cursor last = d.out;
-	core_check(vq_skip(&last, c->write_len - 1) && vq_take(&last, 1, &d.status) == 1);
+	d.status = vq_last_byte(c);
 	if (!vq_read(&d.in, b->vdev.mem, VMEM_HEADER, &h, sizeof(h))) {
 		refuse(&d, VIRTIO_BLK_S_IOERR, OFFENCE_BLK_HEADER);
 		return true;
