@@ -35,9 +35,9 @@ static uint32_t first_run(const struct arena *a, uint32_t n)
 {
 	uint32_t run = 0;
 	for (uint32_t i = 0; n <= 64 && i < a->nblocks; i += 64) {
-		uint64_t at = bits_runs(~a->used[i / 64], ~a->used[i / 64 + 1], n);
-		if (at)
-			return i + (uint32_t)__builtin_ctzll(at);
+		uint32_t at = bits_first_run(~a->used[i / 64], ~a->used[i / 64 + 1], n);
+		if (at < 64)
+			return i + at;
 	}
 	for (uint32_t i = 0; n > 64 && i < a->nblocks; i++) {
 		run = is_used(a, i) ? 0 : run + 1;

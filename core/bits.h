@@ -6,17 +6,25 @@
 #include <stdint.h>
 
 /*
- * The bits of the first word at which a run of n ones begins (n from 1 to 64); the run may end in the second
- * word. Each step doubles the length of the runs that are known.
+ * Where the first run of n ones (n from 1 to 64) begins in the first word; it may end in the second. 64:
+ * there is none. Each step doubles the length of the runs that are known. A run inside of the first word
+ * begins before any that reaches into the second.
  */
-static inline uint64_t bits_runs(uint64_t first, uint64_t second, uint32_t n)
+static inline uint32_t bits_first_run(uint64_t first, uint64_t second, uint32_t n)
 {
-	unsigned __int128 ones = (unsigned __int128)second << 64 | first;
+	uint64_t ones = first;
+	unsigned __int128 both = (unsigned __int128)second << 64 | first;
 	for (uint32_t have = 1, step; have < n; have += step) {
 		step = have < n - have ? have : n - have;
 		ones &= ones >> step;
 	}
-	return (uint64_t)ones;
+	if (ones)
+		return (uint32_t)__builtin_ctzll(ones);
+	for (uint32_t have = 1, step; have < n; have += step) {
+		step = have < n - have ? have : n - have;
+		both &= both >> step;
+	}
+	return (uint64_t)both ? (uint32_t)__builtin_ctzll((uint64_t)both) : 64;
 }
 
 /* Bits of word `word` of a map that lie at or beyond entry n, as ones: marked as used for good. */

@@ -58,9 +58,9 @@ static uint32_t first_run(const struct heap *h, uint32_t n)
 	if (n > 64)
 		return first_long_run(h, n);
 	for (uint32_t i = 0; 64 * i < h->nblocks; i++) {
-		uint64_t at = bits_runs(~h->used[i], ~h->used[i + 1], n);
-		if (at)
-			return 64 * i + (uint32_t)__builtin_ctzll(at);
+		uint32_t at = bits_first_run(~h->used[i], ~h->used[i + 1], n);
+		if (at < 64)
+			return 64 * i + at;
 	}
 	return h->nblocks;
 }
