@@ -67,7 +67,11 @@ static bool take(const struct usage *u, int argc, char **argv, int *i)
 		fail("%s: option %s needs a value: %s", u->command, o->name, o->value_name);
 		return false;
 	}
-	*o->value = equals ? equals + 1 : argv[++*i];
+	const char **value = o->value;
+
+	for (int n = 1; n < o->times && *value; n++)
+		value++;
+	*value = equals ? equals + 1 : argv[++*i];
 	return true;
 }
 

@@ -15,6 +15,7 @@ struct option_row {
 	const char *value_name; /* NULL: a flag */
 	const char **value;     /* set to what follows `--name value` or `--name=value` */
 	bool *flag;
+	int times; /* above 1: it may be given so many times, and value is an array, NULL where it was not */
 	const char *help;
 };
 
@@ -23,7 +24,7 @@ struct usage {
 	const char *operands; /* as help shows them: "FILE" */
 	const char *about;    /* one line or more, without the last newline */
 	int operands_min, operands_max;
-	struct option_row option[8]; /* ends with a NULL name */
+	struct option_row option[16]; /* ends with a NULL name */
 };
 
 /*

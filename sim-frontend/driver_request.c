@@ -156,7 +156,10 @@ static void cut(struct plan *p, const struct content *c, uint32_t shape)
 /* A header that is too short, and nothing behind it. */
 static void shorten(struct driver *g, struct plan *p, struct content *c)
 {
-	p->bytes_len = (uint32_t)(g->value % 16);
+	uint32_t n = (uint32_t)(g->value % 16);
+	if (n > p->bytes_len) /* the entropy device has no header */
+		memset(p->bytes + p->bytes_len, 0, n - p->bytes_len);
+	p->bytes_len = n;
 	c->read_data = 0;
 }
 

@@ -248,6 +248,10 @@ void machine_reset(struct machine *m)
 		driver_restart(m->device[i].driver);
 		fresh(&m->device[i], &m->device[i].options);
 	}
+	/* What a driver lost track of, because the program took its ring from it, must not outlast the run. */
+	heap_reset(&m->heap_rings);
+	heap_reset(&m->heap_low);
+	heap_reset(&m->heap_high);
 	lend_reset(&m->lend);
 	ram_reset(&m->ram);
 	m->op = m->clock_ns = 0;

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Runs: from a seed, and once more from their logs. */
+#include <linux/virtio_ids.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "program.h"
+#include "sim_int.h"
+
+#define AGAIN_BITS 4 /* one run in 16 is done twice */
+
+const char *sim_fault_name(enum sim_fault f)
+{
+	static const char *const name[] = {
+#define SIM_FAULT(NAME, text, what) [SIM_FAULT_##NAME] = text,
+#include "sim_faults.def"
+#undef SIM_FAULT
+	};
+	return name[f];
+}
+
+/* -- making one ----------------------------------------------------------------------------------------- */
+
+static void on_violation(struct machine *m, struct sim_device *d, const struct violation *v)
+{
+	struct sim *s = (struct sim *)(void *)m;
+	s->violation = (struct sim_violation){.v = *v, .op = m->op, .dev = d->nr};
+	longjmp(s->out, 1);
+}
+
+static void on_used(void *ctx, struct sim_device *d, uint16_t queue, uint16_t id, uint32_t len, uint32_t type,
+		    int status)
+{
+	struct sim *s = ctx;
+	uint64_t what = (uint64_t)len << 32 | (uint64_t)id << 16 | (uint64_t)queue << 8 | (uint8_t)status;
+	s->answers = hash_u64(s->answers, what ^ (uint64_t)type << 13 ^ d->nr);
+}
+
+static const struct machine_events events = {.used = on_used};
+
+uint32_t sim_device_ids(const struct sim_options *o, uint16_t ids[MACHINE_DEVICES_MAX])
+{
+	static const uint16_t all[] = {VIRTIO_ID_BLOCK, VIRTIO_ID_RNG, VIRTIO_ID_BLOCK};
+	uint32_t n = o->device_id ? 1 : sizeof(all) / sizeof(all[0]);
+	for (uint32_t i = 0; i < n; i++)
+		ids[i] = o->device_id ? o->device_id : all[i];
+	return n;
+}
+
+static bool add_devices(struct sim *s)
+{
+	static const struct device_options plain;
+	uint16_t ids[MACHINE_DEVICES_MAX];
+	uint32_t n = sim_device_ids(&s->options, ids);
+	for (uint32_t i = 0; i < n; i++) {
+		if (!machine_add(&s->machine, ids[i], &plain))
+			return false;
+		for (unsigned o = 0; o < ORACLE_COUNT; o++)
+			if (s->options.oracles_off >> o & 1)
+				oracle_switch(s->machine.device[i].oracle, oracle_name(o), false);
+	}
+	return true;
+}
+
+bool sim_create(struct sim *s, const struct sim_options *o, struct sim_log *log)
+{
+	memset(s, 0, sizeof(*s));
+	s->options = *o;
+	s->log = log;
+	s->count.hash = HASH_SEED;
+	s->plan = calloc(1, sizeof(*s->plan));
+	if (!s->plan || !machine_create(&s->machine) || !add_devices(s)) {
+		sim_destroy(s);
+		return false;
+	}
+	s->machine.violation = on_violation;
+	s->machine.events = &events;
+	s->machine.events_ctx = s;
+	return true;
+}
+
+void sim_destroy(struct sim *s)
+{
+	machine_destroy(&s->machine);
+	free(s->plan);
+	s->plan = NULL;
+}
+
+/* -- ops ------------------------------------------------------------------------------------------------ */
+
+static void put(struct sim *s, struct op *op)
+{
+	s->log->nops++; /* first, so that whoever looks at the log after a crash finds the op */
+	program_step(&s->machine, op);
+}
+
+void sim_op5(struct sim *s, uint8_t code, uint32_t dev, const uint64_t arg[5])
+{
+	if (sim_full(s))
+		return;
+	struct op *op = &s->log->op[s->log->nops];
+	op->code = code;
+	op->dev = (uint8_t)dev;
+	op->len = 0;
+	op->data = NULL;
+	memcpy(op->arg, arg, 5 * sizeof(arg[0]));
+	op->arg[5] = 0;
+	put(s, op);
+}
+
+void sim_op(struct sim *s, uint8_t code, uint32_t dev, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	const uint64_t arg[5] = {a, b, c, d, 0};
+	sim_op5(s, code, dev, arg);
+}
+
+void sim_op_data(struct sim *s, uint8_t code, uint32_t dev, uint64_t a, uint64_t b, const void *data,
+		 uint32_t n)
+{
+	struct sim_log *log = s->log;
+	if (sim_full(s) || n > OP_PROGRAM_DATA_MAX || n > SIM_DATA_MAX - log->ndata)
+		return;
+	struct op *op = &log->op[log->nops];
+	*op = (struct op){.code = code, .dev = (uint8_t)dev, .arg = {a, b}, .len = n};
+	op->data = n ? log->data + log->ndata : NULL;
+	memcpy(log->data + log->ndata, data, n);
+	log->ndata += n;
+	put(s, op);
+}
+
+/* -- runs ----------------------------------------------------------------------------------------------- */
+
+static void begin(struct sim *s)
+{
+	s->violation.v.oracle = NULL;
+	s->answers = HASH_SEED;
+	machine_reset(&s->machine);
+}
+
+static uint64_t so_far(const struct sim *s)
+{
+	return hash_u64(machine_hash(&s->machine), s->answers);
+}
+
+/* The liveness phase, and what came of it all. */
+static void end(struct sim *s)
+{
+	program_quiesce(&s->machine);
+	s->hash = so_far(s);
+}
+
+static void generate(struct sim *s)
+{
+	struct sim_plan *p = s->plan;
+	rand_seed(&p->rand, s->log->seed);
+	sim_draw_plan(s);
+	for (uint32_t i = 0; i < s->machine.ndevices; i++)
+		if (p->device[i].on)
+			sim_set_up(s, i);
+	for (uint32_t i = 0; i < p->steps && !sim_full(s); i++) {
+		uint32_t bits = rand_bits(&p->rand, 8);
+		sim_act(s, p->turn[bits & 63], p->device_of_turn[bits >> 6]);
+	}
+}
+
+/* True: nothing was violated. */
+static bool judged(struct sim *s, void (*what)(struct sim *))
+{
+	if (setjmp(s->out) == 0) {
+		begin(s);
+		what(s);
+		end(s);
+		return true;
+	}
+	s->violation.hash = s->hash = so_far(s);
+	return false;
+}
+
+static void execute(struct sim *s)
+{
+	for (uint32_t i = 0; i < s->log->nops; i++)
+		program_step(&s->machine, &s->log->op[i]);
+}
+
+bool sim_again(struct sim *s)
+{
+	return judged(s, execute);
+}
+
+/* Nothing but the log decides: else the run is worthless as a test. */
+static bool same_again(struct sim *s)
+{
+	uint64_t first = s->hash;
+	bool calm = sim_again(s);
+	s->count.again++;
+	if (calm && s->hash == first)
+		return true;
+	s->violation.v.oracle = "determinism";
+	s->violation.v.clause = "";
+	s->violation.op = s->log->nops + 1ull;
+	snprintf(s->violation.v.what, sizeof(s->violation.v.what),
+		 "the same ops once more ended in another state");
+	return false;
+}
+
+/* Chains that the devices took, ever. */
+static uint64_t taken(const struct sim *s)
+{
+	uint64_t n = 0;
+	for (uint32_t i = 0; i < s->machine.ndevices; i++)
+		n += oracle_taken(s->machine.device[i].oracle);
+	return n;
+}
+
+bool sim_run(struct sim *s, uint64_t seed)
+{
+	struct sim_count *c = &s->count;
+	uint64_t before = taken(s);
+	s->log->seed = seed;
+	s->log->nops = s->log->ndata = 0;
+	bool calm = judged(s, generate);
+	c->clock_ns += s->machine.clock_ns;
+	c->taken += taken(s) - before;
+	c->machine = s->machine.stats;
+	c->hash = hash_u64(c->hash, s->hash);
+	if (!calm || seed >> (64 - AGAIN_BITS))
+		return calm;
+	bool same = same_again(s);
+	s->machine.stats = c->machine;
+	return same;
+}
+
+uint64_t sim_nth_seed(uint64_t seed, uint64_t n)
+{
+	return hash_u64(hash_u64(hash_u64(HASH_SEED, seed), n), seed);
+}
+
+void sim_count_add(struct sim_count *to, const struct sim_count *c)
+{
+	struct machine_stats *a = &to->machine;
+	const struct machine_stats *b = &c->machine;
+	a->runs += b->runs;
+	a->ops += b->ops;
+	a->requests += b->requests;
+	a->answered += b->answered;
+	a->failed += b->failed;
+	a->kicks += b->kicks;
+	a->interrupts += b->interrupts;
+	a->offences += b->offences;
+	for (int i = 0; i < OFFENCE_COUNT; i++)
+		a->offence[i] += b->offence[i];
+	to->taken += c->taken;
+	to->clock_ns += c->clock_ns;
+	to->again += c->again;
+	for (int i = 0; i < SIM_FAULTS; i++)
+		to->fault[i] += c->fault[i];
+	to->hash = hash_u64(to->hash, c->hash);
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* What a good guest does, and what its host does to it. */
+#include <linux/virtio_mmio.h>
+
+#include "sim_int.h"
+
+static uint32_t draw_queue(struct sim *s, uint32_t dev)
+{
+	uint32_t n = s->plan->device[dev].nqueues;
+	return n > 1 ? rand_below(&s->plan->rand, n) : 0;
+}
+
+/* -- requests -------------------------------------------------------------------------------------------- */
+
+void sim_post(struct sim *s, uint32_t dev, uint32_t queue)
+{
+	struct rand *r = &s->plan->rand;
+	const struct sim_device_plan *p = &s->plan->device[dev];
+	uint32_t bits = rand_bits(r, 22), shape = 0;
+	if (p->shape_mask && rand_bits(r, 1))
+		shape = rand_bits(r, 16) & p->shape_mask;
+	uint64_t arg[5] = {queue, p->type[bits & 7], (bits >> 6) & (p->sectors - 1), p->len[bits >> 3 & 7],
+			   shape};
+	sim_op5(s, OP_POST, dev, arg);
+}
+
+static void post(struct sim *s, uint32_t dev)
+{
+	uint32_t queue = draw_queue(s, dev), bits = rand_bits(&s->plan->rand, 8);
+	for (uint32_t n = 1 + (bits & (s->plan->device[dev].batch - 1u)); n; n--)
+		sim_post(s, dev, queue);
+	if (bits >> 3 & 7)
+		sim_op(s, OP_KICK, dev, queue, 0, 0, 0);
+	if (bits >> 6)
+		sim_op(s, OP_REAP, dev, queue, 0, 0, 0);
+}
+
+static void wish(struct sim *s, uint32_t dev)
+{
+	uint32_t bits = rand_bits(&s->plan->rand, 8);
+	uint32_t mode = bits & 3, ahead = bits >> 4;
+	sim_op(s, OP_NOTIFY, dev, draw_queue(s, dev), mode == 3 ? 0 : mode, mode == 2 ? ahead : 0, 0);
+}
+
+/* Reads what any driver may read at any time. */
+static void look(struct sim *s, uint32_t dev)
+{
+	static const uint16_t reg[8] = {
+		VIRTIO_MMIO_STATUS,          VIRTIO_MMIO_INTERRUPT_STATUS, VIRTIO_MMIO_CONFIG_GENERATION,
+		VIRTIO_MMIO_DEVICE_FEATURES, VIRTIO_MMIO_QUEUE_NUM_MAX,    VIRTIO_MMIO_QUEUE_READY,
+		VIRTIO_MMIO_MAGIC_VALUE,     VIRTIO_MMIO_DEVICE_ID};
+	uint32_t bits = rand_bits(&s->plan->rand, 12);
+	if (bits & 1)
+		sim_op(s, OP_READ, dev, reg[bits >> 1 & 7], 4, 0, 0);
+	else
+		sim_op(s, OP_READ, dev, VIRTIO_MMIO_CONFIG + (bits >> 4 & 63), 1u << (bits >> 1 & 3), 0, 0);
+}
+
+/* -- what the host does -------------------------------------------------------------------------------------
+ */
+
+static void count(struct sim *s, enum sim_fault f)
+{
+	s->count.fault[f]++;
+}
+
+static void fault(struct sim *s, uint32_t dev)
+{
+	struct rand *r = &s->plan->rand;
+	enum sim_fault f = SIM_FAULT_EIO + rand_bits(r, 2);
+	uint32_t n = rand_bits(r, 2) + 1, bytes = rand_bits(r, 1) ? rand_bits(r, 13) : rand_bits(r, 3);
+	if (!(s->plan->faults >> f & 1))
+		return;
+	count(s, f);
+	if (f == SIM_FAULT_EIO)
+		sim_op(s, OP_FAULT, dev, n, BLK_IO_ERROR, 0, 0);
+	else if (f == SIM_FAULT_UNSUPPORTED)
+		sim_op(s, OP_FAULT, dev, n, BLK_UNSUPPORTED, 0, 0);
+	else
+		sim_op(s, OP_FAULT, dev, n, f == SIM_FAULT_SHORT ? BLK_DONE : BLK_IO_ERROR, bytes, 0);
+}
+
+static void hold(struct sim *s, uint32_t dev)
+{
+	uint32_t n = 1u << rand_bits(&s->plan->rand, 3);
+	if (s->machine.device[dev].backend.hold > 64)
+		return;
+	count(s, SIM_FAULT_HOLD);
+	sim_op(s, OP_HOLD, dev, n, 0, 0, 0);
+}
+
+/* Some of what is held completes. */
+static void done(struct sim *s, uint32_t dev)
+{
+	struct rand *r = &s->plan->rand;
+	const struct backend *b = &s->machine.device[dev].backend;
+	uint32_t bits = rand_bits(r, 8);
+	bool reorder = s->plan->faults >> SIM_FAULT_REORDER & bits & 1;
+	for (uint32_t n = 1 + (bits >> 1 & 3); n && b->nheld; n--) {
+		uint32_t id = reorder ? rand_below(r, b->nheld) : 0;
+		s->count.fault[SIM_FAULT_REORDER] += id != 0;
+		sim_op(s, OP_DONE, dev, id, 0, 0, 0);
+	}
+	if (bits >> 3)
+		sim_op(s, OP_FLUSHED, dev, 0, 0, 0, 0);
+}
+
+static void resize(struct sim *s, uint32_t dev)
+{
+	static const uint64_t sectors[4] = {1024, 8, 2048, 1};
+	if (!s->machine.device[dev].type->resize)
+		return;
+	count(s, SIM_FAULT_RESIZE);
+	sim_op(s, OP_RESIZE, dev, sectors[rand_bits(&s->plan->rand, 2)], 0, 0, 0);
+}
+
+/* -- another life
+ * --------------------------------------------------------------------------------------------- */
+
+static void restart(struct sim *s, uint32_t dev)
+{
+	if (rand_once(&s->plan->rand, 1))
+		sim_op(s, OP_RESET, dev, 0, 0, 0, 0);
+	sim_set_up(s, dev);
+}
+
+static void new_queue(struct sim *s, uint32_t dev)
+{
+	const struct vdev *v = s->machine.device[dev].vdev;
+	if (vdev_has(v, VIRTIO_F_RING_RESET) && rand_bits(&s->plan->rand, 1))
+		sim_op(s, OP_QUEUE_RESET, dev, draw_queue(s, dev), 0, 0, 0);
+	uint32_t queue = draw_queue(s, dev), size = rand_bits(&s->plan->rand, 6);
+	sim_op(s, OP_QUEUE, dev, queue, size, 0, 0);
+}
+
+void sim_act(struct sim *s, enum sim_act a, uint32_t dev)
+{
+	static void (*const acts[SIM_ACTS])(struct sim *, uint32_t) = {
+		[ACT_POST] = post,     [ACT_WISH] = wish,       [ACT_LOOK] = look,
+		[ACT_FAULT] = fault,   [ACT_HOLD] = hold,       [ACT_DONE] = done,
+		[ACT_RESIZE] = resize, [ACT_RESTART] = restart, [ACT_QUEUE] = new_queue,
+	};
+	if (acts[a])
+		acts[a](s, dev);
+	else if (a == ACT_KICK || a == ACT_REAP || a == ACT_RUN)
+		sim_op(s,
+		       a == ACT_KICK   ? OP_KICK
+		       : a == ACT_REAP ? OP_REAP
+				       : OP_RUN,
+		       dev, draw_queue(s, dev), 0, 0, 0);
+	else
+		sim_hostile(s, a, dev);
+}

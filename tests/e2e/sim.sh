@@ -1,0 +1,95 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# ringside sim: nothing is found in some thousand runs of every kind; the same seed and steps give the same hash on gcc, clang and
+# ASan builds and on two runs; a bug that is planted in a copy of core/ is found, and its file shows it again.
+# Prints `PASS name` or `FAIL name: why`; RINGSIDE names another program than build/plain/ringside.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+ringside=${RINGSIDE:-build/plain/ringside}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+pass() { echo "PASS sim-$1"; }
+fail() { echo "FAIL sim-$1: $2"; failures=1; }
+[ -x "$ringside" ] || { fail program "no $ringside: make all"; exit 1; }
+hash_of() { sed -n 's/^hash //p' "$1"; }
+
+# Every kind of guest, on every device.
+for guest in good sloppy hostile mix; do
+	for device in blk rng all; do
+		if "$ringside" sim --guest $guest --device $device --seed 42 --steps 150000 --out "$work" >"$work/out" 2>&1; then
+			pass "$guest-$device: $(grep -o '[0-9]* requests,' "$work/out" | tail -n 1 | tr -d ,)"
+		else
+			fail "$guest-$device" "$(grep -m1 -E '^VIOLATION|^ringside' "$work/out")"
+		fi
+	done
+done
+
+# One hash.
+first=''
+for flavour in plain plain clang asan; do
+	"build/$flavour/ringside" sim --seed 7 --steps 100000 --jobs 2 --out "$work" >"$work/out" 2>&1
+	hash=$(hash_of "$work/out")
+	[ -n "$first" ] || first=$hash
+	if [ -n "$hash" ] && [ "$hash" = "$first" ]; then pass "hash-$flavour"; else fail "hash-$flavour" "'$hash' instead of '$first'"; fi
+done
+"$ringside" sim --seed 8 --steps 100000 --jobs 2 >"$work/out" 2>&1
+if [ "$(hash_of "$work/out")" != "$first" ]; then pass other-seed; else fail other-seed "the same hash for two seeds"; fi
+
+# Ctrl-C ends with the summary and status 0.
+"$ringside" sim --seconds 100 --jobs 2 --out "$work" >"$work/out" 2>&1 &
+pid=$!
+sleep 1
+kill -INT $pid
+status=0
+wait $pid || status=$?
+if [ "$status" = 0 ] && [ -n "$(hash_of "$work/out")" ]; then pass interrupted; else fail interrupted "status $status"; fi
+
+# Mistakes: status 2, one line, with the words in it.
+refused() { # refused NAME WORDS OPTION...
+	local name=$1 words=$2 out status=0
+	shift 2
+	out=$("$ringside" sim "$@" 2>&1 >/dev/null) || status=$?
+	if [ "$status" = 2 ] && [ "$(wc -l <<<"$out")" = 1 ] && grep -qF -- "$words" <<<"$out"; then pass "$name"; else fail "$name" "status $status: $out"; fi
+}
+refused device 'no such thing as net (all, blk, rng)' --device net
+refused guest 'no such thing as nice (mix, good, sloppy, hostile)' --guest nice
+refused fault 'no such thing as fire (eio,' --faults eio,fire
+refused oracle 'no such thing as delphi (ownership,' --oracle -delphi
+refused commit "expected a commit's hash" --seed-from HEAD
+refused two-seeds 'only one of them' --seed 1 --seed-from 0123abcd
+refused jobs 'at most 64' --jobs 65
+
+# A bug is found; the file shows it again, and so does a crash's.
+cp -r core "$work/core"
+planted() { # planted NAME ORACLE FILE SED-SCRIPT
+	local name=$1 oracle=$2 file=$work/core/$3 script=$4 status=0 found
+	cp "$file" "$work/kept"
+	sed -i "$script" "$file"
+	if cmp -s "$file" "$work/kept" || ! gcc -std=gnu11 -O1 -w -I"$work/core" -Isim-frontend "$work"/core/*.c "$work"/core/*/*.c \
+		build/plain/sim-frontend/main.o build/plain/libsim.a -lzstd -o "$work/buggy"; then
+		fail "planted-$name" "the bug does not apply to $3 any more, or does not build"
+		return
+	fi
+	cp "$work/kept" "$file"
+	"$work/buggy" sim --seed 1 --seconds 60 --out "$work/found" >"$work/out" 2>&1 || status=$?
+	found=$(sed -n 's/.*written: //p' "$work/out")
+	if [ "$status" != 1 ] || ! grep -q "^VIOLATION $oracle " "$work/out" || ! grep -q 'the same again' "$work/out"; then
+		fail "planted-$name" "status $status: $(grep -m1 ^VIOLATION "$work/out")"
+		return
+	fi
+	pass "planted-$name: $(grep -o -m1 '^VIOLATION.*at op [0-9]* of [0-9]*' "$work/out")"
+	("$work/buggy" run --quiet "$found" >"$work/again" 2>&1) 2>/dev/null # bash tells of traps
+	status=$?
+	if [ "$oracle" = crash ] && [ "$status" -gt 128 ]; then
+		pass "file-$name"
+	elif [ "$status" = 1 ] && grep -qF "$(sed -n '1s/^# //p' "$found")" "$work/again"; then
+		pass "file-$name"
+	else
+		fail "file-$name" "status $status: $(tail -n 1 "$work/again")"
+	fi
+}
+planted used-length used-ring devices/blk.c 's/return stored == write_len - 1 ? write_len : stored;/(void)stored; return write_len;/'
+planted lost-wake liveness devices/blk.c 's/b->vdev.host->again(b->vdev.host_ctx, i);/(void)i;/'
+planted trap crash devices/blk.c 's/^\tif (c->write_len == 0) {.*/\tif (c->write_len == 0) { __builtin_trap();/'
+exit $failures
