@@ -67,8 +67,12 @@ $(B)/tests/test_%: $(B)/tests/unit/test_%.o $(B)/libunit.a $(B)/libsim.a $(B)/li
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lcmocka -lzstd -luring -lpthread -o $@
 $(B)/bench_%: $(B)/tests/bench/bench_%.o $(B)/libsim.a $(B)/libkvm.a $(B)/libcore.a
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -luring -lpthread -o $@
-units: $(units)
-core-units: $(filter $(addprefix $(B)/tests/test_,vmem arena hash vq% vdev% mmio blk% rng recorder offences op trace_% replay sim_% oracle_%),$(units))
+# Every failure that was ever found (docs/finding-and-shrinking.md), one program each.
+$(B)/tests/regress/%: $(B)/tests/regress/%.o $(B)/libsim.a $(B)/libcore.a
+	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lcmocka -lzstd -o $@
+regress: $(patsubst tests/regress/%.c,$(B)/tests/regress/%,$(wildcard tests/regress/*.c))
+units: $(units) regress
+core-units: regress $(filter $(addprefix $(B)/tests/test_,vmem arena hash vq% vdev% mmio blk% rng recorder offences op trace_% replay shrink sim_% oracle_%),$(units))
 benches: $(patsubst tests/bench/%.c,$(B)/%,$(wildcard tests/bench/bench_*.c))
 -include fuzz/rules.mk tests/guest/rules.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
@@ -100,6 +104,6 @@ clean: ## remove build/
 TARGET       ?= blk
 FUZZ_SECONDS ?= 60
 PREFIX       ?= /usr/local
-.PHONY: all units core-units benches test demo boot-test compare-qemu fuzz afl coverage bench lint install help clean
+.PHONY: all units regress core-units benches test demo boot-test compare-qemu fuzz afl coverage bench lint install help clean
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -18,6 +18,7 @@ int cmd_lift(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_sim(int argc, char **argv);
+int cmd_shrink(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 
 #endif

@@ -4,10 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <linux/virtio_blk.h>
-#include <linux/virtio_ids.h>
-
 #include "cmd.h"
+#include "listing.h"
 #include "narrate.h"
 #include "program.h"
 #include "simrecord.h"
@@ -61,87 +59,28 @@ static void on_violation(struct machine *m, struct sim_device *d, const struct v
 	}
 }
 
-static uint64_t little(const uint8_t *p, size_t n)
-{
-	uint64_t v = 0;
-	memcpy(&v, p, n);
-	return v;
-}
-
-#define HAS(t, bit) ((t)->features >> (bit)&1)
-
-/* What a device line asks for. */
-static struct device_options options_of(const struct trace_device *t, uint8_t given)
-{
-	static const uint32_t queues[5] = {0, 1, 0, 3, 2};
-	struct device_options o = {0};
-	if ((given & TRACE_GIVEN_CONFIG) && t->id == VIRTIO_ID_BLOCK)
-		o.sectors = little(t->config, 8);
-	if (given & TRACE_GIVEN_QUEUES) {
-		o.flags |= queues[t->nqueues < 5 ? t->nqueues : 0] << DEVICE_QUEUES_SHIFT;
-		o.queue_size = t->queue_size_max[0];
-	}
-	if (given & TRACE_GIVEN_FEATURES)
-		o.offer = t->features & VDEV_FEATURES_MORE;
-	if (!(given & TRACE_GIVEN_FEATURES) || t->id != VIRTIO_ID_BLOCK)
-		return o;
-	o.without = ~t->features;
-	o.flags |= HAS(t, VIRTIO_BLK_F_RO) ? DEVICE_READ_ONLY : 0;
-	o.flags |= HAS(t, VIRTIO_BLK_F_FLUSH) ? 0 : DEVICE_NO_FLUSH;
-	o.flags |= HAS(t, VIRTIO_BLK_F_DISCARD) ? 0 : DEVICE_NO_DISCARD;
-	o.flags |= HAS(t, VIRTIO_BLK_F_WRITE_ZEROES) ? 0 : DEVICE_NO_WRITE_ZEROES;
-	return o;
-}
-
-/* The device must be what its line says, or what was run would not be what was asked for. */
-static bool check_made(const char *path, uint32_t i, const struct vdev *v, const struct trace_device *t,
-		       uint8_t given)
-{
-	if ((given & TRACE_GIVEN_FEATURES) && v->offered != t->features) {
-		fail("%s: device %u can not be made with features 0x%" PRIx64 "; 0x%" PRIx64 " can", path, i,
-		     t->features, v->offered);
-		return false;
-	}
-	if ((given & TRACE_GIVEN_QUEUES) &&
-	    (v->nqueues != t->nqueues || v->queue[0].size_max != t->queue_size_max[0])) {
-		fail("%s: device %u can not be made with these queues; %u of up to %u entries can", path, i,
-		     v->nqueues, v->queue[0].size_max);
-		return false;
-	}
-	return true;
-}
-
 static bool make_devices(struct run *r, const char *path)
 {
-	const struct trace_text *t = &r->text.text;
-	for (uint32_t i = 0; i < t->head.ndevices; i++) {
-		struct device_options o = options_of(&t->head.device[i], t->given[i]);
-		if (!sim_type(t->head.device[i].id)) {
-			fail("%s: device %u: no device of virtio id %u is known", path, i,
-			     t->head.device[i].id);
-			return false;
-		}
-		if (!machine_add(&r->machine, t->head.device[i].id, &o)) {
-			fail("%s: device %u can not be made: out of memory or too many devices", path, i);
-			return false;
-		}
-		if (!check_made(path, i, r->machine.device[i].vdev, &t->head.device[i], t->given[i]))
-			return false;
-		if (without_oracle && !oracle_switch(r->machine.device[i].oracle, without_oracle, false)) {
-			fail("run: no such oracle: %s (ownership, used-ring, fetch-once, work, notification, "
-			     "liveness, resources, status, backend, content)",
-			     without_oracle);
-			return false;
-		}
+	char err[512];
+	if (!listing_devices(&r->machine, &r->text.text, path, err, sizeof(err))) {
+		fail("%s", err);
+		return false;
+	}
+	for (uint32_t i = 0; without_oracle && i < r->machine.ndevices; i++) {
+		if (oracle_switch(r->machine.device[i].oracle, without_oracle, false))
+			continue;
+		fail("run: no such oracle: %s (ownership, used-ring, fetch-once, work, notification, "
+		     "liveness, resources, status, backend, content)",
+		     without_oracle);
+		return false;
 	}
 	return true;
 }
 
-/* A trace's devices are those of its head: what makes others at a program's beginning is not recorded. */
+/* The trace's head says how the devices are made, so what makes them stands before it. */
 static bool record_from(struct run *r, const struct op *op)
 {
-	bool makes = op && (op->code == OP_MAKE || op->code == OP_OFFER);
-	if (!record_path || r->recording || makes)
+	if (!record_path || r->recording || (op && listing_makes(op)))
 		return true;
 	r->recording = simrecord_start(&r->record, &r->machine, record_path);
 	return r->recording;

@@ -17,6 +17,7 @@ static const struct command commands[] = {
 	{"assemble", cmd_assemble, "make a trace or a program from its text"},
 	{"run", cmd_run, "run a program against fresh simulated devices"},
 	{"sim", cmd_sim, "seeded guests and hosts against simulated devices, judged step by step"},
+	{"shrink", cmd_shrink, "make a failing program short and plain"},
 	{"lift", cmd_lift, "turn a recorded guest into programs for the simulator"},
 	{"replay", cmd_replay, "give a trace to fresh devices and compare what they do"},
 	{"clauses", cmd_clauses, "print which rules of the specification are checked, tested or missing"},

@@ -150,18 +150,25 @@ static bool read_head(struct textfile *t)
 	return finish_head(t);
 }
 
-bool textfile_open(struct textfile *t, const char *path)
+bool textfile_take(struct textfile *t, const char *path, FILE *file)
 {
 	memset(t, 0, sizeof(*t));
 	t->path = path;
-	t->file = fopen(path, "r");
-	if (!t->file) {
-		snprintf(t->error, sizeof(t->error), "%s: cannot open: %s", path, strerror(errno));
-		return false;
-	}
+	t->file = file;
 	if (read_head(t))
 		return true;
 	textfile_close(t);
+	return false;
+}
+
+bool textfile_open(struct textfile *t, const char *path)
+{
+	FILE *file = fopen(path, "r");
+
+	if (file)
+		return textfile_take(t, path, file);
+	memset(t, 0, sizeof(*t));
+	snprintf(t->error, sizeof(t->error), "%s: cannot open: %s", path, strerror(errno));
 	return false;
 }
 

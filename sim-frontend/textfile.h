@@ -29,6 +29,9 @@ struct textfile {
 
 /* Opens and reads up to the first op. False: error tells; nothing to close. */
 bool textfile_open(struct textfile *, const char *path);
+/* The same for a file that is open; path is for messages. It is closed by textfile_close, or where this
+ * fails. */
+bool textfile_take(struct textfile *, const char *path, FILE *);
 /* The next op; its data is valid until the next call. False: the end, or error is not empty. */
 bool textfile_next(struct textfile *, struct op *);
 void textfile_close(struct textfile *);

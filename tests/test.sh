@@ -33,6 +33,7 @@ build clang build/clang/ringside corpus-player
 build msan build/msan/ringside core-units corpus-player
 for flavour in plain asan msan; do
 	run tests/run-unit.sh "$flavour" build/$flavour/tests/test_*
+	run tests/run-unit.sh "$flavour-regress" $(find build/$flavour/tests/regress -type f -executable)
 done
 run tests/check-core.sh build/{plain,clang,asan,msan}/libcore.a
 for check in includes style clauses canary; do

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The shrinker, against failures that are told by a rule instead of by devices: what is needed stays,
+ * everything else goes, another check is another failure.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+
+#include "shrink.h"
+
+/* Stands for trial.c: the rule decides. True: fails, at that op. */
+static bool (*rule)(const struct listing *, uint64_t *op);
+static const char *check;
+
+bool trials_run(struct trials *t, const struct listing *l, struct outcome *v)
+{
+	(void)t;
+	memset(v, 0, sizeof(*v));
+	check = "the same";
+	v->op = l->nops + 1ull;
+	v->failed = rule(l, &v->op);
+	snprintf(v->check, sizeof(v->check), "%s", check);
+	return true;
+}
+
+static char shrunk[8192];
+static struct shrink s;
+static uint32_t left; /* ops */
+
+/* The program that comes out, as text. */
+static const char *shrink(const char *text, bool (*fails)(const struct listing *, uint64_t *))
+{
+	struct listing whole, l;
+	struct outcome v;
+	char err[512] = "";
+	memset(shrunk, 0, sizeof(shrunk));
+	FILE *f = fmemopen(shrunk, sizeof(shrunk), "w");
+	assert_true(listing_parse(&whole, "test", text, err, sizeof(err)));
+	l = whole;
+	l.op = calloc(whole.nops + 1u, sizeof(*l.op));
+	memcpy(l.op, whole.op, whole.nops * sizeof(*l.op));
+	rule = fails;
+	assert_true(trials_run(NULL, &l, &v) && v.failed);
+	s = (struct shrink){.seconds_max = 20};
+	assert_true(shrink_run(&s, NULL, &l, &v));
+	assert_true(listing_print(&l, f));
+	fclose(f);
+	left = l.nops;
+	free(l.op);
+	listing_free(&whole);
+	return shrunk;
+}
+
+static const char long_program[] = "device blk0\ndevice rng1\ndevice blk2\n"
+				   "blk0 make flags=0x5 sectors=77\n"
+				   "rng1 post len=100\nrng1 kick\n"
+				   "blk2 queue queue=1 size=16\n"
+				   "blk2 hold n=9\n"
+				   "blk2 post queue=1 type=out sector=300 len=4096 shape=0x1234\n"
+				   "blk0 post type=in len=512\n"
+				   "blk2 kick queue=1\n"
+				   "blk2 poke gpa=0x10000 data=0102030405060708\n"
+				   "blk2 done id=3\n"
+				   "blk2 reap queue=1\n";
+
+/* A post of more than 1000 bytes. */
+static bool long_post(const struct listing *l, uint64_t *op)
+{
+	for (uint32_t i = 0; i < l->nops; i++) {
+		*op = i + 1;
+		if (l->op[i].code == OP_POST && l->op[i].arg[3] > 1000)
+			return true;
+	}
+	return false;
+}
+
+static void one_op_stays(void **state)
+{
+	(void)state;
+	assert_string_equal(shrink(long_program, long_post), "blk0 post type=in len=1001\n");
+	assert_false(s.late);
+}
+
+/* A hold, and later a done, of the same device; at the end. */
+static bool held_and_done(const struct listing *l, uint64_t *op)
+{
+	int held = -1;
+	(void)op;
+	for (uint32_t i = 0; i < l->nops; i++) {
+		if (l->op[i].code == OP_HOLD && l->op[i].arg[0] & 1)
+			held = l->op[i].dev;
+		if (l->op[i].code == OP_DONE && l->op[i].dev == held)
+			return true;
+	}
+	return false;
+}
+
+static void order_stays(void **state)
+{
+	(void)state;
+	assert_string_equal(shrink(long_program, held_and_done), "blk0 hold n=1\nblk0 done\n");
+}
+
+/* As many holds as dones: one can not go without the other. */
+static bool balanced(const struct listing *l, uint64_t *op)
+{
+	int holds = 0, dones = 0, posts = 0;
+	(void)op;
+	for (uint32_t i = 0; i < l->nops; i++) {
+		holds += l->op[i].code == OP_HOLD;
+		dones += l->op[i].code == OP_DONE;
+		posts += l->op[i].code == OP_POST;
+	}
+	return posts && holds == dones;
+}
+
+static void pairs_go(void **state)
+{
+	(void)state;
+	assert_string_equal(shrink(long_program, balanced), "device rng0\nrng0 post\n");
+}
+
+/* Bits go one at a time, data gets shorter, the device's line stays as it is where it matters. */
+static bool bits_and_bytes(const struct listing *l, uint64_t *op)
+{
+	bool bits = false, bytes = false;
+	(void)op;
+	for (uint32_t i = 0; i < l->nops; i++) {
+		bits |= l->op[i].code == OP_POST && (l->op[i].arg[4] & 0x1030) == 0x1030;
+		bytes |= l->op[i].code == OP_POKE && l->op[i].len >= 3 && l->op[i].data[2] == 3;
+	}
+	return bits && bytes && l->text.head.ndevices >= 2;
+}
+
+static void fields_shrink(void **state)
+{
+	(void)state;
+	assert_string_equal(shrink(long_program, bits_and_bytes), "device blk0\ndevice blk1\n"
+								  "blk1 post type=in shape=0x1030\n"
+								  "blk1 poke data=010203\n");
+}
+
+/* Short programs fail too, but in another check: that is not this failure. */
+static bool other_when_short(const struct listing *l, uint64_t *op)
+{
+	(void)op;
+	if (l->nops < 4)
+		check = "another";
+	return true;
+}
+
+static void same_check_is_kept(void **state)
+{
+	(void)state;
+	shrink(long_program, other_when_short);
+	assert_int_equal(left, 4);
+}
+
+static bool always(const struct listing *l, uint64_t *op)
+{
+	(void)l;
+	(void)op;
+	return true;
+}
+
+static void nothing_may_be_left(void **state)
+{
+	(void)state;
+	assert_string_equal(shrink(long_program, always), "");
+	assert_string_equal(shrink("device rng0\nrng0 kick\n", always), "device rng0\n");
+}
+
+static void same_twice(void **state)
+{
+	char first[sizeof(shrunk)];
+	(void)state;
+	memcpy(first, shrink(long_program, bits_and_bytes), sizeof(first));
+	uint64_t tries = s.tries;
+	assert_string_equal(shrink(long_program, bits_and_bytes), first);
+	assert_int_equal(s.tries, tries);
+}
+
+static void time_ends_it(void **state)
+{
+	struct listing l;
+	struct outcome v;
+	char err[512];
+	(void)state;
+	assert_true(listing_parse(&l, "test", long_program, err, sizeof(err)));
+	rule = always;
+	assert_true(trials_run(NULL, &l, &v));
+	s = (struct shrink){.seconds_max = 0};
+	assert_true(shrink_run(&s, NULL, &l, &v));
+	assert_true(s.late);
+	assert_int_equal(l.nops, 11);
+	listing_free(&l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_op_stays),
+		cmocka_unit_test(order_stays),
+		cmocka_unit_test(pairs_go),
+		cmocka_unit_test(fields_shrink),
+		cmocka_unit_test(same_check_is_kept),
+		cmocka_unit_test(same_twice),
+		cmocka_unit_test(nothing_may_be_left),
+		cmocka_unit_test(time_ends_it),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
