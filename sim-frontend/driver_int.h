@@ -87,6 +87,18 @@ struct plan {
 	uint32_t nindex;               /* entries of the ring */
 };
 
+/*
+ * Sixteen bytes (a descriptor, a header) in one store. Made of parts they would reach the cache one by one,
+ * and whoever loads them as a whole meanwhile waits for that (5 ns each).
+ */
+typedef uint64_t pair __attribute__((vector_size(16)));
+
+static inline void put_pair(void *to, uint64_t low, uint64_t high)
+{
+	pair v = {low, high};
+	memcpy(to, &v, sizeof(v));
+}
+
 static inline bool driver_has(const struct driver *g, unsigned feature)
 {
 	return g->features >> feature & 1;
@@ -131,15 +143,11 @@ void driver_packed_start(struct driver *, struct driver_queue *);
 /* Takes n entries, which are there, and an id. */
 void driver_split_take(struct driver_queue *, struct plan *, uint32_t n);
 void driver_packed_take(struct driver_queue *, struct plan *, uint32_t n);
-/* Makes descriptors a chain, and a table's. */
-void driver_split_link(const struct plan *, struct vring_desc *ring, struct vring_desc *table);
-void driver_packed_link(const struct driver *, const struct driver_queue *, const struct plan *,
-			struct vring_desc *ring);
-/* Writes the chain, then makes it available. */
+/* Writes the chain, then makes it available. Packed: `next` of a descriptor in the ring is its id. */
 void driver_split_publish(struct driver *, struct driver_queue *, const struct plan *,
 			  const struct vring_desc *ring, const struct vring_desc *table);
 void driver_packed_publish(struct driver *, struct driver_queue *, const struct plan *,
-			   const struct vring_desc *ring, const struct vring_desc *table);
+			   struct vring_desc *ring, const struct vring_desc *table);
 /* The chain was used: its entries are free again, and the position moves on. */
 void driver_split_release(struct driver_queue *, uint32_t id, uint16_t ndesc);
 void driver_packed_release(struct driver_queue *, uint32_t id, uint16_t ndesc);
@@ -156,9 +164,9 @@ void driver_split_put_wish(struct driver *, struct driver_queue *);
 void driver_packed_put_wish(struct driver *, struct driver_queue *);
 /* driver_chain: so many entries are ours, and the answer is to be taken like any other; 0: not so. */
 uint32_t driver_split_raw(struct driver *, struct driver_queue *, uint16_t head, const uint8_t *desc,
-		      uint32_t ndesc);
+			  uint32_t ndesc);
 uint32_t driver_packed_raw(struct driver *, struct driver_queue *, uint16_t id, const uint8_t *desc,
-		       uint32_t ndesc);
+			   uint32_t ndesc);
 /* driver_publish */
 void driver_split_again(struct driver *, struct driver_queue *, uint16_t head, uint16_t advance);
 void driver_packed_again(struct driver *, struct driver_queue *, uint16_t id, uint16_t advance);

@@ -76,27 +76,23 @@ void driver_packed_take(struct driver_queue *q, struct plan *p, uint32_t n)
 	p->id = p->index[0] = q->nfree ? q->free[--q->nfree] : q->fresh++;
 }
 
-/*
- * The id stands in the last descriptor; what the others have there is for nobody (2.8.6). BREAK_JUMP: the
- * list goes on behind it, all around the ring.
- */
-void driver_packed_link(const struct driver *g, const struct driver_queue *q, const struct plan *p,
-			struct vring_desc *ring)
+static uint64_t upper_half(const struct vring_desc *d, uint16_t flags)
 {
-	uint32_t last = p->nindex - 1;
-	for (uint32_t i = 0; i < last; i++) {
-		ring[i].flags |= VRING_DESC_F_NEXT;
-		ring[i].next = (uint16_t)~p->id;
-	}
-	ring[last].next = g->how == BREAK_HEAD ? (uint16_t)(q->size + g->value) : p->id;
-	ring[last].flags |= g->how == BREAK_JUMP ? VRING_DESC_F_NEXT : 0;
+	return d->len | (uint64_t)d->next << 32 | (uint64_t)flags << 48;
 }
 
-static void put_desc(struct driver *g, struct driver_queue *q, uint16_t pos, const struct vring_desc *d,
-		     uint32_t n)
+static void put_desc(struct driver *g, struct driver_queue *q, uint16_t pos, const struct vring_desc *d)
 {
-	struct vring_packed_desc e = {d->addr, d->len, d->next, d->flags ^ available(pos)};
-	ring_put(g, q, DESC, slot_at(pos), &e, n);
+	put_pair(q->host[DESC] + slot_at(pos), d->addr, upper_half(d, d->flags ^ available(pos)));
+	ram_touch(g->ram, gpa_add(q->gpa[DESC], slot_at(pos)), 16);
+}
+
+/* Its flags stay what they were. */
+static void put_first(struct driver *g, struct driver_queue *q, const struct vring_desc *d)
+{
+	uint32_t at = slot_at(q->avail);
+	put_pair(q->host[DESC] + at, d->addr, upper_half(d, ring_get16(q, DESC, at + FLAGS_AT)));
+	ram_touch(g->ram, gpa_add(q->gpa[DESC], at), 16);
 }
 
 static void put_flags(struct driver *g, struct driver_queue *q, uint16_t pos, uint16_t flags)
@@ -134,37 +130,42 @@ static void put_chain(struct driver *g, struct driver_queue *q, const struct vri
 		      bool silent)
 {
 	for (uint32_t i = n; i-- > 1;)
-		put_desc(g, q, add(q, q->avail, i), &d[i], sizeof(d[i]));
-	put_desc(g, q, q->avail, d, FLAGS_AT);
+		put_desc(g, q, add(q, q->avail, i), &d[i]);
+	put_first(g, q, d);
 	show(g, q, d->flags, n, silent);
 }
 
-static void put_endless(struct driver *g, struct driver_queue *q, const struct vring_desc *d, uint32_t n)
+/* BREAK_JUMP: the list goes on behind the chain's end, all around the ring. */
+static void put_endless(struct driver *g, struct driver_queue *q, struct vring_desc *d, uint32_t n)
 {
+	d[n - 1].flags |= VRING_DESC_F_NEXT;
 	for (uint32_t i = n; i < q->size; i++)
-		put_desc(g, q, add(q, q->avail, i), &d[n - 1], sizeof(d[0]));
+		put_desc(g, q, add(q, q->avail, i), &d[n - 1]);
 }
 
 /* In an indirect table only WRITE means anything: no id, no NEXT (2.8.7). */
 static void put_table(struct driver *g, const struct plan *p, const struct vring_desc *table)
 {
-	struct vring_packed_desc e[CHAIN_MAX];
-	uint32_t n = p->npieces - p->ndirect;
-	for (uint32_t i = 0; i < n; i++)
-		e[i] = (struct vring_packed_desc){table[i].addr, table[i].len, table[i].next, table[i].flags};
-	ram_write(g->ram, p->table, e, 16 * n);
+	for (uint32_t i = 0; i < p->npieces; i++) {
+		struct vring_packed_desc e;
+		put_pair(&e, table[i].addr, upper_half(&table[i], table[i].flags));
+		ram_write(g->ram, gpa_add(p->table, 16 * i), &e, sizeof(e));
+	}
 }
 
 void driver_packed_publish(struct driver *g, struct driver_queue *q, const struct plan *p,
-			   const struct vring_desc *ring, const struct vring_desc *table)
+			   struct vring_desc *ring, const struct vring_desc *table)
 {
+	struct vring_desc *last = &ring[p->nindex - 1];
 	if (p->indirect)
 		put_table(g, p, table);
+	if (g->how == BREAK_HEAD)
+		last->next = (uint16_t)(q->size + g->value);
 	if (g->how == BREAK_JUMP)
 		put_endless(g, q, ring, p->nindex);
 	put_chain(g, q, ring, p->nindex, g->how == BREAK_SILENT);
 	if (g->how == BREAK_TWICE)
-		put_chain(g, q, &ring[p->nindex - 1], 1, false);
+		put_chain(g, q, last, 1, false);
 }
 
 /* -- used entries

@@ -5,7 +5,8 @@
 
 #include "driver_int.h"
 
-#define PIECE_GAP 8u /* nobody's bytes behind each segment: a store that runs over hits them */
+#define HEADER_LEN 16u
+#define PIECE_GAP  8u /* nobody's bytes behind each segment: a store that runs over hits them */
 
 /* -- buffers
  * ------------------------------------------------------------------------------------------------------- */
@@ -53,18 +54,25 @@ static void place_pieces(struct plan *p, const struct driver_request *q)
 	}
 }
 
-/* Eight bytes at a time: what a payload holds must differ from request to request, no more. */
+#define FILL_STEP 0x10001ull
+
+/* What a payload holds must differ from request to request, no more; so it is made many bytes at a time. */
+static void fill_part(uint8_t *p, uint32_t n, uint64_t v)
+{
+	pair a = {v, v + FILL_STEP}, step = {2 * FILL_STEP, 2 * FILL_STEP};
+	for (; n >= sizeof(a); n -= (uint32_t)sizeof(a), p += sizeof(a), a += step)
+		memcpy(p, &a, sizeof(a));
+	pair rest = a;
+	memcpy(p, &rest, n);
+}
+
 static void fill(struct driver *g, gpa_t a, uint32_t n)
 {
 	ram_touch(g->ram, a, n);
 	while (n) {
 		uint32_t part = n;
 		uint8_t *p = ram_at(g->ram, a, &part);
-		uint64_t v = 0x0101010101010101ull * (++g->filled & 0xff);
-		uint32_t i = 0;
-		for (; i + 8 <= part; i += 8, v += 0x10001)
-			memcpy(p + i, &v, 8);
-		memcpy(p + i, &v, part - i);
+		fill_part(p, part, 0x0101010101010101ull * (++g->filled & 0xff));
 		a = gpa_add(a, part);
 		n -= part;
 	}
@@ -75,7 +83,10 @@ static void write_pieces(struct driver *g, const struct plan *p)
 	uint32_t done = 0; /* of the header and the ranges */
 	for (uint32_t i = 0; i < p->nread; i++) {
 		uint32_t len = p->piece[i].len, left = p->bytes_len - done, n = len < left ? len : left;
-		ram_write(g->ram, p->piece[i].at, p->bytes + done, n);
+		if (n == HEADER_LEN) /* by far the most: one load, one store */
+			ram_write(g->ram, p->piece[i].at, p->bytes + done, HEADER_LEN);
+		else
+			ram_write(g->ram, p->piece[i].at, p->bytes + done, n);
 		done += n;
 		if (len > n)
 			fill(g, gpa_add(p->piece[i].at, n), len - n);
@@ -98,30 +109,39 @@ static bool take_descriptors(struct driver_queue *q, struct plan *p, uint32_t n)
 	return true;
 }
 
-static struct vring_desc describe(const struct plan *p, uint32_t i)
+static void describe(struct vring_desc *d, const struct plan *p, uint32_t i, bool more, uint16_t next)
 {
-	struct vring_desc d = {.addr = p->piece[i].at.v, .len = p->piece[i].len};
-	d.flags = i < p->nread ? 0 : VRING_DESC_F_WRITE;
-	return d;
+	uint64_t flags = (i < p->nread ? 0u : VRING_DESC_F_WRITE) | (more ? VRING_DESC_F_NEXT : 0u);
+	put_pair(d, p->piece[i].at.v, p->piece[i].len | flags << 32 | (uint64_t)next << 48);
 }
 
-/* Fills in both tables. */
-static void write_tables(const struct driver *g, const struct driver_queue *q, const struct plan *p,
-			 struct vring_desc *ring, struct vring_desc *table)
+/*
+ * What stands in `next` of a descriptor in the ring. Packed: the id, which counts in the last one alone
+ * (2.8.6); so others have another one.
+ */
+static uint16_t next_of(const struct driver_queue *q, const struct plan *p, uint32_t i)
 {
-	uint32_t direct = p->indirect ? p->ndirect : p->npieces;
-	for (uint32_t i = 0; i < direct; i++)
-		ring[i] = describe(p, i);
-	if (p->indirect)
-		ring[direct] = (struct vring_desc){.addr = p->table.v,
-						   .len = 16 * (p->npieces - direct),
-						   .flags = VRING_DESC_F_INDIRECT};
-	for (uint32_t i = direct; i < p->npieces; i++)
-		table[i - direct] = describe(p, i);
+	bool last = i + 1 == p->nindex;
 	if (q->packed)
-		driver_packed_link(g, q, p, ring);
-	else
-		driver_split_link(p, ring, table);
+		return last ? p->id : (uint16_t)~p->id;
+	return last ? 0 : p->index[i + 1];
+}
+
+/* Fills in both tables. In a packed ring's table only WRITE means anything: no id, no NEXT (2.8.7). */
+static void write_tables(const struct driver_queue *q, const struct plan *p, struct vring_desc *ring,
+			 struct vring_desc *table)
+{
+	uint32_t direct = p->indirect ? p->ndirect : p->npieces, n = p->npieces - direct;
+	for (uint32_t i = 0; i < direct; i++)
+		describe(&ring[i], p, i, i + 1 < p->nindex, next_of(q, p, i));
+	if (p->indirect)
+		put_pair(&ring[direct], p->table.v,
+			 16 * n | (uint64_t)VRING_DESC_F_INDIRECT << 32 |
+				 (uint64_t)next_of(q, p, direct) << 48);
+	for (uint32_t i = 0; i < n; i++) {
+		bool more = i + 1 < n && !q->packed;
+		describe(&table[i], p, direct + i, more, more ? (uint16_t)(i + 1) : 0);
+	}
 }
 
 /* -- posting
@@ -179,7 +199,7 @@ static void post(struct driver *g, uint16_t queue, const struct driver_request *
 	}
 	place_pieces(&p, r);
 	write_pieces(g, &p);
-	write_tables(g, q, &p, ring, table);
+	write_tables(q, &p, ring, table);
 	if (g->how)
 		break_chain(g, &p, ring, table);
 	remember_plan(q, &p, r->type);

@@ -21,7 +21,6 @@ static const uint32_t wire_type[8] = {
 
 struct content {
 	uint32_t read_data, write_data; /* bytes beyond header and ranges; beyond which there is the status */
-	struct virtio_blk_outhdr header;
 };
 
 static void put_bytes(struct plan *p, const void *bytes, uint32_t n)
@@ -55,7 +54,7 @@ static uint32_t data_len(const struct driver_request *q, uint64_t sectors, uint6
 	uint64_t n = q->len ? (q->len + 511u) / 512 : 1;
 	n = n > DRIVER_DATA_MAX / 512 ? 1 + n % (DRIVER_DATA_MAX / 512) : n;
 	n = n > sectors ? sectors : n;
-	*sector = q->sector % (sectors - n + 1);
+	*sector = q->sector <= sectors - n ? q->sector : q->sector % (sectors - n + 1);
 	return (uint32_t)n * 512;
 }
 
@@ -65,12 +64,9 @@ static void say_blk(struct driver *g, struct plan *p, const struct driver_reques
 	uint32_t n = data_len(q, sectors, &sector);
 	if (g->how == BREAK_SIZE)
 		n += 1 + (uint32_t)g->value % 511;
-	c->header = (struct virtio_blk_outhdr){.type = wire_type[q->type % 8], .sector = sector};
-	if (g->how == BREAK_TYPE)
-		c->header.type = (uint32_t)g->value;
-	if (g->how == BREAK_SECTOR)
-		c->header.sector = sectors + g->value;
-	put_bytes(p, &c->header, sizeof(c->header));
+	uint32_t type = g->how == BREAK_TYPE ? (uint32_t)g->value : wire_type[q->type % 8];
+	put_pair(p->bytes, type, g->how == BREAK_SECTOR ? sectors + g->value : sector);
+	p->bytes_len = sizeof(struct virtio_blk_outhdr);
 	if (q->type == SAY_IN)
 		c->write_data = n;
 	else if (q->type == SAY_OUT)
@@ -79,8 +75,6 @@ static void say_blk(struct driver *g, struct plan *p, const struct driver_reques
 		c->write_data = q->len ? q->len % 64 : 20;
 	else if (q->type == SAY_DISCARD || q->type == SAY_WRITE_ZEROES)
 		put_ranges(g, p, q, sectors);
-	else
-		c->header.sector = 0;
 	p->has_status = true;
 }
 
@@ -119,7 +113,7 @@ static void cut_header(struct plan *p, uint32_t shape)
 static void cut_data(struct plan *p, uint32_t len, uint32_t shape)
 {
 	uint32_t n = (shape & SHAPE_SEGS) + 1, left = len, unit = shape & SHAPE_UNEVEN ? 1 : 512;
-	uint32_t each = len / n / unit * unit;
+	uint32_t each = n > 1 ? len / n / unit * unit : 0;
 	if (shape & SHAPE_EMPTY)
 		add_piece(p, 0);
 	for (uint32_t i = 1; i < n && each && left > each; i++, left -= each)

@@ -68,19 +68,6 @@ void driver_split_take(struct driver_queue *q, struct plan *p, uint32_t n)
 	p->id = p->index[0];
 }
 
-void driver_split_link(const struct plan *p, struct vring_desc *ring, struct vring_desc *table)
-{
-	uint32_t ntable = p->indirect ? p->npieces - p->ndirect : 0;
-	for (uint32_t i = 0; i + 1 < ntable; i++) {
-		table[i].flags |= VRING_DESC_F_NEXT;
-		table[i].next = (uint16_t)(i + 1);
-	}
-	for (uint32_t i = 0; i + 1 < p->nindex; i++) {
-		ring[i].flags |= VRING_DESC_F_NEXT;
-		ring[i].next = p->index[i + 1];
-	}
-}
-
 static void put_tables(struct driver *g, struct driver_queue *q, const struct plan *p,
 		       const struct vring_desc *ring, const struct vring_desc *table)
 {
@@ -89,8 +76,8 @@ static void put_tables(struct driver *g, struct driver_queue *q, const struct pl
 		if (i + 1 < p->nindex)
 			q->next[p->index[i]] = p->index[i + 1];
 	}
-	if (p->indirect)
-		ram_write(g->ram, p->table, table, 16 * (p->npieces - p->ndirect));
+	for (uint32_t i = 0; p->indirect && i < p->npieces - p->ndirect; i++)
+		ram_write(g->ram, gpa_add(p->table, 16 * i), &table[i], sizeof(table[i]));
 }
 
 static void publish_head(struct driver *g, struct driver_queue *q, uint16_t head, bool silent)

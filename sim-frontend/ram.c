@@ -104,7 +104,7 @@ static bool covers(const struct ram *r, gpa_t a, uint32_t n)
 	return true;
 }
 
-bool ram_read(const struct ram *r, gpa_t a, void *out, uint32_t n)
+bool ram_read_slow(const struct ram *r, gpa_t a, void *out, uint32_t n)
 {
 	if (!covers(r, a, n))
 		return false;
@@ -119,7 +119,7 @@ bool ram_read(const struct ram *r, gpa_t a, void *out, uint32_t n)
 	return true;
 }
 
-bool ram_write(struct ram *r, gpa_t a, const void *in, uint32_t n)
+bool ram_write_slow(struct ram *r, gpa_t a, const void *in, uint32_t n)
 {
 	if (!covers(r, a, n))
 		return false;

@@ -34,20 +34,54 @@ void ram_reset(struct ram *); /* all zero again, at the cost of what was dirtied
 uint8_t *ram_at(const struct ram *, gpa_t, uint32_t *n);
 void ram_touch_slow(struct ram *, gpa_t, uint32_t n);
 
+/* The one region that n > 0 bytes at a may lie in as a whole. */
+static inline int ram_region(gpa_t a)
+{
+	return a.v >= RAM_HIGH ? 2 : a.v >= RAM_MID;
+}
+
 /* Marks n bytes at a (guest memory) as stored to. */
 static inline void ram_touch(struct ram *r, gpa_t a, uint32_t n)
 {
-	int i = a.v >= RAM_HIGH ? 2 : a.v >= RAM_MID;
-	uint64_t off = a.v - r->map.region[i].gpa, page = off / RAM_PAGE_LEN;
-	if (n && off % RAM_PAGE_LEN + n <= RAM_PAGE_LEN && off < r->map.region[i].len)
-		r->dirty[i][page / 64] |= 1ull << (page % 64);
+	int i = ram_region(a);
+	uint64_t off = a.v - r->map.region[i].gpa, first = off / RAM_PAGE_LEN;
+	uint64_t last = (off + n - 1) / RAM_PAGE_LEN;
+	if (n && off + n <= r->map.region[i].len && first / 64 == last / 64)
+		r->dirty[i][first / 64] |= ((2ull << (last - first)) - 1) << (first % 64);
 	else
 		ram_touch_slow(r, a, n);
 }
 
+/* Host address of n > 0 bytes in one region, or NULL: not guest memory, or in two of them. */
+static inline uint8_t *ram_whole(const struct ram *r, gpa_t a, uint32_t n)
+{
+	const struct vmem_region *g = &r->map.region[ram_region(a)];
+	uint64_t off = a.v - g->gpa;
+	return off < g->len && n <= g->len - off ? g->host + off : NULL;
+}
+
+bool ram_read_slow(const struct ram *, gpa_t, void *, uint32_t n);
+bool ram_write_slow(struct ram *, gpa_t, const void *, uint32_t n);
+
 /* Guest accesses; may cross. False, and nothing done: some byte is not guest memory. */
-bool ram_read(const struct ram *, gpa_t, void *, uint32_t n);
-bool ram_write(struct ram *, gpa_t, const void *, uint32_t n);
+static inline bool ram_read(const struct ram *r, gpa_t a, void *out, uint32_t n)
+{
+	const uint8_t *host = n ? ram_whole(r, a, n) : NULL;
+	if (!host)
+		return ram_read_slow(r, a, out, n);
+	memcpy(out, host, n);
+	return true;
+}
+
+static inline bool ram_write(struct ram *r, gpa_t a, const void *in, uint32_t n)
+{
+	uint8_t *host = n ? ram_whole(r, a, n) : NULL;
+	if (!host)
+		return ram_write_slow(r, a, in, n);
+	ram_touch(r, a, n);
+	memcpy(host, in, n);
+	return true;
+}
 uint64_t ram_hash(const struct ram *, uint64_t h); /* of what was dirtied */
 
 #endif
