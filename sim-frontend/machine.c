@@ -41,6 +41,7 @@ static void on_again(void *ctx, uint16_t queue)
 	struct sim_device *d = ctx;
 	if (d->recorder)
 		recorder_again(d->recorder, queue);
+	oracle_again(d->oracle, queue);
 	d->again |= 1u << queue;
 }
 
@@ -188,6 +189,7 @@ static struct oracle *make_oracle(struct sim_device *d)
 {
 	struct oracle_config c = {.nqueues = d->vdev->ops->nqueues, .report = machine_violation, .ctx = d};
 	c.status_byte = d->type->id == VIRTIO_ID_BLOCK;
+	c.status = &d->vdev->status;
 	memcpy(c.queue_size_max, d->vdev->ops->queue_size_max, sizeof(c.queue_size_max));
 	return oracle_create(&c);
 }
@@ -321,6 +323,7 @@ uint64_t machine_read(struct sim_device *d, uint64_t off, uint32_t size)
 void machine_run(struct sim_device *d, uint16_t queue)
 {
 	d->again &= ~(1u << queue);
+	oracle_runs(d->oracle, queue);
 	oracle_enter(d->oracle);
 	if (d->recorder)
 		recorder_run(d->recorder, queue);
@@ -358,6 +361,7 @@ void machine_resize(struct sim_device *d, uint64_t sectors)
 	if (!d->type->resize)
 		return;
 	oracle_enter(d->oracle);
+	oracle_config_changes(d->oracle);
 	if (d->recorder)
 		recorder_resize(d->recorder, sectors);
 	d->type->resize(d, sectors);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The oracles' frame: names, reports, queues coming and going, entries into the device. */
 #include <linux/virtio_config.h>
-#include <linux/virtio_mmio.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,7 +49,32 @@ bool oracle_switch(struct oracle *o, const char *name, bool on)
 }
 
 /* -- making one
- * ---------------------------------------------------------------------------------------------------- */
+ * ---------------------------------------------------------------------------------------------- */
+
+static void destroy_ring(struct ring *r)
+{
+	free(r->pool);
+	free(r->chain);
+	free(r->stamp);
+	free(r->order);
+	free(r->staged);
+}
+
+static bool create_ring(struct ring *r, uint16_t size_max)
+{
+	r->size_max = size_max;
+	r->pool = calloc(size_max + 1u, sizeof(*r->pool));
+	r->chain = calloc(size_max, sizeof(struct chain *));
+	r->stamp = calloc(size_max, sizeof(*r->stamp));
+	r->order = calloc(size_max, sizeof(*r->order));
+	r->staged = calloc(size_max, sizeof(*r->staged));
+	if (!r->pool || !r->chain || !r->stamp || !r->order || !r->staged)
+		return false;
+	for (uint16_t i = 0; i < size_max; i++)
+		r->chain[i] = &r->pool[i];
+	r->spare = &r->pool[size_max];
+	return true;
+}
 
 struct oracle *oracle_create(const struct oracle_config *config)
 {
@@ -59,11 +83,7 @@ struct oracle *oracle_create(const struct oracle_config *config)
 		return NULL;
 	o->config = *config;
 	for (uint16_t i = 0; i < config->nqueues; i++) {
-		struct ring *r = &o->ring[i];
-		r->size_max = config->queue_size_max[i];
-		r->chain = calloc(r->size_max, sizeof(*r->chain));
-		r->stamp = calloc(r->size_max, sizeof(*r->stamp));
-		if (!r->chain || !r->stamp) {
+		if (!create_ring(&o->ring[i], config->queue_size_max[i])) {
 			oracle_destroy(o);
 			return NULL;
 		}
@@ -74,10 +94,8 @@ struct oracle *oracle_create(const struct oracle_config *config)
 
 void oracle_destroy(struct oracle *o)
 {
-	for (uint16_t i = 0; o && i < o->config.nqueues; i++) {
-		free(o->ring[i].chain);
-		free(o->ring[i].stamp);
-	}
+	for (uint16_t i = 0; o && i < o->config.nqueues; i++)
+		destroy_ring(&o->ring[i]);
 	free(o);
 }
 
@@ -92,26 +110,40 @@ static void count_steps(struct oracle *o)
 /* Nothing is taken, published or staged on this ring. */
 static void empty(struct ring *r)
 {
-	if (r->nowned)
-		memset(r->owned, 0, sizeof(r->owned));
+	for (uint32_t w = 0; r->nowned && w < (r->size + 63u) / 64; w++) {
+		for (; r->owned[w]; r->owned[w] &= r->owned[w] - 1)
+			r->chain[64 * w + (uint32_t)__builtin_ctzll(r->owned[w])]->live = false;
+	}
+	if (r->stored != r->published)
+		memset(r->staged, 0, r->size_max * sizeof(*r->staged));
 	r->nowned = 0;
-	r->irq_due = r->any_slot = false;
+	r->oldest = 0;
+	r->irq_due = r->any_slot = r->again = r->must_look = false;
 	r->sampled = true;
-	r->slot = r->taken = r->stored = r->published = r->asked = r->elem_mask = 0;
+	r->slot = r->seen = r->taken = r->stored = r->published = r->asked = r->elem_mask = 0;
+	r->kicks = KICKS_UNKNOWN;
 	r->latest = NULL;
+}
+
+static void close_ring(struct ring *r)
+{
+	empty(r);
+	r->ready = false;
+	memset(r->len, 0, sizeof(r->len));
 }
 
 void oracle_restart(struct oracle *o)
 {
-	for (uint16_t i = 0; i < o->config.nqueues; i++) {
-		empty(&o->ring[i]);
-		o->ring[i].ready = false;
-	}
+	for (uint16_t i = 0; i < o->config.nqueues; i++)
+		close_ring(&o->ring[i]);
 	for (uint32_t i = 0; o->npins && i < ORACLE_PINS_MAX; i++)
 		o->pin[i].live = false;
-	o->npins = 0;
-	o->features = 0;
-	o->tangled = false;
+	for (int i = 0; i < AREAS; i++)
+		o->near[i] = o->ring;
+	o->npins = o->depth = o->touched = 0;
+	oracle_features(o, 0);
+	o->tangled = o->config_due = o->packed = false;
+	o->layout = &oracle_split;
 	o->nloose = 0;
 	o->walk.chain = o->newest = NULL;
 	o->walk.indirect_serial = 0;
@@ -119,49 +151,80 @@ void oracle_restart(struct oracle *o)
 	count_steps(o);
 }
 
+void oracle_features(struct oracle *o, uint64_t accepted)
+{
+	o->features = accepted;
+	o->event_idx = accepted >> VIRTIO_RING_F_EVENT_IDX & 1;
+	o->in_order = accepted >> VIRTIO_F_IN_ORDER & 1;
+}
+
 /* -- queues
- * -------------------------------------------------------------------------------------------------------- */
+ * -------------------------------------------------------------------------------------------------- */
 
-static bool overlap(uint64_t a, uint64_t alen, uint64_t b, uint64_t blen)
+bool oracle_any_ready(const struct oracle *o)
 {
-	return a < b + blen && b < a + alen;
+	bool any = false;
+	for (uint16_t i = 0; i < o->config.nqueues; i++)
+		any |= o->ring[i].ready;
+	return any;
 }
 
-static uint64_t driver_len(const struct ring *r)
+struct ring *oracle_find_ring(struct oracle *o, enum vq_area area, uint64_t a)
 {
-	return 6 + 2ull * r->size;
+	for (uint16_t i = 0; i < o->config.nqueues; i++) {
+		struct ring *r = &o->ring[i];
+		if (a - r->at[area] < r->len[area])
+			return o->near[area] = r;
+	}
+	return NULL;
 }
 
-static uint64_t device_len(const struct ring *r)
+static bool overlap(const struct ring *a, const struct ring *b, enum vq_area area)
 {
-	return 6 + 8ull * r->size;
+	return a->at[area] < b->at[area] + b->len[area] && b->at[area] < a->at[area] + a->len[area];
 }
 
-/* Two queues that share an available or a used ring can not be told apart by addresses: the guest asked for
- * it. */
-static bool tangle(const struct ring *a, const struct ring *b)
+/*
+ * Two queues that share what the device finds its way by, or stores, can not be told apart by addresses: the
+ * guest asked for it. A split ring's descriptors may be shared.
+ */
+static bool tangle(const struct oracle *o, const struct ring *a, const struct ring *b)
 {
-	return overlap(a->driver, driver_len(a), b->driver, driver_len(b)) ||
-	       overlap(a->device, device_len(a), b->device, device_len(b));
+	return overlap(a, b, VQ_DRIVER) || overlap(a, b, VQ_DEVICE) || (o->packed && overlap(a, b, VQ_DESC));
+}
+
+/* Begins empty, in the layout that was negotiated. */
+static void open_ring(struct oracle *o, struct ring *r)
+{
+	empty(r);
+	o->packed = o->features >> VIRTIO_F_RING_PACKED & 1;
+	o->layout = o->packed ? &oracle_packed : &oracle_split;
+	o->layout->set_up(r);
+	r->ready = true;
+	for (uint16_t i = 0; i < o->config.nqueues; i++)
+		if (r != &o->ring[i] && o->ring[i].ready && tangle(o, r, &o->ring[i]))
+			o->tangled = true;
 }
 
 void oracle_queue_ready(struct oracle *o, uint16_t queue, gpa_t desc, gpa_t driver, gpa_t device,
 			uint16_t size)
 {
 	struct ring *r = &o->ring[queue];
-	empty(r);
-	r->ready = true;
-	r->desc = desc.v;
-	r->driver = driver.v;
-	r->device = device.v;
+	close_ring(r);
+	r->at[VQ_DESC] = desc.v;
+	r->at[VQ_DRIVER] = driver.v;
+	r->at[VQ_DEVICE] = device.v;
 	r->size = size;
-	for (uint16_t i = 0; i < o->config.nqueues; i++)
-		if (i != queue && o->ring[i].ready && tangle(r, &o->ring[i]))
-			o->tangled = true;
-	if (o->features >> VIRTIO_F_IN_ORDER &
-	    1) /* used entries that stand for several chains are not known yet */
-		o->tangled = true;
+	open_ring(o, r);
 	count_steps(o);
+}
+
+void oracle_lay_out(struct oracle *o)
+{
+	o->tangled = false;
+	for (uint16_t i = 0; i < o->config.nqueues; i++)
+		if (o->ring[i].ready)
+			open_ring(o, &o->ring[i]);
 }
 
 static void pins_gone(struct oracle *o, uint16_t queue, const char *why)
@@ -180,8 +243,7 @@ static void pins_gone(struct oracle *o, uint16_t queue, const char *why)
 void oracle_queue_gone(struct oracle *o, uint16_t queue)
 {
 	pins_gone(o, queue, "the queue was disabled");
-	empty(&o->ring[queue]);
-	o->ring[queue].ready = false;
+	close_ring(&o->ring[queue]);
 	o->walk.chain = o->newest = NULL;
 	count_steps(o);
 }
@@ -193,127 +255,30 @@ void oracle_reset(struct oracle *o)
 	oracle_restart(o);
 }
 
-void oracle_features(struct oracle *o, uint64_t accepted)
-{
-	o->features = accepted;
-}
-
-/* -- registers
- * ----------------------------------------------------------------------------------------------------- */
-
-static void write_features(struct oracle *o, const struct vdev *d, uint32_t value)
-{
-	uint32_t shift = 32 * o->regs.feature_sel;
-	if (o->regs.feature_sel < 2 && !(d->status & VIRTIO_CONFIG_S_FEATURES_OK))
-		o->features = (o->features & ~(0xffffffffull << shift)) | (uint64_t)value << shift;
-}
-
-static void write_queue(struct oracle *o, uint64_t off, uint32_t value)
-{
-	static const uint16_t base[3] = {VIRTIO_MMIO_QUEUE_DESC_LOW, VIRTIO_MMIO_QUEUE_AVAIL_LOW,
-					 VIRTIO_MMIO_QUEUE_USED_LOW};
-	uint32_t queue = o->regs.queue_sel;
-	if (off == VIRTIO_MMIO_QUEUE_NOTIFY || queue >= o->config.nqueues || o->ring[queue].ready)
-		return;
-	if (off == VIRTIO_MMIO_QUEUE_NUM && value && value <= o->ring[queue].size_max &&
-	    (!(value & (value - 1)) || o->features >> VIRTIO_F_RING_PACKED & 1))
-		o->regs.size[queue] = (uint16_t)value;
-	for (int i = 0; i < 3; i++) {
-		uint64_t *area = &o->regs.area[queue][i];
-		if (off == base[i])
-			*area = (*area & ~0xffffffffull) | value;
-		if (off == base[i] + 4u)
-			*area = (*area & 0xffffffffull) | (uint64_t)value << 32;
-	}
-}
-
-void oracle_write_begins(struct oracle *o, const struct vdev *d, uint64_t off, uint32_t size, uint64_t value)
-{
-	if (size != 4 || off >= VIRTIO_MMIO_CONFIG)
-		return;
-	if (off == VIRTIO_MMIO_QUEUE_SEL)
-		o->regs.queue_sel = (uint32_t)value;
-	else if (off == VIRTIO_MMIO_DRIVER_FEATURES_SEL)
-		o->regs.feature_sel = (uint32_t)value;
-	else if (off == VIRTIO_MMIO_DRIVER_FEATURES)
-		write_features(o, d, (uint32_t)value);
-	else
-		write_queue(o, off, (uint32_t)value);
-}
-
-/* What became of the queues, as the driver can read it back. */
-static void look_at_queue(struct oracle *o, struct vdev *d, uint16_t queue)
-{
-	struct ring *r = &o->ring[queue];
-	const uint64_t *area = o->regs.area[queue];
-	bool ready = vdev_queue_ready(d, queue);
-	if (ready && !r->ready)
-		oracle_queue_ready(o, queue, gpa(area[0]), gpa(area[1]), gpa(area[2]), o->regs.size[queue]);
-	if (ready || !r->ready)
-		return;
-	oracle_queue_gone(o, queue);
-	o->regs.size[queue] = 0;
-	memset(o->regs.area[queue], 0, sizeof(o->regs.area[queue]));
-}
-
-void oracle_write_ends(struct oracle *o, struct vdev *d, uint64_t off, uint32_t size, uint64_t value)
-{
-	if (size != 4 ||
-	    (off != VIRTIO_MMIO_STATUS && off != VIRTIO_MMIO_QUEUE_READY && off != VIRTIO_MMIO_QUEUE_RESET))
-		return;
-	if (off == VIRTIO_MMIO_STATUS && (uint32_t)value == 0) {
-		oracle_reset(o);
-		return;
-	}
-	for (uint16_t i = 0; i < d->nqueues; i++)
-		look_at_queue(o, d, i);
-}
-
 /* -- entries
- * ------------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------------- */
 
 void oracle_enter(struct oracle *o)
 {
+	if (o->depth++)
+		return;
 	o->entry++;
 	o->steps = 0;
 	o->newest = NULL;
 	o->worked = false;
 }
 
-static void check_notified(struct oracle *o, uint16_t queue)
-{
-	struct ring *r = &o->ring[queue];
-	if (r->irq_due)
-		oracle_cry(o, ORACLE_NOTIFICATION,
-			   oracle_event_idx(o) ? "split.usednotif.5" : "split.usednotif.3",
-			   "queue %u: the driver asked to be notified of used index %u, and was not", queue,
-			   r->asked);
-	else if (!r->sampled)
-		oracle_cry(
-			o, ORACLE_NOTIFICATION, "",
-			"queue %u: used index %u was published without a look at what the driver asked for",
-			queue, r->published);
-	r->irq_due = false;
-	r->sampled = true;
-}
-
 void oracle_leave(struct oracle *o)
 {
+	if (o->depth && --o->depth)
+		return;
 	if (o->nloose)
 		oracle_loose_flush(o);
 	for (uint32_t left = o->touched; left; left &= left - 1)
-		check_notified(o, (uint16_t)__builtin_ctz(left));
+		oracle_notified(o, &o->ring[__builtin_ctz(left)]);
 	o->touched = 0;
-}
-
-void oracle_interrupt(struct oracle *o, uint16_t source)
-{
-	if (source >= o->config.nqueues)
-		return;
-	struct ring *r = &o->ring[source];
-	r->irq_due = false;
-	r->sampled = true;
-	r->asked = r->published;
+	if (o->config_due)
+		oracle_config_told(o);
 }
 
 uint64_t oracle_taken(const struct oracle *o)
@@ -321,25 +286,48 @@ uint64_t oracle_taken(const struct oracle *o)
 	return o->serial;
 }
 
-bool oracle_driver_area(const struct oracle *o, uint16_t queue, gpa_t *driver)
+/* -- accesses
+ * ------------------------------------------------------------------------------------------------ */
+
+static inline void count_step(struct oracle *o)
 {
-	*driver = gpa(o->ring[queue].driver);
-	return o->ring[queue].ready && oracle_judges(o);
+	if (++o->steps <= o->steps_max || o->worked)
+		return;
+	o->worked = true;
+	oracle_cry(o, ORACLE_WORK, "", "more than %llu accesses to memory in one go",
+		   (unsigned long long)o->steps_max);
 }
 
-void oracle_quiet(struct oracle *o, uint16_t queue, uint16_t avail_idx)
+void oracle_load(struct oracle *o, enum vmem_for what, gpa_t a, uint32_t n, const void *data)
 {
-	struct ring *r = &o->ring[queue];
-	if (!r->ready || !oracle_judges(o))
+	count_step(o);
+	if (o->tangled)
 		return;
-	if (r->nowned)
-		oracle_cry(o, ORACLE_LIVENESS, "", "queue %u: %u chains were taken and never completed",
-			   queue, r->nowned);
-	if (r->taken != avail_idx)
-		oracle_cry(o, ORACLE_LIVENESS, "", "queue %u: available index is %u, but only %u were taken",
-			   queue, avail_idx, r->taken);
-	if (r->published != r->stored)
-		oracle_cry(o, ORACLE_LIVENESS, "",
-			   "queue %u: %u elements are in the used ring, but the used index says %u", queue,
-			   r->stored, r->published);
+	switch (what) {
+	case VMEM_DESC:
+	case VMEM_INDIRECT:
+		oracle_desc_load(o, what, a.v, n, data);
+		break;
+	case VMEM_HEADER:
+		oracle_header_load(o, a.v, n);
+		break;
+	case VMEM_AVAIL_IDX:
+	case VMEM_AVAIL_ENTRY:
+	case VMEM_EVENT:
+		o->layout->load(o, what, a.v, n, data);
+		break;
+	default:
+		break;
+	}
+}
+
+void oracle_store(struct oracle *o, enum vmem_for what, gpa_t a, uint32_t n, const void *data)
+{
+	count_step(o);
+	if (o->tangled)
+		return;
+	if (what == VMEM_USED_ENTRY || what == VMEM_USED_IDX || what == VMEM_EVENT)
+		o->layout->store(o, what, a.v, n, data);
+	else
+		oracle_loose_store(o, what, a.v, n, data);
 }

@@ -6,16 +6,21 @@
  * neither the device nor the guest.
  *
  *   ownership     the device stores only into device-writable segments of chains that it took and has not
- * given back, the used ring, and avail_event where EVENT_IDX was negotiated; nothing after a reset used-ring
- * each chain taken is completed exactly once; the used index follows the elements; used.len covers only bytes
- * that were stored, is exact on success, and claims nothing of a failed request fetch-once    per chain and
- * slot no descriptor field and no header byte is loaded twice work          a bounded number of accesses each
- * time the device is entered notification  a used buffer notification that was due, by the values that the
- * device loaded, was sent liveness      at quiescence: nothing available is unprocessed, nothing taken is
- * unanswered resources     no pin is left after a reset
+ *                 given back, into used entries (packed: in slots that are its own) and its event fields
+ *                 (split: avail_event where EVENT_IDX was negotiated); it touches no ring that is not ready
+ *   used-ring     each chain taken is completed exactly once; an entry stands where the one before it ends,
+ * and becomes visible last; with IN_ORDER it may stand for earlier chains that were stored whole; used.len
+ * covers only bytes that were stored, is exact on success, claims nothing of a failure fetch-once    per
+ * chain and slot no descriptor field and no header byte is loaded twice work          a bounded number of
+ * accesses each time the device is entered notification  a used buffer notification that was due, by the
+ * values that the device loaded, was sent; a device that asks for kicks again looks at the ring after that;
+ * configuration changes are told liveness      at quiescence: nothing available is unprocessed, nothing taken
+ * is unanswered, what was asked to be run again was, and the next kick is asked for resources     no pin is
+ * left after a reset
  *
  * Polling of indices and flags, chains given back unread (vq_unpop), overlapping buffers, cyclic chains,
- * rings on top of each other, short answers and early stops are no offences of the device.
+ * rings on top of each other, short answers and early stops are no offences of the device. A notification
+ * that was not asked for is a waste (a SHOULD): counted, not cried about.
  */
 #ifndef RINGSIDE_ORACLE_H
 #define RINGSIDE_ORACLE_H
@@ -48,7 +53,8 @@ struct violation {
 struct oracle_config {
 	uint16_t nqueues;
 	uint16_t queue_size_max[VDEV_QUEUES_MAX];
-	bool status_byte; /* a request's last writable byte is its status, 0 for success (block) */
+	bool status_byte;      /* a request's last writable byte is its status, 0 for success (block) */
+	const uint8_t *status; /* the device's status, as the driver may read it; NULL: it is live */
 	void (*report)(void *ctx, const struct violation *);
 	void *ctx;
 };
@@ -77,10 +83,18 @@ void oracle_queue_gone(struct oracle *, uint16_t queue);
 void oracle_reset(struct oracle *);
 /* Chains that the device took, ever. */
 uint64_t oracle_taken(const struct oracle *);
-/* False: the queue is not ready, or not judged. driver: where its available ring is. */
-bool oracle_driver_area(const struct oracle *, uint16_t queue, gpa_t *driver);
-/* Backends are empty, every queue was kicked. avail_idx: what the driver's ring says. */
-void oracle_quiet(struct oracle *, uint16_t queue, uint16_t avail_idx);
+/*
+ * Where the word is that tells whether something is available (split: the driver's index; packed: the flags
+ * of the slot at which the device stands), and whether it does. False: the queue is not ready, or not judged.
+ */
+bool oracle_watch(const struct oracle *, uint16_t queue, gpa_t *at);
+bool oracle_waits(const struct oracle *, uint16_t queue, uint16_t word);
+/* Backends are empty, and the driver notified where it was asked to. word: what stands at oracle_watch. */
+void oracle_quiet(struct oracle *, uint16_t queue, uint16_t word);
+/* The host changes the configuration, in this entry. */
+void oracle_config_changes(struct oracle *);
+/* The queue's handler starts, as the device asked for by oracle_again. */
+void oracle_runs(struct oracle *, uint16_t queue);
 
 /* -- what the device does
  * ----------------------------------------------------------------------------------------- */
@@ -91,5 +105,9 @@ void oracle_store(struct oracle *, enum vmem_for, gpa_t, uint32_t n, const void 
 void oracle_pin(struct oracle *, uint32_t pin, enum vmem_kind, gpa_t, uint32_t n);
 void oracle_unpin(struct oracle *, uint32_t pin, uint32_t stored);
 void oracle_interrupt(struct oracle *, uint16_t source);
+/* It asks to be run again. */
+void oracle_again(struct oracle *, uint16_t queue);
+/* Used buffer notifications that were sent although the driver had asked for none. */
+uint64_t oracle_wasted(const struct oracle *);
 
 #endif

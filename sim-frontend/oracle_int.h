@@ -1,7 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What the oracles know of a device; shared by oracle*.c alone. */
+/*
+ * What the oracles know of a device; shared by oracle*.c alone.
+ *
+ *   oracle.c         names, reports, queues coming and going, entries into the device
+ *   oracle_regs.c    what the driver wrote to the registers
+ *   oracle_split.c   which access of which ring this is, and what it says: the only two files
+ *   oracle_packed.c  that know a layout. They tell the files below what happened.
+ *   oracle_chain.c   chains as they are loaded, taken, given back; headers (fetch-once)
+ *   oracle_own.c     whose bytes are stored (ownership)
+ *   oracle_used.c    chains that are completed (used-ring)
+ *   oracle_notify.c  who was told what, and must be (notification, liveness)
+ */
 #ifndef RINGSIDE_ORACLE_INT_H
 #define RINGSIDE_ORACLE_INT_H
+
+#include <linux/virtio_ring.h>
 
 #include "oracle.h"
 
@@ -10,22 +23,25 @@
 #define GAPS_MAX   4    /* pieces stored out of order that are remembered */
 #define LOOSE_MAX  16   /* stores outside of pins whose chain is not known yet */
 #define TABLE_MAX  4096 /* indirect entries that are watched */
+#define AREAS      3    /* enum vq_area */
 
 struct range {
 	uint32_t from, to;
 };
 
-/* A chain that the device took, as it read like when it was loaded. */
+/* A chain that the device loads or has, as it read like when it was loaded. */
 struct chain {
 	uint64_t serial; /* of all chains ever, from 1 */
-	uint16_t queue, head;
-	bool unsure;    /* more or odder than we keep account of: its bytes are not judged */
+	bool live;       /* taken, and not given back */
+	bool unsure;     /* more or odder than we keep account of: its bytes are not judged */
+	uint16_t queue, id;
+	uint16_t ndesc; /* entries of the ring; split: 1 */
+	uint16_t hint;  /* the segment of the latest pin */
 	int16_t status; /* the status byte stored, or -1 */
 	uint16_t nread, nwrite, ngaps;
 	uint32_t read_len, write_len;
 	uint32_t prefix;                  /* so many leading writable bytes were stored */
 	struct range gap[GAPS_MAX];       /* beyond prefix */
-	uint16_t hint;                    /* the segment of the latest pin */
 	uint64_t header[HEADER_MAX / 64]; /* readable bytes loaded as header */
 	struct {
 		uint64_t addr;
@@ -36,27 +52,68 @@ struct chain {
 /* Who loaded a descriptor last. */
 struct stamp {
 	uint64_t serial;
-	uint32_t head;
+	const struct chain *chain;
 };
 
+/* Packed: a used entry that the driver does not see yet; its id and length are there. */
+struct staged {
+	uint16_t span; /* entries up to the next one; 0: none starts here */
+	uint16_t pos;
+	uint32_t len;
+	bool flags; /* are there too */
+};
+
+/* When the driver is to notify, by what the device stored. */
+enum kicks { KICKS_UNKNOWN, KICKS_NEVER, KICKS_ALWAYS, KICKS_AT };
+
+/*
+ * A position in a ring is a number below `round`, modulo that: split: the 16-bit index; packed: the slot in
+ * the first round and the slot plus size in the second, when the wrap counter is 0.
+ */
+typedef uint16_t ring_pos;
+
 struct ring {
-	bool ready, irq_due, sampled; /* sampled: the driver's wish was loaded since the latest index store */
-	bool any_slot;
-	uint64_t desc, driver, device;
+	bool ready;
 	uint16_t size, size_max;
-	uint16_t slot;      /* the available entry loaded last */
-	uint16_t taken;     /* available entries, modulo 2^16 */
-	uint16_t stored;    /* used elements, modulo 2^16 */
-	uint16_t published; /* used index */
-	uint16_t asked;     /* used index when the driver's wish was loaded last */
-	uint16_t elem_mask; /* bytes of the element at `stored` that are there */
-	uint8_t elem[8];
-	uint64_t slot_entry;  /* the entry into the device in which slot was loaded */
-	struct chain *latest; /* NULL: none, or not taken */
+	uint32_t round;
+	uint64_t at[AREAS];
+	uint32_t len[AREAS]; /* bytes; 0 while the queue is not ready */
+
+	/* chains */
+	struct chain *pool;   /* size_max + 1 */
+	struct chain **chain; /* by id */
+	struct chain *spare;  /* of the pool, none of chain[] */
+	struct chain *latest; /* the one taken last; NULL: none, or not taken */
+	struct stamp *stamp;  /* by descriptor */
+	uint16_t *order;      /* IN_ORDER: ids in the order in which they were taken, round and round */
+	uint16_t oldest;      /* where order[] starts; it has nowned entries */
 	uint32_t nowned;
-	uint64_t owned[VQ_SIZE_MAX / 64]; /* by head */
-	struct chain *chain;              /* by head, size_max */
-	struct stamp *stamp;              /* by descriptor, size_max */
+	uint64_t owned[VQ_SIZE_MAX / 64]; /* by id */
+
+	/* how far it is */
+	ring_pos taken;     /* the next available entry */
+	ring_pos stored;    /* the next used entry */
+	ring_pos published; /* the used entry that the driver waits for */
+	uint8_t elem_mask;  /* bytes of the entry at `stored` that are there */
+	uint8_t elem[8];
+	struct staged *staged; /* by slot */
+
+	/* split: the available entry and index that were loaded last; packed: the flags, and of which slot */
+	bool any_slot;
+	uint16_t slot, seen;
+	uint64_t slot_entry; /* the entry into the device in which slot was loaded */
+
+	/* used buffer notifications */
+	bool irq_due, sampled; /* sampled: the driver's wish was loaded since the latest publication */
+	ring_pos asked;        /* published, when the driver's wish was loaded last */
+	uint8_t wish_loaded;   /* packed: bytes of the driver's wish loaded since then */
+	uint8_t wish[4];
+	/* available buffer notifications */
+	enum kicks kicks;
+	ring_pos kick_at;
+	bool must_look; /* the device asked for kicks: one that was left out just before does not come */
+	bool looked;    /* ... and looked at the ring after that */
+	bool again;     /* it asked to be run again */
 };
 
 struct pin {
@@ -67,13 +124,14 @@ struct pin {
 	bool live, store;
 };
 
-/* The walk over the chain taken last: where the next descriptor must be. */
+/* The walk over the chain that is being loaded: where the next descriptor must be. */
 struct walk {
 	struct chain *chain; /* NULL: none under way */
 	enum vmem_for what;
 	uint64_t table;
 	uint32_t index, entries;
-	uint16_t mask; /* bytes of the descriptor loaded so far */
+	uint16_t need; /* bytes of the descriptor that are still to be loaded, all at once: 16, or 14 */
+	uint16_t mask; /* those loaded so far */
 	uint8_t desc[16];
 	uint64_t indirect, indirect_len; /* of the latest chain that has one */
 	uint64_t indirect_serial;
@@ -89,22 +147,47 @@ struct loose {
 /* What the driver wrote to the registers. */
 struct registers {
 	uint32_t queue_sel, feature_sel;
-	uint64_t area[VDEV_QUEUES_MAX][3];
+	uint64_t area[VDEV_QUEUES_MAX][AREAS];
 	uint16_t size[VDEV_QUEUES_MAX];
 };
 
+/* What a layout is asked. Accesses are of the kinds that its rings have. */
+struct layout {
+	void (*set_up)(struct ring *); /* len, round, from size */
+	void (*load)(struct oracle *, enum vmem_for, uint64_t a, uint32_t n, const uint8_t *);
+	void (*store)(struct oracle *, enum vmem_for, uint64_t a, uint32_t n, const uint8_t *);
+	/* A descriptor at a is loaded, that no walk expects. True: a walk expects it now. */
+	bool (*begin)(struct oracle *, uint64_t a, uint32_t n, const uint8_t *);
+	/* Some of it was loaded. True: all that matters. */
+	bool (*whole)(const struct walk *);
+	/* It was loaded: where does the chain go on? */
+	void (*step)(struct oracle *);
+	/* The word at gpa (oracle_watch) says that something is available. */
+	uint64_t (*watch)(const struct ring *);
+	bool (*waiting)(const struct ring *, uint16_t word);
+	/* The latest look at it said so. */
+	bool (*seen_waiting)(const struct ring *);
+};
+
+extern const struct layout oracle_split, oracle_packed;
+
 struct oracle {
 	struct oracle_config config;
+	const struct layout *layout;
 	uint32_t off; /* bit per oracle */
 	uint64_t features;
-	uint64_t serial, entry;
+	bool event_idx, in_order, packed;
+	uint64_t serial, entry, wasted;
 	uint64_t steps, steps_max;
-	bool tangled;     /* rings on top of each other: nobody could tell whose they are */
+	uint32_t depth;   /* of entries: a guest's step may run inside of the device's work */
+	bool tangled;     /* the guest made it so that nobody could tell what is whose: nothing is judged */
 	bool worked;      /* the work oracle spoke in this entry */
-	uint32_t touched; /* bit per queue: published in this entry */
+	bool config_due;  /* the configuration changed */
+	uint32_t touched; /* bit per queue: published, or asked for kicks, in this entry */
 	uint32_t npins;
 	uint16_t nloose;
 	struct chain *newest; /* taken last, on any queue; NULL: none in this entry */
+	struct ring *near[AREAS];
 	struct ring ring[VDEV_QUEUES_MAX];
 	struct walk walk;
 	struct registers regs;
@@ -116,42 +199,86 @@ struct oracle {
 void oracle_cry(struct oracle *, enum oracle_kind, const char *clause, const char *format, ...)
 	__attribute__((format(printf, 4, 5), cold));
 
-static inline bool oracle_owns(const struct ring *r, uint32_t head)
+/* -- places
+ * -------------------------------------------------------------------------------------------------- */
+
+static inline uint16_t ring_number(const struct oracle *o, const struct ring *r)
 {
-	return head < r->size && r->owned[head / 64] >> (head % 64) & 1;
+	return (uint16_t)(r - o->ring);
 }
 
-static inline void oracle_own(struct ring *r, uint32_t head, bool on)
+bool oracle_any_ready(const struct oracle *);
+/* The features are settled: ready queues begin, in the layout that was negotiated. */
+void oracle_lay_out(struct oracle *);
+struct ring *oracle_find_ring(struct oracle *, enum vq_area, uint64_t a);
+
+/* The ready ring that has a in that area, or NULL. */
+static inline struct ring *oracle_ring_at(struct oracle *o, enum vq_area area, uint64_t a)
 {
-	r->owned[head / 64] ^= 1ull << (head % 64);
-	r->nowned += on ? 1u : UINT32_MAX;
+	struct ring *r = o->near[area];
+	return a - r->at[area] < r->len[area] ? r : oracle_find_ring(o, area, a);
+}
+
+static inline ring_pos ring_add(const struct ring *r, ring_pos p, uint32_t n)
+{
+	uint32_t to = p + n;
+	return (ring_pos)(to < r->round ? to : to - r->round);
+}
+
+static inline uint32_t ring_distance(const struct ring *r, ring_pos from, ring_pos to)
+{
+	return to >= from ? (uint32_t)to - from : to + r->round - from;
+}
+
+/* -- chains (oracle_chain.c)
+ * --------------------------------------------------------------------------------- */
+
+static inline bool oracle_owns(const struct ring *r, uint32_t id)
+{
+	return id < r->size && r->owned[id / 64] >> (id % 64) & 1;
 }
 
 /* True: the chain is still the one of that serial, and the device's. */
-static inline bool oracle_lives(const struct oracle *o, const struct chain *c, uint64_t serial)
+static inline bool oracle_lives(const struct chain *c, uint64_t serial)
 {
-	return c->serial == serial && oracle_owns(&o->ring[c->queue], c->head);
+	return c->serial == serial && c->live;
 }
 
-/* Not yet: rings on top of each other, and packed ones. */
-static inline bool oracle_judges(const struct oracle *o)
-{
-	return !o->tangled && !(o->features >> 34 & 1); /* VIRTIO_F_RING_PACKED */
-}
+/* The walk over a new chain begins, with n bytes of its first descriptor to be loaded. */
+struct chain *oracle_chain_begin(struct oracle *, struct ring *, uint32_t index, uint16_t n);
+void oracle_chain_buffer(struct chain *, uint64_t addr, uint32_t len, bool writable);
+void oracle_chain_table(struct walk *, uint64_t addr, uint32_t len);
+/* Its id and ndesc are known: from now on the device has it. False: the device has to refuse it. */
+bool oracle_chain_taken(struct oracle *, struct chain *);
+/* The device has it no more: completed, or (the latest) given back unread. */
+void oracle_chain_drop(struct ring *, struct chain *);
+void oracle_chain_unpop(struct ring *);
+void oracle_desc_load(struct oracle *, enum vmem_for, uint64_t a, uint32_t n, const uint8_t *);
+void oracle_header_load(struct oracle *, uint64_t a, uint32_t n);
 
-static inline bool oracle_event_idx(const struct oracle *o)
-{
-	return o->features >> 29 & 1; /* VIRTIO_RING_F_EVENT_IDX */
-}
-
-/* oracle_own.c: whose bytes are stored */
+/* -- whose bytes are stored (oracle_own.c)
+ * ------------------------------------------------------------------- */
 void oracle_loose_store(struct oracle *, enum vmem_for, uint64_t a, uint32_t n, const uint8_t *);
 void oracle_loose_flush(struct oracle *);                  /* every loose store must be some chain's */
 void oracle_loose_settle(struct oracle *, struct chain *); /* those that are this chain's count for it */
-/* oracle_used.c */
-void oracle_used_entry(struct oracle *, uint64_t a, uint32_t n, const uint8_t *);
-void oracle_used_index(struct oracle *, uint64_t a, uint32_t n, const uint8_t *);
-void oracle_event_store(struct oracle *, uint64_t a, uint32_t n, const uint8_t *);
-void oracle_event_load(struct oracle *, uint64_t a, const uint8_t *);
+/* Where a ring is expected there is none that is ready. */
+void oracle_no_ring(struct oracle *, const char *what, uint64_t a) __attribute__((cold));
+
+/* -- used entries (oracle_used.c)
+ * ---------------------------------------------------------------------------- */
+/* A used entry is there. Returns how many entries it covers, itself included. */
+uint16_t oracle_used(struct oracle *, struct ring *, uint32_t id, uint32_t len);
+
+/* -- notifications (oracle_notify.c)
+ * ------------------------------------------------------------------------- */
+/* The driver sees all used entries before this one. */
+void oracle_publish(struct oracle *, struct ring *, ring_pos);
+/* The driver's wish was loaded. */
+void oracle_wish(struct ring *, bool due);
+/* kicks or kick_at were stored. */
+void oracle_kicks(struct oracle *, struct ring *);
+/* An entry into the device has ended that touched the ring. */
+void oracle_notified(struct oracle *, struct ring *);
+void oracle_config_told(struct oracle *); /* ... in which the configuration changed */
 
 #endif

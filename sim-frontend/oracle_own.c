@@ -66,25 +66,52 @@ static void stored_at(struct chain *c, uint32_t from, uint32_t n)
 	}
 }
 
-/* Some chain that the device has and whose half holds [a, a+n); the one taken last is the likeliest. */
-static struct chain *find_owner(struct oracle *o, bool writable, uint64_t a, uint32_t n, uint32_t *at,
-				unsigned *seg)
+/* Some chain but that one which the device has and whose half holds [a, a+n), or may: nobody counted its
+ * bytes. */
+static struct chain *find_other(struct oracle *o, const struct chain *but, bool writable, uint64_t a,
+				uint32_t n, uint32_t *at, unsigned *seg)
 {
-	struct chain *newest = o->newest;
-	if (newest && oracle_lives(o, newest, newest->serial) &&
-	    find_place(newest, writable, newest->hint, a, n, at, seg))
-		return newest;
+	struct chain *maybe = NULL;
 	for (uint16_t q = 0; q < o->config.nqueues; q++) {
 		struct ring *r = &o->ring[q];
 		for (uint32_t w = 0; r->nowned && w < (r->size + 63u) / 64; w++) {
 			for (uint64_t bits = r->owned[w]; bits; bits &= bits - 1) {
-				struct chain *c = &r->chain[64 * w + (uint32_t)__builtin_ctzll(bits)];
-				if (c->unsure || find_place(c, writable, c->nread, a, n, at, seg))
+				struct chain *c = r->chain[64 * w + (uint32_t)__builtin_ctzll(bits)];
+				if (c != but && find_place(c, writable, c->nread, a, n, at, seg))
 					return c;
+				maybe = c->unsure && c != but ? c : maybe;
 			}
 		}
 	}
-	return NULL;
+	return maybe;
+}
+
+/* The chain taken last is the likeliest. */
+static struct chain *find_owner(struct oracle *o, bool writable, uint64_t a, uint32_t n, uint32_t *at,
+				unsigned *seg)
+{
+	struct chain *newest = o->newest;
+	if (newest && newest->live && find_place(newest, writable, newest->hint, a, n, at, seg))
+		return newest;
+	return find_other(o, NULL, writable, a, n, at, seg);
+}
+
+/* Which rule a store breaks that is in no writable buffer, or a load that is in no readable one. */
+static const char *clause_of(struct oracle *o, bool store, uint64_t a, uint32_t n)
+{
+	uint32_t at;
+	unsigned seg;
+	if (!oracle_any_ready(o))
+		return "reset.2";
+	if (find_owner(o, !store, a, n, &at, &seg))
+		return o->packed ? "packed.desc.1" : "split.desc.1";
+	return store && !o->packed && oracle_ring_at(o, VQ_DESC, a) ? "split.desc.2" : "";
+}
+
+void oracle_no_ring(struct oracle *o, const char *what, uint64_t a)
+{
+	oracle_cry(o, ORACLE_OWNERSHIP, oracle_any_ready(o) ? "" : "mmio.7",
+		   "%s at 0x%llx, where no queue that is ready has it", what, (unsigned long long)a);
 }
 
 /* -- stores outside of pins
@@ -119,6 +146,16 @@ void oracle_loose_settle(struct oracle *o, struct chain *c)
 	o->nloose = kept;
 }
 
+/* With IN_ORDER the used entry may come much later: whose a byte is that two chains share can not be told. */
+static void doubt(struct oracle *o, struct chain *c, const struct loose *l)
+{
+	uint32_t at;
+	unsigned seg;
+	struct chain *other = o->in_order ? find_other(o, c, true, l->addr, l->n, &at, &seg) : NULL;
+	if (other)
+		other->unsure = c->unsure = true;
+}
+
 void oracle_loose_flush(struct oracle *o)
 {
 	for (uint16_t i = 0; i < o->nloose; i++) {
@@ -127,12 +164,14 @@ void oracle_loose_flush(struct oracle *o)
 		unsigned seg;
 		struct chain *c = find_owner(o, true, l->addr, l->n, &at, &seg);
 		if (!c)
-			oracle_cry(o, ORACLE_OWNERSHIP, "split.desc.1",
+			oracle_cry(o, ORACLE_OWNERSHIP, clause_of(o, true, l->addr, l->n),
 				   "%u bytes stored at 0x%llx, which is in no writable buffer that the "
 				   "device has",
 				   l->n, (unsigned long long)l->addr);
 		else if (!c->unsure)
 			settle(c, l, at);
+		if (c)
+			doubt(o, c, l);
 	}
 	o->nloose = 0;
 }
@@ -148,13 +187,13 @@ void oracle_pin(struct oracle *o, uint32_t pin, enum vmem_kind kind, gpa_t a, ui
 	uint32_t at = 0;
 	unsigned seg = 0;
 	o->steps++;
-	if (!oracle_judges(o))
+	if (o->tangled)
 		return;
 	struct chain *c = find_owner(o, store, a.v, n, &at, &seg);
 	*p = (struct pin){.chain = c, .addr = a.v, .at = at, .n = n, .live = true, .store = store};
 	o->npins++;
 	if (!c) {
-		oracle_cry(o, ORACLE_OWNERSHIP, "split.desc.1",
+		oracle_cry(o, ORACLE_OWNERSHIP, clause_of(o, store, a.v, n),
 			   "%u bytes at 0x%llx are pinned for %s, which are in no such buffer that the "
 			   "device has",
 			   n, (unsigned long long)a.v, store ? "storing" : "loading");
@@ -172,10 +211,10 @@ void oracle_unpin(struct oracle *o, uint32_t pin, uint32_t stored)
 		return;
 	p->live = false;
 	o->npins--;
-	if (!p->chain || !p->store || !stored || !oracle_judges(o))
+	if (!p->chain || !p->store || !stored || o->tangled)
 		return;
-	if (!oracle_lives(o, p->chain, p->serial))
-		oracle_cry(o, ORACLE_OWNERSHIP, "split.desc.1",
+	if (!oracle_lives(p->chain, p->serial))
+		oracle_cry(o, ORACLE_OWNERSHIP, "",
 			   "%u bytes stored at 0x%llx, in a buffer that the device had given back", stored,
 			   (unsigned long long)p->addr);
 	else if (!p->chain->unsure)

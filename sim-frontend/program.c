@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
-#include <linux/virtio_ring.h>
 
 #include "driver.h"
 #include "program.h"
@@ -212,39 +211,27 @@ static void settle(struct sim_device *d)
 	}
 }
 
-/* The driver's available index as it stands in memory; false: there is no such ring, or it is packed. */
-static bool avail_index(const struct sim_device *d, uint16_t queue, uint16_t *idx)
+/* The word that says whether something is available, as it stands in memory; false: nobody can tell. */
+static bool watched(const struct sim_device *d, uint16_t queue, uint16_t *word)
 {
-	gpa_t ring;
-	return !d->vdev->queue[queue].packed && oracle_driver_area(d->oracle, queue, &ring) &&
-	       ram_read(&d->machine->ram, gpa_add(ring, 2), idx, sizeof(*idx));
+	gpa_t at;
+	return oracle_watch(d->oracle, queue, &at) && ram_read(&d->machine->ram, at, word, sizeof(*word));
 }
 
 static void judge(struct sim_device *d)
 {
-	uint16_t idx;
+	uint16_t word;
 	for (uint16_t q = 0; vdev_live(d->vdev) && q < d->vdev->nqueues; q++)
-		if (avail_index(d, q, &idx))
-			oracle_quiet(d->oracle, q, idx);
-}
-
-/* Packed: the slot that the device looks at is available. */
-static bool slot_available(const struct sim_device *d, const struct vq *q)
-{
-	uint16_t flags, wrap = q->next_avail >> VRING_PACKED_EVENT_F_WRAP_CTR;
-	gpa_t slot = gpa_add(q->area[VQ_DESC], 16ull * (q->next_avail & 0x7fff));
-	return q->ready && q->packed && ram_read(&d->machine->ram, gpa_add(slot, 14), &flags, 2) &&
-	       (flags >> VRING_PACKED_DESC_F_AVAIL & 1) == wrap &&
-	       (flags >> VRING_PACKED_DESC_F_USED & 1) != wrap;
+		if (watched(d, q, &word))
+			oracle_quiet(d->oracle, q, word);
 }
 
 /* True: no queue has anything that the device did not take. */
 static bool all_taken(const struct sim_device *d)
 {
-	uint16_t idx;
+	uint16_t word;
 	for (uint16_t q = 0; q < d->vdev->nqueues; q++)
-		if (slot_available(d, &d->vdev->queue[q]) ||
-		    (avail_index(d, q, &idx) && idx != d->vdev->queue[q].next_avail))
+		if (watched(d, q, &word) && oracle_waits(d->oracle, q, word))
 			return false;
 	return true;
 }

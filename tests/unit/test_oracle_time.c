@@ -80,7 +80,7 @@ static void published_without_a_look(void **state)
 	feed_status(&f, FEED_STATUS, 1);
 	feed_used(&f, 0, 0);
 	feed_index(&f, 1);
-	feed_expect(&f, ORACLE_NOTIFICATION, "");
+	feed_expect(&f, ORACLE_NOTIFICATION, "split.usednotif.3");
 }
 
 static void suppressed(void **state)

@@ -147,7 +147,7 @@ static void flags_with_event_idx(void **state)
 static void flags_beyond_one(void **state)
 {
 	(void)state;
-	uint16_t v = 2;
+	uint16_t v = 3;
 	oracle_store(f.oracle, VMEM_EVENT, gpa(FEED_DEVICE), 2, &v);
 	feed_expect(&f, ORACLE_USED_RING, "split.availnotif.1");
 }
