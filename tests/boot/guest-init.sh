@@ -6,6 +6,7 @@
 #   ringside.mode=bench   4 KiB direct reads and writes
 #   ringside.end=reboot   ends with a reboot, not a power-off
 #   ringside.vda=BYTES ringside.vdb=BYTES   expected sizes      ringside.sha=HEX   SHA-256 of all of vda
+#   ringside.rings=packed|split   which rings every device must use
 #   ringside.tag=TEXT     what the written pattern says         ringside.at=BLOCK  where, in blocks of 4 KiB
 /bin/busybox --install -s /bin
 export PATH=/bin:/usr/sbin:/usr/bin
@@ -16,7 +17,7 @@ mount -t devtmpfs dev /dev 2>/dev/null
 exec </dev/console >/dev/console 2>&1
 echo "RINGSIDE-INIT $(uname -r)"
 
-mode=check tag=none at=0 vda=0 vdb=0 sha= end=poweroff
+mode=check tag=none at=0 vda=0 vdb=0 sha= end=poweroff rings=
 for word in $(cat /proc/cmdline); do
 	case $word in
 	ringside.mode=*) mode=${word#*=} ;;
@@ -25,6 +26,7 @@ for word in $(cat /proc/cmdline); do
 	ringside.sha=*) sha=${word#*=} ;;
 	ringside.tag=*) tag=${word#*=} ;;
 	ringside.at=*) at=${word#*=} ;;
+	ringside.rings=*) rings=${word#*=} ;;
 	ringside.end=*) end=${word#*=} ;;
 	esac
 done
@@ -61,6 +63,19 @@ if [ "$mode" = bench ]; then
 	sleep 2
 	off poweroff
 fi
+
+# what was agreed on, a digit for each feature bit: 34 is RING_PACKED
+name=rings n=0
+for f in /sys/bus/virtio/devices/*/features; do
+	case $(cut -c 35 "$f") in
+	1) [ "$rings" = packed ] || fail "$f: packed, expected ${rings:-nothing}" ;;
+	0) [ "$rings" = split ] || fail "$f: split, expected ${rings:-nothing}" ;;
+	*) fail "$f: $(cat "$f")" ;;
+	esac
+	n=$((n + 1))
+done
+[ $n = 4 ] || fail "$n devices, expected 4"
+ok
 
 name=sizes
 present /dev/vdb

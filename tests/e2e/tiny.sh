@@ -47,7 +47,7 @@ if text=$("$bin/ringside" show "$out/recorded.vtrace" | awk '
 	$2 == "write" && reg[2] == "0x070" && v == "0x0" { data = 0 }
 	data && $2 == "write" && reg[2] == "0x050" { kicks++; plain += v == "0x0" }
 	data && $2 == "run" { taken++ }
-	END { print kicks " kicks, " plain " of them of value 0, " taken + 0 " taken by KVM"; exit !(kicks > 100 && plain > 9 && taken < 4) }'); then
+	END { print kicks " kicks, " plain " of them of value 0, " taken + 0 " taken by KVM"; exit !(kicks > 100 && plain > 6 && taken < 4) }'); then
 	pass notification-data-kicks
 else
 	fail notification-data-kicks "$text"

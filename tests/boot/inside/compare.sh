@@ -9,7 +9,7 @@ cmdline="$quiet ringside.mode=bench"
 insmod /modules/*-brd.ko rd_nr=1 rd_size=65536 || exit 1
 
 start_ringside() {
-	exec ringside-vmm --kernel "$IN/vmlinuz" --initrd "$IN/guest.cpio" --memory 256M --cmdline "$cmdline" --disk $disk
+	exec ringside-vmm --kernel "$IN/vmlinuz" --initrd "$IN/guest.cpio" --memory 256M --cmdline "$cmdline" --disk $disk,packed=off # as in QEMU, where they are off by default
 }
 # QEMU at its quickest, as tried out: neither PIT nor PIC, but an RTC (6.1 waits ten seconds for one that is not there)
 start_qemu() {
