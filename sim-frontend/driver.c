@@ -157,6 +157,7 @@ static void start_queue(struct driver *g, struct driver_queue *q, uint16_t size)
 	q->fresh = q->nfree = q->oldest = 0;
 	q->wish = WISH_ALL;
 	q->nposted = 0;
+	q->hidden = false;
 	q->generation++;
 	if (q->packed)
 		driver_packed_start(g, q);

@@ -29,7 +29,6 @@ void driver_packed_start(struct driver *g, struct driver_queue *q)
 	memset(q->host[DESC], 0, q->area_len);
 	ram_touch(g->ram, q->area, q->area_len);
 	q->avail = q->kicked = q->used = WRAP;
-	q->hidden = false;
 	q->since = q->unseen = 0;
 }
 

@@ -79,7 +79,7 @@ planted() { # planted NAME ORACLE FILE SED-SCRIPT
 		return
 	fi
 	pass "planted-$name: $(grep -o -m1 '^VIOLATION.*at op [0-9]* of [0-9]*' "$work/out")"
-	("$work/buggy" run --quiet "$found" >"$work/again" 2>&1) 2>/dev/null # bash tells of traps
+	{ "$work/buggy" run --quiet "$found" >"$work/again" 2>&1; } 2>/dev/null # bash tells of traps
 	status=$?
 	if [ "$oracle" = crash ] && [ "$status" -gt 128 ]; then
 		pass "file-$name"
