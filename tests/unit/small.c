@@ -5,7 +5,7 @@
 struct small_config cfg;
 struct small_model s;
 _Alignas(16) uint8_t ram[0x400];
-static struct vq q;
+struct vq q;
 static const struct vmem_map map = {1, {{BASE, sizeof(ram), ram}}};
 static struct vmem mem;
 
@@ -92,8 +92,34 @@ static bool post_one(void)
 	return drv_post(1);
 }
 
-static bool (*const between[])(void) = {post_one,     post_and_kick, drv_kick, drv_reap,
-					drv_suppress, drv_arm,       drv_look, arm_and_look};
+static bool has_room(void)
+{
+	return s.nfree && s.unkicked < cfg.size;
+}
+
+static bool is_unkicked(void)
+{
+	return s.unkicked;
+}
+
+static bool is_awake(void)
+{
+	return !s.driver_sleeps;
+}
+
+static bool is_armed(void)
+{
+	return s.armed && !s.driver_sleeps;
+}
+
+/* What the driver does, and whether it could at all: nothing that the device does meanwhile changes that. */
+static const struct {
+	bool (*what)(void), (*can)(void);
+} between[] = {
+	{post_one, has_room}, {post_and_kick, has_room}, {drv_kick, is_unkicked},
+	{drv_reap, is_awake}, {drv_suppress, is_awake},  {drv_arm, is_awake},
+	{drv_look, is_armed}, {arm_and_look, is_awake},
+};
 
 #define BETWEEN (sizeof(between) / sizeof(between[0]))
 #define POINTS  7u /* accesses and fences of one publish or resume, at most */
@@ -102,10 +128,12 @@ static struct {
 	uint32_t countdown;
 	bool (*what)(void);
 	bool done;
+	uint32_t passed; /* points, in the latest step */
 } hook;
 
 static void point(void)
 {
+	hook.passed++;
 	if (hook.what && !hook.done && hook.countdown-- == 0)
 		hook.done = hook.what();
 }
@@ -128,18 +156,26 @@ static void hook_fence(void *ctx)
 
 static const struct vmem_tap hook_tap = {.before = hook_before, .fence = hook_fence};
 
-/* Variant 0: nothing comes between. Else the step is possible only where the driver's was. */
-static bool with_hook(bool (*step)(void), uint32_t variant)
+/* Variant 0, which comes first: nothing comes between, and the points are counted. Else the step counts only
+ * where the driver's was possible at that point. */
+static enum small_done with_hook(bool (*step)(void), uint32_t variant)
 {
+	uint32_t nth = variant ? (variant - 1) % POINTS : 0, who = variant ? (variant - 1) / POINTS : 0;
+	if (variant && (nth >= hook.passed || !between[who].can()))
+		return SMALL_NO;
+	uint32_t points = hook.passed;
 	hook.done = false;
-	hook.what = variant ? between[(variant - 1) / POINTS] : NULL;
-	hook.countdown = variant ? (variant - 1) % POINTS : 0;
-	if (variant)
-		vmem_set_tap(&mem, &hook_tap, NULL);
+	hook.what = variant ? between[who].what : NULL;
+	hook.countdown = nth;
+	hook.passed = 0;
+	vmem_set_tap(&mem, &hook_tap, NULL);
 	bool ok = step();
+	vmem_set_tap(&mem, NULL, NULL);
 	if (variant)
-		vmem_set_tap(&mem, NULL, NULL);
-	return ok && (!variant || hook.done);
+		hook.passed = points;
+	if (ok && (!variant || hook.done))
+		return SMALL_DONE;
+	return ok ? SMALL_SPOILT : SMALL_NO;
 }
 
 static bool publish(void)
@@ -169,23 +205,30 @@ uint32_t small_variants(uint32_t step)
 	return variants[step] ? variants[step] : 1;
 }
 
-bool small_step(uint32_t step, uint32_t variant)
+enum small_done small_step(uint32_t step, uint32_t variant)
 {
+	bool ok;
 	static bool (*const plain[SMALL_STEPS])(void) = {
-		[1] = drv_kick, [2] = drv_reap,    [3] = drv_suppress, [4] = drv_arm, [5] = drv_look,
-		[6] = drv_wake, [7] = wake_device, [8] = pop,          [12] = unpop};
+		[1] = drv_kick, [2] = drv_reap, [3] = drv_suppress, [4] = drv_arm,
+		[5] = drv_look, [6] = drv_wake, [7] = wake_device,  [12] = unpop};
 	switch (step) {
 	case 0:
-		return variant < 2 ? drv_post(variant + 1) : cfg.size > 2 && drv_post(cfg.size);
+		ok = variant < 2 ? drv_post(variant + 1) : cfg.size > 2 && drv_post(cfg.size);
+		break;
+	case 8:
+		ok = pop();
+		return ok ? SMALL_DONE : SMALL_SPOILT; /* a look may leave the index that it saw behind */
 	case 9:
-		return complete(variant);
+		ok = complete(variant);
+		break;
 	case 10:
 		return with_hook(publish, variant);
 	case 11:
 		return with_hook(resume, variant);
 	default:
-		return plain[step]();
+		ok = plain[step]();
 	}
+	return ok ? SMALL_DONE : SMALL_NO;
 }
 
 void small_check(void)
@@ -281,58 +324,4 @@ void small_load(const struct small *from)
 	memcpy(q.order, from->order, sizeof(from->order));
 	memcpy(q.wait, from->wait, sizeof(from->wait));
 	s = from->model;
-}
-
-/* An index, seen from the driver's: how far behind it is; further than all that is in the ring is past.
- * Positions of a packed ring are few anyway. */
-static uint64_t relative(uint16_t pos)
-{
-	uint16_t behind = (uint16_t)(s.avail - pos);
-	return cfg.packed ? pos : behind < cfg.size + 2 ? behind : cfg.size + 2u;
-}
-
-static uint64_t hash_vq(uint64_t h)
-{
-	h = hash_u64(h, relative(q.next_avail) << 48 | relative(q.seen_avail) << 32 |
-				relative(q.next_used) << 16 | relative(q.published));
-	h = hash_u64(h, (uint64_t)q.kicks_off << 32 |
-				(uint64_t)(q.next_used == q.published ? 0 : q.used_flags) << 16 | q.inflight);
-	for (uint32_t i = 0; cfg.in_order && i < q.inflight; i++) {
-		uint16_t id = q.order[(q.oldest + i) % q.size];
-		h = hash_u64(h, (uint64_t)id << 40 | (uint64_t)q.wait[id].done << 32 | q.wait[id].bytes);
-	}
-	if (q.batch.open)
-		h = hash_u64(h, relative(q.batch.at) << 32 | (uint64_t)q.batch.id << 16 | q.batch.len);
-	return h;
-}
-
-/* Where a side wants to be told, as far as it says so. */
-static uint64_t hash_event(uint64_t h, uint32_t area, uint32_t entry_len)
-{
-	uint16_t flags = get(cfg.packed ? area + 2 : area);
-	if (cfg.packed)
-		return hash_u64(h, (uint64_t)flags << 16 |
-					   (flags == VRING_PACKED_EVENT_FLAG_DESC ? get(area) : 0));
-	uint16_t event = get(area + 4 + entry_len * cfg.size);
-	return hash_u64(h, (uint64_t)flags << 16 | (cfg.event_idx ? relative(event) : 0));
-}
-
-uint64_t small_hash(void)
-{
-	uint64_t h = hash_event(hash_event(hash_vq(HASH_SEED), DRIVER, 2), DEVICE, 8);
-	h = hash_u64(h, relative(s.kicked) << 48 | relative(s.seen) << 32 | slot(s.avail) << 8 |
-				(cfg.packed ? s.avail >> 15 : 0));
-	for (uint32_t id = 0; id < cfg.size; id++)
-		h = hash_u64(h, s.life[id] == CHAIN_FREE
-					? 0
-					: (uint64_t)s.life[id] << 32 | (uint64_t)s.ndesc[id] << 16 |
-						  (s.life[id] == CHAIN_DONE ? s.written[id] : 0));
-	h = hash_bytes(h, s.desc_owner, sizeof(s.desc_owner));
-	h = hash_bytes(h, s.posted, s.nposted);
-	h = hash_bytes(h, s.unused, cfg.in_order ? s.nunused : 0);
-	h = hash_u64(h, (uint64_t)s.unkicked << 8 | (uint64_t)s.irq << 4 | (uint64_t)s.kick << 3 |
-				(uint64_t)s.armed << 2 | (uint64_t)s.driver_sleeps << 1 | s.device_sleeps);
-	for (uint32_t i = 0; i < s.ninflight; i++)
-		h = hash_u64(h, s.inflight[i].id);
-	return hash_u64(h, s.ninflight && s.inflight[s.ninflight - 1].seq == q.seq);
 }

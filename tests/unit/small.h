@@ -8,6 +8,8 @@
  * looking, publishing and kicking are steps of their own, and a driver's steps may also come between any two
  * accesses that vq_publish and vq_kicks_resume make: so every interleaving in which both sides could miss
  * each other is there.
+ *
+ * small_hash.c tells which states count as the same.
  */
 #ifndef RINGSIDE_TESTS_SMALL_H
 #define RINGSIDE_TESTS_SMALL_H
@@ -54,12 +56,17 @@ struct small {
 void small_start(const struct small_config *);
 void small_save(struct small *);
 void small_load(const struct small *);
-/* Of all that can matter from here on: not of sequence numbers, nor of where an index stands as such. */
-uint64_t small_hash(void);
+/* Moves split indices by whole rounds, to the last ones before their wrap; the state is the same as before.
+ */
+void small_rewind(void);
+/* Of all that can matter from here on, after small_rewind; of where the ring stands only if told so. */
+uint64_t small_hash(bool place);
 /* How many ways there are to take that step. */
 uint32_t small_variants(uint32_t step);
-/* False: not possible now, and nothing changed. */
-bool small_step(uint32_t step, uint32_t variant);
+/* NO: not possible now, and nothing changed; SPOILT: not possible as it turned out, and what there is now is
+ * no state. A step's variants come in order, from the same state. */
+enum small_done { SMALL_NO, SMALL_DONE, SMALL_SPOILT };
+enum small_done small_step(uint32_t step, uint32_t variant);
 /* Fails the test where a promise is broken. */
 void small_check(void);
 /* Lets both sides work, without new chains, until nothing moves; fails when a chain was not used. Destroys

@@ -4,7 +4,7 @@
 #define F_AVAIL (1u << VRING_PACKED_DESC_F_AVAIL)
 #define F_USED  (1u << VRING_PACKED_DESC_F_USED)
 
-static uint16_t forward(uint16_t pos, uint32_t n)
+uint16_t forward(uint16_t pos, uint32_t n)
 {
 	if (!cfg.packed)
 		return (uint16_t)(pos + n);
@@ -94,11 +94,16 @@ static bool split_wants_kick(void)
 	return !(get(DEVICE) & VRING_USED_F_NO_NOTIFY);
 }
 
+bool drv_wants_kick(void)
+{
+	return cfg.packed ? packed_wants_kick() : split_wants_kick();
+}
+
 bool drv_kick(void)
 {
 	if (!s.unkicked)
 		return false;
-	s.kick |= cfg.packed ? packed_wants_kick() : split_wants_kick();
+	s.kick |= drv_wants_kick();
 	s.kicked = s.avail;
 	s.unkicked = 0;
 	return true;

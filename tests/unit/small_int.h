@@ -17,6 +17,7 @@
 
 extern struct small_config cfg;
 extern struct small_model s;
+extern struct vq q;
 extern uint8_t ram[0x400];
 
 /* Little-endian, as this machine is; the driver's own accesses. */
@@ -46,6 +47,8 @@ static inline void drop(uint8_t *list, uint8_t *n, uint32_t at)
 		list[i] = list[i + 1];
 }
 
+uint16_t forward(uint16_t pos, uint32_t n); /* the driver's index or position, n entries further on */
+
 /* The driver's steps; false: not possible now. */
 bool drv_post(uint32_t n);
 bool drv_kick(void);
@@ -55,5 +58,6 @@ bool drv_arm(void);
 bool drv_look(void); /* the last one before sleeping */
 bool drv_wake(void);
 bool drv_sees_used(void);
+bool drv_wants_kick(void); /* as the device said it */
 
 #endif
