@@ -6,6 +6,7 @@
 #include <linux/virtio_ring.h>
 
 #include "driver.h"
+#include "judges.h"
 
 #define CHAIN_MAX 192 /* descriptors of one request */
 #define BYTES_MAX 384 /* header and ranges */
@@ -19,6 +20,7 @@ struct posted {
 	gpa_t block, status;
 	uint32_t block_len, write_len;
 	bool has_status;
+	uint16_t content; /* its number for the content oracle; 0: none */
 };
 
 /*
@@ -65,14 +67,12 @@ struct driver {
 /* A request on its way into memory. Readable pieces first. */
 struct plan {
 	uint32_t nread, npieces;
-	struct {
-		gpa_t at;
-		uint32_t len;
-	} piece[CHAIN_MAX];
+	struct content_piece piece[CHAIN_MAX];
 	uint32_t bytes_len; /* header and ranges, the beginning of what is readable */
 	uint8_t bytes[BYTES_MAX];
 	uint32_t write_len; /* in all */
 	bool has_status;
+	uint16_t content; /* its number for the content oracle; 0: none */
 	/* its place */
 	struct heap *heap;
 	gpa_t block;
@@ -102,6 +102,11 @@ static inline void put_pair(void *to, uint64_t low, uint64_t high)
 static inline bool driver_has(const struct driver *g, unsigned feature)
 {
 	return g->features >> feature & 1;
+}
+
+static inline struct content *driver_content(const struct driver *g)
+{
+	return &g->device->judges->content;
 }
 
 /* Stores into a ring (all of it in one region). */

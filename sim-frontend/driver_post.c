@@ -80,7 +80,7 @@ static void fill(struct driver *g, gpa_t a, uint32_t n)
 
 static void write_pieces(struct driver *g, const struct plan *p)
 {
-	uint32_t done = 0; /* of the header and the ranges */
+	uint32_t done = 0, data = 0; /* bytes of the header and the ranges, and of what follows */
 	for (uint32_t i = 0; i < p->nread; i++) {
 		uint32_t len = p->piece[i].len, left = p->bytes_len - done, n = len < left ? len : left;
 		if (n == HEADER_LEN) /* by far the most: one load, one store */
@@ -88,8 +88,12 @@ static void write_pieces(struct driver *g, const struct plan *p)
 		else
 			ram_write(g->ram, p->piece[i].at, p->bytes + done, n);
 		done += n;
-		if (len > n)
+		if (len > n && p->content)
+			content_fill(driver_content(g), p->content, gpa_add(p->piece[i].at, n), data,
+				     len - n);
+		else if (len > n)
 			fill(g, gpa_add(p->piece[i].at, n), len - n);
+		data += len - n;
 	}
 }
 
@@ -165,6 +169,7 @@ static void remember_plan(struct driver_queue *q, const struct plan *p, uint32_t
 	r->block = p->block;
 	r->block_len = p->block_len;
 	r->write_len = p->write_len;
+	r->content = p->content;
 	r->has_status = p->has_status && p->npieces > p->nread;
 	if (r->has_status)
 		r->status = gpa_add(p->piece[p->npieces - 1].at, p->piece[p->npieces - 1].len - 1);
@@ -176,6 +181,20 @@ static void choose_table(const struct driver *g, struct plan *p, const struct dr
 	p->indirect = (how || g->how == BREAK_SEGMENTS) && driver_has(g, VIRTIO_RING_F_INDIRECT_DESC);
 	p->ndirect =
 		p->indirect && how == 3 && p->npieces > 1 && !driver_has(g, VIRTIO_F_RING_PACKED) ? 1 : 0;
+}
+
+/* A chain that does not say what the request says is nothing that content could be expected of. */
+static void tell_content(struct driver *g, struct plan *p)
+{
+	struct content_request q = {.bytes = p->bytes,
+				    .bytes_len = p->bytes_len,
+				    .piece = p->piece,
+				    .nread = p->nread,
+				    .npieces = p->npieces,
+				    .has_status = p->has_status};
+	if (g->how >= BREAK_ADDR && g->how != BREAK_SILENT)
+		judges_distrust(g->device);
+	p->content = content_posted(driver_content(g), &q);
 }
 
 static void post(struct driver *g, uint16_t queue, const struct driver_request *r)
@@ -198,6 +217,7 @@ static void post(struct driver *g, uint16_t queue, const struct driver_request *
 		return;
 	}
 	place_pieces(&p, r);
+	tell_content(g, &p);
 	write_pieces(g, &p);
 	write_tables(q, &p, ring, table);
 	if (g->how)

@@ -19,7 +19,7 @@ static const uint32_t wire_type[8] = {
 	VIRTIO_BLK_T_SECURE_ERASE,
 };
 
-struct content {
+struct wording {
 	uint32_t read_data, write_data; /* bytes beyond header and ranges; beyond which there is the status */
 };
 
@@ -58,7 +58,7 @@ static uint32_t data_len(const struct driver_request *q, uint64_t sectors, uint6
 	return (uint32_t)n * 512;
 }
 
-static void say_blk(struct driver *g, struct plan *p, const struct driver_request *q, struct content *c)
+static void say_blk(struct driver *g, struct plan *p, const struct driver_request *q, struct wording *c)
 {
 	uint64_t sectors = g->capacity, sector = 0;
 	uint32_t n = data_len(q, sectors, &sector);
@@ -78,7 +78,7 @@ static void say_blk(struct driver *g, struct plan *p, const struct driver_reques
 	p->has_status = true;
 }
 
-static void say_rng(struct driver *g, struct plan *p, const struct driver_request *q, struct content *c)
+static void say_rng(struct driver *g, struct plan *p, const struct driver_request *q, struct wording *c)
 {
 	static const uint8_t extra[8];
 	if (g->how == BREAK_EXTRA_READ)
@@ -123,7 +123,7 @@ static void cut_data(struct plan *p, uint32_t len, uint32_t shape)
 }
 
 /* The readable half, then the writable one, the status last. */
-static void cut(struct plan *p, const struct content *c, uint32_t shape)
+static void cut(struct plan *p, const struct wording *c, uint32_t shape)
 {
 	uint32_t joined = (shape >> SHAPE_HEADER_SHIFT & 3) == 3;
 	cut_header(p, shape);
@@ -148,7 +148,7 @@ static void cut(struct plan *p, const struct content *c, uint32_t shape)
 }
 
 /* A header that is too short, and nothing behind it. */
-static void shorten(struct driver *g, struct plan *p, struct content *c)
+static void shorten(struct driver *g, struct plan *p, struct wording *c)
 {
 	uint32_t n = (uint32_t)(g->value % 16);
 	if (n > p->bytes_len) /* the entropy device has no header */
@@ -159,7 +159,7 @@ static void shorten(struct driver *g, struct plan *p, struct content *c)
 
 bool plan_request(struct driver *g, struct plan *p, const struct driver_request *q)
 {
-	struct content c = {0};
+	struct wording c = {0};
 	p->nread = p->npieces = p->bytes_len = p->nindex = p->ndirect = 0;
 	p->has_status = false;
 	if (g->device->type->id == VIRTIO_ID_BLOCK)

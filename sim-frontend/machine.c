@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <linux/virtio_ids.h>
+#include <linux/virtio_mmio.h>
 #include <stdlib.h>
 
 #include "driver.h"
 #include "hash.h"
+#include "judges.h"
 #include "machine.h"
 
 #define AGAINS_MAX 64      /* runs that a device may ask for before the guest gets its turn */
@@ -202,6 +204,7 @@ static void fresh(struct sim_device *d, const struct device_options *o)
 	vdev_offer(d->vdev, o->offer);
 	mmio_init(&d->mmio, d->vdev);
 	oracle_restart(d->oracle);
+	judges_restart(d);
 	d->again = 0;
 	machine_no_races(d);
 	d->wild = false;
@@ -225,7 +228,7 @@ bool machine_add(struct machine *m, uint16_t device_id, const struct device_opti
 	type->init(d, o);
 	d->oracle = make_oracle(d);
 	d->driver = driver_create(d);
-	if (!d->oracle || !d->driver)
+	if (!d->oracle || !d->driver || !judges_create(d))
 		return false;
 	fresh(d, o);
 	return true;
@@ -237,6 +240,7 @@ void machine_destroy(struct machine *m)
 		struct sim_device *d = &m->device[i];
 		driver_destroy(d->driver);
 		oracle_destroy(d->oracle);
+		judges_destroy(d);
 		d->type->destroy(d);
 	}
 	lend_destroy(&m->lend);
@@ -302,6 +306,8 @@ void machine_write(struct sim_device *d, uint64_t off, uint32_t size, uint64_t v
 	if (d->recorder)
 		recorder_write(d->recorder, off, size, value);
 	mmio_write(&d->mmio, off, size, value);
+	if (off >= VIRTIO_MMIO_CONFIG)
+		content_config_written(&d->judges->content);
 	oracle_leave(d->oracle);
 	oracle_write_ends(d->oracle, d->vdev, off, size, value);
 	state_due(d);
@@ -365,6 +371,7 @@ void machine_resize(struct sim_device *d, uint64_t sectors)
 	if (d->recorder)
 		recorder_resize(d->recorder, sectors);
 	d->type->resize(d, sectors);
+	content_resized(&d->judges->content, sectors);
 	oracle_leave(d->oracle);
 	state_due(d);
 }

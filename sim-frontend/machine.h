@@ -20,15 +20,17 @@
 
 #define MACHINE_DEVICES_MAX 4
 #define MACHINE_RACES_MAX   8
+#define SIM_SECTORS_DEFAULT 1024u
 
 struct machine;
 struct sim_device;
 struct driver;
+struct judges;
 
 /* How a device is made; all zero is the default. */
 struct device_options {
 	uint32_t flags;      /* enum device_flags */
-	uint64_t sectors;    /* 0: 1024 */
+	uint64_t sectors;    /* 0: SIM_SECTORS_DEFAULT */
 	uint32_t queue_size; /* 0: the type's own */
 	uint64_t without;    /* feature bits of the type's that are not offered */
 	uint64_t offer;      /* and others, out of VDEV_FEATURES_MORE, that are */
@@ -79,6 +81,7 @@ struct sim_device {
 	struct device_options options; /* between runs */
 	struct device_options made;    /* as it is now */
 	struct oracle *oracle;
+	struct judges *judges; /* judges.h */
 	struct driver *driver;
 	struct recorder_dev *recorder; /* NULL: not recording */
 	uint32_t again;                /* bit per queue: the device asked to be run */
@@ -116,6 +119,7 @@ struct machine {
 	struct sim_device device[MACHINE_DEVICES_MAX];
 	uint64_t op; /* number, from 1, of the op under way */
 	uint64_t clock_ns;
+	uint32_t hostile; /* bit per device whose guest changed memory or rings behind the driver's back */
 	/* An oracle was violated. May not return to the device's work (abort, exit, longjmp) or may. */
 	void (*violation)(struct machine *, struct sim_device *, const struct violation *);
 	const struct machine_events *events;

@@ -3,6 +3,7 @@
 #include <linux/virtio_mmio.h>
 
 #include "driver.h"
+#include "judges.h"
 #include "program.h"
 
 #define QUIESCE_MAX 8 /* rounds; each ends what the one before made possible */
@@ -38,6 +39,8 @@ static void do_negotiate(struct sim_device *d, const struct op *op)
 {
 	d->wild = d->nraces || driver_is_told(d->driver); /* the device is reset, whatever was done */
 	driver_negotiate(d->driver, op->arg[0]);
+	if (!d->wild)
+		judges_trust(d);
 }
 
 static void do_queue(struct sim_device *d, const struct op *op)
@@ -60,6 +63,7 @@ static void do_reset(struct sim_device *d, const struct op *op)
 static void do_chain(struct sim_device *d, const struct op *op)
 {
 	d->wild = true;
+	judges_distrust(d);
 	driver_chain(d->driver, (uint16_t)(queue_of(op) % d->vdev->nqueues), (uint16_t)op->arg[1], op->data,
 		     op->len / 16);
 }
@@ -85,12 +89,14 @@ static void do_race(struct sim_device *d, const struct op *op)
 {
 	struct race r = {(uint32_t)op->arg[0], (uint32_t)op->arg[2], (enum vmem_for)op->arg[1], op->arg[3]};
 	d->wild = true;
+	judges_distrust(d);
 	machine_race(d, &r);
 }
 
 static void do_publish(struct sim_device *d, const struct op *op)
 {
 	d->wild = true;
+	judges_distrust(d);
 	driver_publish(d->driver, (uint16_t)(queue_of(op) % d->vdev->nqueues), (uint16_t)op->arg[1],
 		       (uint16_t)op->arg[2]);
 }
@@ -129,6 +135,8 @@ static void do_write(struct sim_device *d, const struct op *op)
 	uint64_t reg = op->arg[0], size = op->arg[1];
 	uint32_t queue = d->mmio.queue_sel;
 	d->wild = true;
+	if (reg < VIRTIO_MMIO_CONFIG && reg != VIRTIO_MMIO_INTERRUPT_ACK)
+		judges_distrust(d);
 	machine_write(d, reg, (uint32_t)size, op->arg[2]);
 	if (size != 4)
 		return;
@@ -171,8 +179,10 @@ static void do_resize(struct sim_device *d, const struct op *op)
 
 static void do_poke(struct sim_device *d, const struct op *op)
 {
-	for (uint32_t i = 0; i < d->machine->ndevices; i++)
+	for (uint32_t i = 0; i < d->machine->ndevices; i++) {
 		d->machine->device[i].wild = true;
+		judges_distrust(&d->machine->device[i]);
+	}
 	if (op->len)
 		ram_write(&d->machine->ram, gpa(op->arg[0]), op->data, op->len);
 }

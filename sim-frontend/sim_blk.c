@@ -7,8 +7,6 @@
 #include "simdisk.h"
 #include "machine.h"
 
-#define SECTORS_DEFAULT 1024u
-
 struct sim_blk {
 	struct blk blk;
 	struct simdisk disk;
@@ -93,7 +91,7 @@ static void init(struct sim_device *d, const struct device_options *o)
 	struct blk_backend backend = {.submit = submit, .drain = drain, .ctx = d};
 	struct blk_options options = {.ident = "ringside simulated"};
 	static const uint16_t queues[4] = {2, 1, 4, 3};
-	backend.sectors = o->sectors ? o->sectors : SECTORS_DEFAULT;
+	backend.sectors = o->sectors ? o->sectors : SIM_SECTORS_DEFAULT;
 	backend.can = abilities(o->flags);
 	options.read_only = o->flags & DEVICE_READ_ONLY;
 	options.nqueues = queues[o->flags >> DEVICE_QUEUES_SHIFT & 3];

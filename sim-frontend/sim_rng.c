@@ -5,6 +5,7 @@
 
 #include "devices/rng.h"
 #include "hash.h"
+#include "judges.h"
 #include "machine.h"
 
 struct sim_rng {
@@ -33,6 +34,7 @@ static void finish(struct sim_device *d, void *request, struct verdict v)
 	uint32_t n = v.bytes < io->span.len ? v.bytes : (uint32_t)io->span.len;
 	if (v.result)
 		n = 0;
+	content_source(&d->judges->content, s->given, n);
 	fill(s, io->span.base, n);
 	if (d->recorder)
 		recorder_done_rng(d->recorder, io, n);

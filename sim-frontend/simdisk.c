@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "simdisk.h"
 
-#define PATTERN 0x5ec70c0000000000ull
-
 void simdisk_reset(struct simdisk *d)
 {
 	memset(d->written, 0, sizeof(d->written));
@@ -17,7 +15,7 @@ static bool has(const uint64_t *bits, uint64_t sector)
 static void pattern(uint64_t sector, uint8_t *out)
 {
 	for (uint64_t i = 0; i < BLK_SECTOR_LEN / 8; i++) {
-		uint64_t v = PATTERN + (sector << 8) + i;
+		uint64_t v = simdisk_made(sector) + i;
 		memcpy(out + 8 * i, &v, 8);
 	}
 }

@@ -16,6 +16,12 @@ struct simdisk {
 	uint8_t data[SIMDISK_SECTORS_KEPT][BLK_SECTOR_LEN];
 };
 
+/* The first of the 64 words of a sector as it is made; the next ones count up by 1. */
+static inline uint64_t simdisk_made(uint64_t sector)
+{
+	return 0x5ec70c0000000000ull + (sector << 8);
+}
+
 void simdisk_reset(struct simdisk *);
 /* Does what the request asks for; bytes: of a transfer, how many (whole sectors or not). */
 void simdisk_do(struct simdisk *, const struct blk_io *, uint32_t bytes);

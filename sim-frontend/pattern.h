@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * pattern: what a sector holds, as two numbers: its 64 words count up from `base` by `step`. Made and
+ * compared at the speed of memory, in words of 32 bytes that need no alignment.
+ */
+#ifndef RINGSIDE_PATTERN_H
+#define RINGSIDE_PATTERN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#define PATTERN_LEN 512u /* bytes */
+
+struct pattern {
+	uint64_t base, step;
+};
+
+typedef uint64_t pattern_words __attribute__((vector_size(32)));
+typedef uint64_t pattern_bytes __attribute__((vector_size(32), aligned(1), may_alias));
+
+static inline void pattern_make(struct pattern p, uint8_t *out)
+{
+	pattern_words v = {p.base, p.base + p.step, p.base + 2 * p.step, p.base + 3 * p.step};
+	uint64_t s = 4 * p.step;
+	pattern_words step = {s, s, s, s};
+	for (uint32_t i = 0; i < PATTERN_LEN; i += 32, v += step)
+		*(pattern_bytes *)(void *)(out + i) = v;
+}
+
+static inline bool pattern_same(struct pattern p, const uint8_t *in)
+{
+	pattern_words v = {p.base, p.base + p.step, p.base + 2 * p.step, p.base + 3 * p.step};
+	uint64_t s = 4 * p.step;
+	pattern_words step = {s, s, s, s}, differ = {0};
+	for (uint32_t i = 0; i < PATTERN_LEN; i += 32, v += step)
+		differ |= *(const pattern_bytes *)(const void *)(in + i) ^ v;
+	return !(differ[0] | differ[1] | differ[2] | differ[3]);
+}
+
+/* The same for n bytes from `off` on. */
+static inline bool pattern_part_same(struct pattern p, const uint8_t *in, uint32_t off, uint32_t n)
+{
+	uint8_t tmp[PATTERN_LEN];
+	if (n == PATTERN_LEN)
+		return pattern_same(p, in);
+	pattern_make(p, tmp);
+	return !memcmp(tmp + off, in, n);
+}
+
+static inline void pattern_part_make(struct pattern p, uint8_t *out, uint32_t off, uint32_t n)
+{
+	uint8_t tmp[PATTERN_LEN];
+	if (n == PATTERN_LEN) {
+		pattern_make(p, out);
+		return;
+	}
+	pattern_make(p, tmp);
+	memcpy(out, tmp + off, n);
+}
+
+#endif
