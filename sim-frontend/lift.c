@@ -21,7 +21,7 @@
 /* A register file's worth of what the driver told the device. */
 struct lift_queue {
 	uint32_t size;
-	uint64_t driver_area;
+	uint64_t desc_area, driver_area;
 };
 
 struct lift {
@@ -44,6 +44,7 @@ struct lift {
 	struct op post[STEP_MAX];
 	struct lift_chain chain;
 	bool chain_open;
+	uint16_t polled; /* packed: flags of the slot that was looked at last */
 	/* requests at the recorded backend, oldest first */
 	uint32_t nheld;
 	uint16_t held[BLK_INFLIGHT_MAX];
@@ -99,6 +100,8 @@ static void begin(struct lift *l)
 			 (f >> VIRTIO_BLK_F_WRITE_ZEROES & 1 ? 0u : DEVICE_NO_WRITE_ZEROES);
 	if (flags && l->head->id == VIRTIO_ID_BLOCK)
 		emit(l, (struct op){.code = OP_MAKE, .arg = {flags}});
+	if (f & VDEV_FEATURES_MORE)
+		emit(l, (struct op){.code = OP_OFFER, .arg = {f & VDEV_FEATURES_MORE}});
 }
 
 /* Ends the piece; the next one begins with the guest's set-up. What is in flight ends with the piece. */
@@ -172,31 +175,63 @@ static void close_chain(struct lift *l)
 	l->post[l->nposts++] = op;
 }
 
+static bool is_packed(const struct lift *l)
+{
+	return l->accepted >> VIRTIO_F_RING_PACKED & 1;
+}
+
+/* The queue that has its available ring, or its packed one, there. */
 static uint16_t queue_at(const struct lift *l, uint64_t a)
 {
-	for (uint16_t i = 0; i < VDEV_QUEUES_MAX; i++)
-		if (l->queue[i].size && a - l->queue[i].driver_area < 4 + 2ull * l->queue[i].size)
+	for (uint16_t i = 0; i < VDEV_QUEUES_MAX; i++) {
+		const struct lift_queue *q = &l->queue[i];
+		uint64_t off = a - (is_packed(l) ? q->desc_area : q->driver_area);
+		if (off < (is_packed(l) ? 16ull * q->size : 4 + 2ull * q->size))
 			return i;
+	}
 	return 0;
 }
 
-static void add_descriptors(struct lift_chain *c, const struct op *op)
+static void add_descriptor(struct lift_chain *c, uint32_t len, uint16_t flags)
 {
-	for (uint32_t at = 0; at + sizeof(struct vring_desc) <= op->len;
-	     at += (uint32_t)sizeof(struct vring_desc)) {
-		struct vring_desc d;
+	bool write = flags & VRING_DESC_F_WRITE;
+	if (flags & VRING_DESC_F_INDIRECT) {
+		c->indirect = true;
+		return;
+	}
+	if (c->nsegs == VQ_SEGS_MAX)
+		return;
+	c->seg[c->nsegs++] = (struct lift_seg){len, write};
+	if (write)
+		c->write_len += len;
+	else
+		c->read_len += len;
+}
+
+static void open_chain(struct lift *l, uint64_t a)
+{
+	close_chain(l);
+	l->chain = (struct lift_chain){.queue = queue_at(l, a)};
+	l->chain_open = true;
+}
+
+/*
+ * Both layouts have len at the same place; flags are the third or the fourth field. A packed chain begins
+ * with a descriptor without flags, which were polled before. In a packed ring's table INDIRECT means nothing.
+ */
+static void add_descriptors(struct lift *l, const struct op *op)
+{
+	struct vmem_desc d;
+	bool packed = is_packed(l), table = op->arg[0] == VMEM_INDIRECT;
+	if (packed && !table && op->len == VMEM_DESC_BUT_FLAGS) {
+		open_chain(l, op->arg[1]);
+		memcpy(&d, op->data, VMEM_DESC_BUT_FLAGS);
+		add_descriptor(&l->chain, d.len, l->polled);
+	}
+	for (uint32_t at = 0; at + VMEM_DESC_LEN <= op->len; at += VMEM_DESC_LEN) {
 		memcpy(&d, op->data + at, sizeof(d));
-		if (d.flags & VRING_DESC_F_INDIRECT) {
-			c->indirect = true;
-			continue;
-		}
-		if (c->nsegs == VQ_SEGS_MAX)
-			return;
-		c->seg[c->nsegs++] = (struct lift_seg){d.len, d.flags & VRING_DESC_F_WRITE};
-		if (d.flags & VRING_DESC_F_WRITE)
-			c->write_len += d.len;
-		else
-			c->read_len += d.len;
+		uint16_t flags = d.half[packed];
+		add_descriptor(&l->chain, d.len, packed && table ? flags & VRING_DESC_F_WRITE : flags);
 	}
 }
 
@@ -205,14 +240,16 @@ static void load(struct lift *l, const struct op *op)
 	struct lift_chain *c = &l->chain;
 	uint32_t room = (uint32_t)sizeof(c->header) - c->header_len;
 	switch (op->arg[0]) {
+	case VMEM_AVAIL_IDX:
+		if (op->len == sizeof(l->polled))
+			memcpy(&l->polled, op->data, sizeof(l->polled));
+		break;
 	case VMEM_AVAIL_ENTRY:
-		close_chain(l);
-		*c = (struct lift_chain){.queue = queue_at(l, op->arg[1])};
-		l->chain_open = true;
+		open_chain(l, op->arg[1]);
 		break;
 	case VMEM_DESC:
 	case VMEM_INDIRECT:
-		add_descriptors(c, op);
+		add_descriptors(l, op);
 		break;
 	case VMEM_HEADER:
 		memcpy(c->header + c->header_len, op->data, op->len < room ? op->len : room);
@@ -289,6 +326,12 @@ static void accept(struct lift *l, uint32_t bits)
 		l->accepted |= (uint64_t)bits << (32 * l->features_sel);
 }
 
+static void set_half(uint64_t *v, bool high, uint32_t half)
+{
+	uint32_t shift = high ? 32 : 0;
+	*v = (*v & ~(0xffffffffull << shift)) | (uint64_t)half << shift;
+}
+
 static void write_register(struct lift *l, const struct op *op)
 {
 	uint32_t value = (uint32_t)op->arg[2], sel = l->queue_sel % VDEV_QUEUES_MAX;
@@ -306,11 +349,17 @@ static void write_register(struct lift *l, const struct op *op)
 	case VIRTIO_MMIO_QUEUE_NUM:
 		q->size = value;
 		break;
-	case VIRTIO_MMIO_QUEUE_AVAIL_LOW:
-		q->driver_area = (q->driver_area & ~0xffffffffull) | value;
+	case VIRTIO_MMIO_QUEUE_DESC_LOW:
+	case VIRTIO_MMIO_QUEUE_DESC_HIGH:
+		set_half(&q->desc_area, op->arg[0] & 4, value);
 		break;
+	case VIRTIO_MMIO_QUEUE_AVAIL_LOW:
 	case VIRTIO_MMIO_QUEUE_AVAIL_HIGH:
-		q->driver_area = (q->driver_area & 0xffffffffull) | (uint64_t)value << 32;
+		set_half(&q->driver_area, op->arg[0] & 4, value);
+		break;
+	case VIRTIO_MMIO_QUEUE_RESET:
+		if (value == 1)
+			emit(l, (struct op){.code = OP_QUEUE_RESET, .arg = {sel}});
 		break;
 	case VIRTIO_MMIO_QUEUE_READY:
 		if (value)

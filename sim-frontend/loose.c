@@ -85,13 +85,25 @@ static void before(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, 
 	}
 }
 
-static void add_store(struct outcome *o, uint64_t what, uint64_t a, const void *data, uint32_t n)
+/*
+ * Which slot does not count: completions may come in any order. In a packed ring flags do not either: those
+ * of the first entry of a batch are stored by themselves. What IN_ORDER puts into one entry is the device's
+ * own business; whether all was answered the status bytes tell.
+ */
+static void add_used(struct outcome *o, const struct vdev *d, const void *data, uint32_t n)
 {
-	uint64_t h = hash_bytes(hash_u64(hash_u64(HASH_SEED, what), a), data, n);
+	if (vdev_has(d, VIRTIO_F_IN_ORDER))
+		return;
+	o->used += hash_bytes(HASH_SEED, data, vdev_has(d, VIRTIO_F_RING_PACKED) && n > 6 ? 6 : n);
+	o->nused++;
+}
+
+static void add_store(struct outcome *o, const struct vdev *d, const struct op *op)
+{
+	uint64_t what = op->arg[0];
+	uint64_t h = hash_bytes(hash_u64(hash_u64(HASH_SEED, what), op->arg[1]), op->data, op->len);
 	if (what == VMEM_USED_ENTRY) {
-		o->used += hash_bytes(HASH_SEED, data,
-				      n); /* which slot does not count: completions may come in any order */
-		o->nused++;
+		add_used(o, d, op->data, op->len);
 	} else if (what == VMEM_STATUS) {
 		o->status += h;
 	} else if (what == VMEM_PAYLOAD) {
@@ -102,8 +114,9 @@ static void add_store(struct outcome *o, uint64_t what, uint64_t a, const void *
 static void after(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, uint32_t n, const void *data)
 {
 	struct twin_device *d = ctx;
+	struct op op = {.code = OP_STORE, .len = n, .arg = {what, a.v}, .data = data};
 	if (kind == VMEM_STORE)
-		add_store(&loose_of(d)->device[d->nr].did, what, a.v, data, n);
+		add_store(&loose_of(d)->device[d->nr].did, d->vdev, &op);
 }
 
 static void interrupt(void *ctx, uint16_t source)
@@ -156,6 +169,8 @@ static void done(struct loose *l, struct twin_device *d, const struct op *op)
 static void done_at_once(struct loose *l, struct twin_device *d, uint32_t submitted)
 {
 	uint32_t i = submitted + 1;
+	while (i < l->nops && l->ops[i].code == OP_PAYLOAD) /* what it delivers stands before it */
+		i++;
 	const struct op *op = &l->ops[i];
 	if (i < l->nops && op->code == OP_DONE && op->dev == d->nr &&
 	    op->arg[0] == l->ops[submitted].arg[0]) {
@@ -183,12 +198,22 @@ static void submit(struct twin_device *d, const struct op *op)
 	differ(l, d->nr, "a request that the guest did not make (type)", op->arg[1], 0);
 }
 
+/* With the recorded answers of this step first: what another queue has in flight reaches the guest. */
 static void drain(struct twin_device *d)
 {
+	struct loose *l = loose_of(d);
+	for (uint32_t i = 0; i < l->nops; i++) {
+		const struct op *op = &l->ops[i];
+		if (op->code != OP_DONE || op->dev != d->nr || l->taken[i] ||
+		    op->arg[0] >= BLK_INFLIGHT_MAX || l->device[d->nr].ours[op->arg[0]] < 0)
+			continue;
+		l->taken[i] = true;
+		done(l, d, op);
+	}
 	for (uint64_t id = 0; d->ninflight && id < BLK_INFLIGHT_MAX; id++)
 		if (d->io[id])
 			twin_done(d, id, d->blk ? BLK_IO_ERROR : BLK_DONE, 0);
-	memset(loose_of(d)->device[d->nr].ours, -1, sizeof(loose_of(d)->device[d->nr].ours));
+	memset(l->device[d->nr].ours, -1, sizeof(l->device[d->nr].ours));
 }
 
 static const struct twin_doors doors = {
@@ -225,7 +250,7 @@ static void say(struct loose *l, const struct op *op)
 {
 	struct outcome *o = &l->device[op->dev].said;
 	if (op->code == OP_STORE)
-		add_store(o, op->arg[0], op->arg[1], op->data, op->len);
+		add_store(o, l->twin.device[op->dev].vdev, op);
 	o->ninterrupts += op->code == OP_IRQ;
 	o->noffences += op->code == OP_OFFENCE;
 }

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# keep.sh [TRACE [NAME]]: keeps a boot's trace as corpus/traces/NAME.vtrace. Without words it is the latest make boot-test's recorded
-# boot, on packed rings, as debian-boot-packed. Kept as debian-boot (split rings: packed=off for each device in inside/boot.sh) the
-# seeds corpus/{blk,rng}/boot-*.txt are lifted from it anew, too. For when the trace format or the recorded devices change.
+# keep.sh [TRACE [NAME]]: keeps a boot's trace as corpus/traces/NAME.vtrace and lifts the seeds corpus/{blk,rng}/boot[-packed]-*.txt
+# from it anew. Without words it is the latest make boot-test's recorded boot, on packed rings, as debian-boot-packed; debian-boot is
+# one on split rings (packed=off for each device in inside/boot.sh). For when the trace format or the recorded devices change.
 set -eu
 cd "$(dirname "$0")/../.."
 trace=${1:-build/boot/out/boot.vtrace} name=${2:-debian-boot-packed}
@@ -13,11 +13,12 @@ mkdir -p corpus/traces
 kept=corpus/traces/$name.vtrace
 [ "$trace" -ef "$kept" ] || cp "$trace" "$kept"
 chmod 644 "$kept"
-[ "$name" = debian-boot ] || exit 0
-rm -f corpus/{blk,rng}/boot-*.txt
+seeds=${name#debian-} most=100
+[ "$seeds" = boot ] || most=8 # the packed ones differ from the split ones in the ring alone
+rm -f corpus/{blk,rng}/"$seeds"-[0-9]*.txt
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 $ringside show "$trace" | sed -n 's/^device \([a-z]*\)\([0-9]*\) .*/\1 \2/p' | while read -r type number; do
-	cp "$trace" "$work/boot-$number.vtrace"
-	$ringside lift "$work/boot-$number.vtrace" --device "$number" -o "corpus/$type"
+	cp "$trace" "$work/$seeds-$number.vtrace"
+	$ringside lift "$work/$seeds-$number.vtrace" --device "$number" --most $most -o "corpus/$type"
 done
