@@ -40,7 +40,7 @@ static void areas_are_complete(void **state)
 
 static bool is_oracle(const char *name, size_t n)
 {
-	for (int i = 0; i < ORACLE_COUNT; i++)
+	for (enum oracle_kind i = 0; i < ORACLE_COUNT; i++)
 		if (strlen(oracle_name(i)) == n && !memcmp(oracle_name(i), name, n))
 			return true;
 	return false;
