@@ -41,6 +41,13 @@ const struct clause *clause_find(const char *id)
 	return NULL;
 }
 
+void clause_print(FILE *out, const char *id)
+{
+	const struct clause *c = clause_find(id);
+	if (c)
+		fprintf(out, "clause %s (%s, %s): %s\n", c->id, c->level, c->section, c->rule);
+}
+
 const char *clause_area_name(enum clause_area area)
 {
 	static const char *const name[CLAUSE_AREAS] = {

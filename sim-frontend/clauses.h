@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 enum clause_area {
 	CLAUSE_BASIC,
@@ -44,6 +45,8 @@ struct clause {
 size_t clause_count(void);
 const struct clause *clause_at(size_t nth);       /* in the table's order */
 const struct clause *clause_find(const char *id); /* NULL: not in the table; so is "" */
+/* One line: id, keywords, section and rule; nothing where the table has no such clause. */
+void clause_print(FILE *, const char *id);
 const char *clause_area_name(enum clause_area);   /* "basic" ... */
 const char *clause_cover_name(enum clause_cover); /* "checked" ... */
 /* A MUST or MUST NOT for devices that can apply to ours. */

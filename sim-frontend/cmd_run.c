@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "clauses.h"
 #include "cmd.h"
 #include "listing.h"
 #include "narrate.h"
@@ -53,6 +54,7 @@ static void on_violation(struct machine *m, struct sim_device *d, const struct v
 	r->violated = true;
 	printf("VIOLATION %s%s%s at op %" PRIu64 ", %s%u: %s\n", v->oracle, *v->clause ? " " : "", v->clause,
 	       m->op, d->type->name, d->nr, v->what);
+	clause_print(stdout, v->clause);
 	if (!strcmp(v->oracle, oracle_name(ORACLE_WORK))) {
 		fflush(stdout);
 		exit(EXIT_FAILURE);
