@@ -21,10 +21,16 @@ void feed_start(struct feed *f, uint64_t features, uint16_t size)
 	struct oracle_config c = {.nqueues = 2,
 				  .queue_size_max = {FEED_SIZE, FEED_SIZE},
 				  .status_byte = true,
+				  .status = &f->status,
 				  .report = on_violation,
 				  .ctx = f};
 	memset(f, 0, sizeof(*f));
 	f->size = size;
+	f->features = features;
+	f->packed = features & FEED_PACKED;
+	f->event_idx = features & FEED_EVENT_IDX;
+	f->status = VIRTIO_CONFIG_S_DRIVER_OK;
+	f->ndesc = 3;
 	f->oracle = oracle_create(&c);
 	assert_non_null(f->oracle);
 	oracle_features(f->oracle, features);
@@ -37,10 +43,28 @@ void feed_stop(struct feed *f)
 	oracle_destroy(f->oracle);
 }
 
+int feed_setup(void **state)
+{
+	static struct feed f;
+	feed_start(&f, (uint64_t)(uintptr_t)*state, FEED_SIZE);
+	*state = &f;
+	return 0;
+}
+
+int feed_teardown(void **state)
+{
+	feed_stop(*state);
+	return 0;
+}
+
 void feed_request(struct feed *f, uint16_t n)
 {
 	uint64_t at = 0x10000ull * n;
 	uint16_t i = (uint16_t)(3 * n);
+	if (f->packed) {
+		feed_packed_request(f, n);
+		return;
+	}
 	f->desc[i] = (struct vring_desc){FEED_HEADER + at, 16, VRING_DESC_F_NEXT, (uint16_t)(i + 1)};
 	f->desc[i + 1] = (struct vring_desc){FEED_DATA + at, 512, VRING_DESC_F_NEXT | VRING_DESC_F_WRITE,
 					     (uint16_t)(i + 2)};
@@ -118,23 +142,117 @@ void feed_wish(struct feed *f, uint16_t value)
 	feed_load(f, VMEM_EVENT, FEED_DRIVER + 4 + 2ull * f->size, 2, &value);
 }
 
+/* -- on both rings */
+
+void feed_get(struct feed *f, uint16_t n)
+{
+	if (f->packed)
+		feed_packed_get(f);
+	else
+		feed_take(f, (uint16_t)(3 * n));
+}
+
+void feed_use(struct feed *f, uint16_t n, uint32_t len)
+{
+	if (f->packed)
+		feed_packed_use(f, n, len);
+	else
+		feed_used(f, 3u * n, len);
+}
+
+void feed_show(struct feed *f)
+{
+	if (f->packed)
+		feed_packed_show(f);
+	else
+		feed_index(f, f->used);
+}
+
+void feed_want(struct feed *f, bool wanted)
+{
+	uint16_t event[2] = {0, wanted ? VRING_PACKED_EVENT_FLAG_ENABLE : VRING_PACKED_EVENT_FLAG_DISABLE};
+	uint16_t at = wanted ? (uint16_t)(f->used - 1) : f->used;
+	if (f->packed)
+		feed_load(f, VMEM_EVENT, FEED_DRIVER, 4, event);
+	else
+		feed_wish(f, f->event_idx ? at : !wanted);
+}
+
+void feed_ask(struct feed *f, uint16_t ahead)
+{
+	uint16_t at = (uint16_t)(f->slot + ahead), on = 0;
+	if (f->packed) {
+		feed_packed_event(f, 0, feed_packed_off_wrap(f, (uint16_t)(f->take + ahead)));
+		feed_packed_event(
+			f, 2, f->event_idx ? VRING_PACKED_EVENT_FLAG_DESC : VRING_PACKED_EVENT_FLAG_ENABLE);
+	} else if (f->event_idx) {
+		oracle_store(f->oracle, VMEM_EVENT, gpa(FEED_DEVICE + 4 + 8ull * f->size), 2, &at);
+	} else {
+		oracle_store(f->oracle, VMEM_EVENT, gpa(FEED_DEVICE), 2, &on);
+	}
+}
+
+/* With EVENT_IDX: by leaving an index behind. */
+void feed_mute(struct feed *f)
+{
+	uint16_t off = VRING_USED_F_NO_NOTIFY;
+	if (f->packed)
+		feed_packed_event(f, 2, VRING_PACKED_EVENT_FLAG_DISABLE);
+	else if (f->event_idx)
+		feed_ask(f, UINT16_MAX);
+	else
+		oracle_store(f->oracle, VMEM_EVENT, gpa(FEED_DEVICE), 2, &off);
+}
+
+static uint16_t avail_word(const struct feed *f, bool available)
+{
+	if (f->packed)
+		return available ? feed_packed_flags(f, f->take) : 0;
+	return (uint16_t)(f->slot + available);
+}
+
+void feed_look(struct feed *f, bool available)
+{
+	uint16_t word = avail_word(f, available);
+	if (f->packed)
+		feed_load(f, VMEM_AVAIL_IDX, FEED_DESC + 16ull * feed_packed_slot(f, f->take) + 14, 2, &word);
+	else
+		feed_load(f, VMEM_AVAIL_IDX, FEED_DRIVER + 2, 2, &word);
+}
+
+void feed_quiet(struct feed *f, bool available)
+{
+	oracle_quiet(f->oracle, 0, avail_word(f, available));
+}
+
+void feed_fill(struct feed *f, uint16_t n)
+{
+	feed_store(f, FEED_DATA + 0x10000ull * n, 512);
+	feed_status(f, FEED_STATUS + 0x10000ull * n, 0);
+}
+
 void feed_answer(struct feed *f, uint16_t n)
 {
-	uint64_t at = 0x10000ull * n;
-	feed_store(f, FEED_DATA + at, 512);
-	feed_status(f, FEED_STATUS + at, 0);
-	feed_used(f, 3u * n, 513);
-	feed_index(f, f->used);
-	feed_wish(f, 0);
+	feed_fill(f, n);
+	feed_use(f, n, 513);
+	feed_show(f);
+	feed_want(f, true);
 	oracle_interrupt(f->oracle, 0);
 }
 
 void feed_good(struct feed *f, uint16_t n)
 {
 	feed_request(f, n);
-	feed_take(f, (uint16_t)(3 * n));
+	feed_get(f, n);
 	feed_header(f, FEED_HEADER + 0x10000ull * n, 16);
 	feed_answer(f, n);
+}
+
+static const char *packed_clause(const char *clause)
+{
+	if (!strcmp(clause, "split.desc.1"))
+		return "packed.desc.1";
+	return strncmp(clause, "split.", 6) ? clause : "";
 }
 
 void feed_expect(struct feed *f, enum oracle_kind kind, const char *clause)
@@ -145,7 +263,7 @@ void feed_expect(struct feed *f, enum oracle_kind kind, const char *clause)
 			      f->last.what);
 	assert_int_equal(f->nviolations, 1);
 	assert_string_equal(f->last.oracle, oracle_name(kind));
-	assert_string_equal(f->last.clause, clause);
+	assert_string_equal(f->last.clause, f->packed ? packed_clause(clause) : clause);
 	f->nviolations = 0;
 	oracle_enter(f->oracle);
 }

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Both sides fall asleep: interrupts that are lost because the device looked too early, kicks that are lost
+ * because it did not look again; promises to go on; changes that nobody is told of. On both rings.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/feed.h"
+
+static void complete(struct feed *f, uint16_t n)
+{
+	feed_request(f, n);
+	feed_get(f, n);
+	feed_fill(f, n);
+	feed_use(f, n, 513);
+}
+
+/* -- interrupts
+ * ---------------------------------------------------------------------------------------------- */
+
+/* P10: the wish is loaded, the driver changes its mind and finds nothing, the entry becomes visible. */
+static void looks_before_it_shows(void **state)
+{
+	struct feed *f = *state;
+	complete(f, 0);
+	feed_want(f, false);
+	feed_show(f);
+	feed_expect(f, ORACLE_NOTIFICATION, "split.usednotif.3");
+}
+
+/* Before and after: only the later look counts. */
+static void looks_twice(void **state)
+{
+	struct feed *f = *state;
+	complete(f, 0);
+	feed_want(f, true);
+	feed_show(f);
+	feed_want(f, false);
+	feed_silent(f);
+}
+
+static void interrupts_without_a_look(void **state)
+{
+	struct feed *f = *state;
+	complete(f, 0);
+	feed_show(f);
+	oracle_interrupt(f->oracle, 0);
+	feed_silent(f);
+	assert_int_equal(oracle_wasted(f->oracle), 0);
+}
+
+/* Shown in two steps, and looked once after the second: the wish is for either. */
+static void one_look_for_two_steps(void **state)
+{
+	struct feed *f = *state;
+	complete(f, 0);
+	feed_show(f);
+	complete(f, 1);
+	feed_show(f);
+	feed_want(f, true);
+	feed_expect(f, ORACLE_NOTIFICATION, "split.usednotif.3");
+}
+
+static void interrupt_of_a_queue_that_is_not_there(void **state)
+{
+	struct feed *f = *state;
+	oracle_interrupt(f->oracle, 1);
+	feed_expect(f, ORACLE_NOTIFICATION, "vqreset.1");
+}
+
+static void interrupt_after_a_reset(void **state)
+{
+	struct feed *f = *state;
+	oracle_reset(f->oracle);
+	oracle_interrupt(f->oracle, 0);
+	feed_expect(f, ORACLE_NOTIFICATION, "reset.2");
+}
+
+/* -- kicks
+ * --------------------------------------------------------------------------------------------------- */
+
+static void asks_and_does_not_look(void **state)
+{
+	struct feed *f = *state;
+	feed_good(f, 0);
+	feed_look(f, false);
+	feed_ask(f, 0);
+	feed_expect(f, ORACLE_NOTIFICATION, "");
+}
+
+static void asks_looks_and_leaves_it(void **state)
+{
+	struct feed *f = *state;
+	feed_good(f, 0);
+	feed_ask(f, 0);
+	feed_look(f, true);
+	feed_expect(f, ORACLE_NOTIFICATION, "");
+}
+
+static void asks_and_looks(void **state)
+{
+	struct feed *f = *state;
+	feed_mute(f);
+	feed_good(f, 0);
+	feed_ask(f, 0);
+	feed_look(f, false);
+	feed_quiet(f, false);
+	feed_silent(f);
+}
+
+static void finds_more_and_takes_it(void **state)
+{
+	struct feed *f = *state;
+	feed_good(f, 0);
+	feed_ask(f, 0);
+	feed_look(f, true);
+	feed_good(f, 1);
+	feed_ask(f, 0);
+	feed_look(f, false);
+	feed_quiet(f, false);
+	feed_silent(f);
+}
+
+/* Its bound is spent: it will be run again, and then look. */
+static void finds_more_and_asks_to_go_on(void **state)
+{
+	struct feed *f = *state;
+	feed_good(f, 0);
+	feed_ask(f, 0);
+	feed_look(f, true);
+	oracle_again(f->oracle, 0);
+	feed_silent(f);
+	oracle_runs(f->oracle, 0);
+	feed_good(f, 1);
+	feed_ask(f, 0);
+	feed_look(f, false);
+	feed_quiet(f, false);
+	feed_silent(f);
+}
+
+/* No room: the completion of what is in flight brings it back. */
+static void leaves_it_until_there_is_room(void **state)
+{
+	struct feed *f = *state;
+	feed_request(f, 0);
+	feed_get(f, 0);
+	feed_ask(f, 0);
+	feed_look(f, true);
+	feed_silent(f);
+}
+
+/* A broken device serves nobody. */
+static void breaks(void **state)
+{
+	struct feed *f = *state;
+	feed_ask(f, 0);
+	f->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+	feed_silent(f);
+}
+
+static void mutes(void **state)
+{
+	struct feed *f = *state;
+	feed_mute(f);
+	feed_silent(f);
+}
+
+/* -- in the end
+ * ---------------------------------------------------------------------------------------------- */
+
+static void never_run_again(void **state)
+{
+	struct feed *f = *state;
+	feed_good(f, 0);
+	oracle_again(f->oracle, 0);
+	feed_quiet(f, false);
+	feed_expect(f, ORACLE_LIVENESS, "");
+}
+
+static void sleeps_muted(void **state)
+{
+	struct feed *f = *state;
+	feed_mute(f);
+	feed_good(f, 0);
+	feed_silent(f);
+	feed_quiet(f, false);
+	feed_expect(f, ORACLE_LIVENESS, "");
+}
+
+/* With EVENT_IDX: it asked for the chain after the next. */
+static void sleeps_for_the_one_after(void **state)
+{
+	struct feed *f = *state;
+	feed_good(f, 0);
+	feed_ask(f, 1);
+	feed_look(f, false);
+	feed_silent(f);
+	feed_quiet(f, false);
+	feed_expect(f, ORACLE_LIVENESS, "");
+}
+
+/* -- configuration
+ * ------------------------------------------------------------------------------------------- */
+
+static void change_is_not_told(void **state)
+{
+	struct feed *f = *state;
+	oracle_config_changes(f->oracle);
+	feed_expect(f, ORACLE_NOTIFICATION, "");
+}
+
+static void change_is_told(void **state)
+{
+	struct feed *f = *state;
+	oracle_config_changes(f->oracle);
+	oracle_interrupt(f->oracle, HOST_SOURCE_CONFIG);
+	feed_silent(f);
+}
+
+static void change_before_there_is_a_driver(void **state)
+{
+	struct feed *f = *state;
+	f->status = 0;
+	oracle_config_changes(f->oracle);
+	feed_silent(f);
+}
+
+/* -- queue reset
+ * --------------------------------------------------------------------------------------------- */
+
+static void used_entry_after_queue_reset(void **state)
+{
+	struct feed *f = *state;
+	feed_request(f, 0);
+	feed_get(f, 0);
+	feed_fill(f, 0);
+	feed_silent(f);
+	oracle_queue_gone(f->oracle, 0);
+	feed_use(f, 0, 513);
+	feed_expect(f, ORACLE_OWNERSHIP, "mmio.7");
+}
+
+static void ring_is_read_after_queue_reset(void **state)
+{
+	struct feed *f = *state;
+	oracle_queue_gone(f->oracle, 0);
+	feed_look(f, false);
+	feed_expect(f, ORACLE_OWNERSHIP, "mmio.7");
+}
+
+static void begins_anew_after_queue_reset(void **state)
+{
+	struct feed *f = *state;
+	feed_request(f, 0);
+	feed_get(f, 0);
+	feed_silent(f);
+	oracle_queue_gone(f->oracle, 0);
+	oracle_queue_ready(f->oracle, 0, gpa(FEED_DESC), gpa(FEED_DRIVER), gpa(FEED_DEVICE), FEED_SIZE);
+	f->slot = f->used = f->put = f->take = f->store = f->shown = 0;
+	feed_good(f, 0);
+	feed_good(f, 1);
+	feed_quiet(f, false);
+	feed_silent(f);
+}
+
+/* A guest's step runs inside of the device's work: the entry ends when the device returns. */
+static void entries_may_nest(void **state)
+{
+	struct feed *f = *state;
+	complete(f, 0);
+	feed_show(f);
+	oracle_enter(f->oracle);
+	oracle_leave(f->oracle);
+	feed_want(f, false);
+	feed_silent(f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FEED_BOTH(looks_before_it_shows, 0),
+		FEED_BOTH(looks_twice, 0),
+		FEED_BOTH(looks_twice, FEED_EVENT_IDX),
+		FEED_BOTH(interrupts_without_a_look, 0),
+		FEED_BOTH(one_look_for_two_steps, 0),
+		FEED_BOTH(interrupt_of_a_queue_that_is_not_there, 0),
+		FEED_BOTH(interrupt_after_a_reset, 0),
+		FEED_BOTH(asks_and_does_not_look, 0),
+		FEED_BOTH(asks_and_does_not_look, FEED_EVENT_IDX),
+		FEED_BOTH(asks_looks_and_leaves_it, 0),
+		FEED_BOTH(asks_looks_and_leaves_it, FEED_EVENT_IDX),
+		FEED_BOTH(asks_and_looks, 0),
+		FEED_BOTH(asks_and_looks, FEED_EVENT_IDX),
+		FEED_BOTH(finds_more_and_takes_it, 0),
+		FEED_BOTH(finds_more_and_takes_it, FEED_EVENT_IDX),
+		FEED_BOTH(finds_more_and_asks_to_go_on, FEED_EVENT_IDX),
+		FEED_BOTH(leaves_it_until_there_is_room, FEED_EVENT_IDX),
+		FEED_BOTH(breaks, 0),
+		FEED_BOTH(mutes, 0),
+		FEED_BOTH(mutes, FEED_EVENT_IDX),
+		FEED_BOTH(never_run_again, 0),
+		FEED_BOTH(sleeps_muted, 0),
+		FEED_BOTH(sleeps_muted, FEED_EVENT_IDX),
+		FEED_BOTH(sleeps_for_the_one_after, FEED_EVENT_IDX),
+		FEED_BOTH(change_is_not_told, 0),
+		FEED_BOTH(change_is_told, 0),
+		FEED_BOTH(change_before_there_is_a_driver, 0),
+		FEED_BOTH(used_entry_after_queue_reset, 0),
+		FEED_BOTH(ring_is_read_after_queue_reset, 0),
+		FEED_BOTH(begins_anew_after_queue_reset, 0),
+		FEED_BOTH(entries_may_nest, 0),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
