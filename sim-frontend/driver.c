@@ -224,6 +224,12 @@ bool driver_is_live(const struct driver *g)
 	return g->live;
 }
 
+bool driver_is_ready(const struct driver *g, uint16_t queue)
+{
+	return g->negotiated && g->live && g->queue[queue].up &&
+	       !(g->device->vdev->status & VIRTIO_CONFIG_S_NEEDS_RESET);
+}
+
 bool driver_is_up(const struct driver *g, uint16_t queue)
 {
 	return queue < VDEV_QUEUES_MAX && g->queue[queue].up;

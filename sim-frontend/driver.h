@@ -133,6 +133,8 @@ enum driver_wish { WISH_ALL, WISH_NONE, WISH_AHEAD };
 void driver_wish(struct driver *, uint16_t queue, enum driver_wish, uint16_t ahead);
 bool driver_is_told(const struct driver *); /* a break waits for the next post */
 bool driver_is_live(const struct driver *); /* DRIVER_OK was written */
+/* A post on this queue needs no register first: all is negotiated, set up and live. */
+bool driver_is_ready(const struct driver *, uint16_t queue);
 bool driver_is_up(const struct driver *, uint16_t queue);
 
 #endif

@@ -51,6 +51,7 @@ static void on_again(void *ctx, uint16_t queue)
 static uint64_t on_clock(void *ctx)
 {
 	struct sim_device *d = ctx;
+	machine_point(d, POINT_CLOCK, WHEN_ANY);
 	return d->machine->clock_ns += 1000;
 }
 
@@ -67,101 +68,6 @@ static void on_offence(void *ctx, enum offence o)
 }
 
 const struct host machine_host = {on_interrupt, on_again, on_clock, on_offence};
-
-/* -- the tap
- * ------------------------------------------------------------------------------------------------------- */
-
-/* Flips bytes of guest memory between the check of a range and the load: the driver's other processor. */
-static void run_races(struct sim_device *d, enum vmem_for what, gpa_t a)
-{
-	uint32_t kept = 0;
-	for (uint32_t i = 0; i < d->nraces; i++) {
-		struct race *r = &d->race[i];
-		uint64_t old;
-		if (r->what != what || r->nth--) {
-			d->race[kept++] = *r;
-			continue;
-		}
-		if (ram_read(&d->machine->ram, gpa_add(a, r->at), &old, sizeof(old))) {
-			old ^= r->value;
-			ram_write(&d->machine->ram, gpa_add(a, r->at), &old, sizeof(old));
-		}
-	}
-	d->nraces = kept;
-}
-
-static void tap_before(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, uint32_t n)
-{
-	(void)n;
-	if (kind == VMEM_LOAD)
-		run_races(ctx, what, a);
-}
-
-static void tap_after(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, uint32_t n,
-		      const void *data)
-{
-	struct sim_device *d = ctx;
-	if (d->recorder)
-		recorder_tap.after(d->recorder, kind, what, a, n, data);
-	if (kind == VMEM_LOAD) {
-		oracle_load(d->oracle, what, a, n, data);
-		return;
-	}
-	ram_touch(&d->machine->ram, a, n);
-	oracle_store(d->oracle, what, a, n, data);
-}
-
-static void *tap_pin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *host)
-{
-	struct sim_device *d = ctx;
-	struct lend *l = &d->machine->lend;
-	void *lent;
-	if (d->recorder) {
-		lent = recorder_tap.pin(d->recorder, kind, a, n, host);
-	} else {
-		lent = lend_get(l, n);
-		if (lent && kind == VMEM_LOAD)
-			memcpy(lent, host, n);
-	}
-	if (lent)
-		oracle_pin(d->oracle, lend_index(l, lent), kind, a, n);
-	return lent;
-}
-
-static void tap_unpin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *host, void *lent,
-		      uint32_t stored)
-{
-	struct sim_device *d = ctx;
-	if (d->recorder)
-		recorder_tap.unpin(d->recorder, kind, a, n, host, lent, stored);
-	oracle_unpin(d->oracle, lend_index(&d->machine->lend, lent), stored);
-	if (stored)
-		ram_touch(&d->machine->ram, a, stored);
-}
-
-static void tap_unpinned(void *ctx, void *lent, uint32_t n)
-{
-	struct sim_device *d = ctx;
-	if (d->recorder)
-		recorder_tap.unpinned(d->recorder, lent, n);
-	else
-		lend_put(&d->machine->lend, lent, n);
-}
-
-/* Without a race to run nobody needs to be asked before each access. */
-static const struct vmem_tap calm_tap = {
-	.after = tap_after, .pin = tap_pin, .unpin = tap_unpin, .unpinned = tap_unpinned};
-static const struct vmem_tap race_tap = {.before = tap_before,
-					 .after = tap_after,
-					 .pin = tap_pin,
-					 .unpin = tap_unpin,
-					 .unpinned = tap_unpinned};
-
-void machine_no_races(struct sim_device *d)
-{
-	d->nraces = 0;
-	vmem_set_tap(&d->mem, &calm_tap, d);
-}
 
 /* -- making one
  * ---------------------------------------------------------------------------------------------------- */
@@ -207,7 +113,8 @@ static void fresh(struct sim_device *d, const struct device_options *o)
 	judges_restart(d);
 	d->again = 0;
 	machine_no_races(d);
-	d->wild = false;
+	d->wild = d->inside = d->catching_up = false;
+	d->kicked = 0;
 }
 
 bool machine_add(struct machine *m, uint16_t device_id, const struct device_options *o)
@@ -254,13 +161,16 @@ void machine_reset(struct machine *m)
 		driver_restart(m->device[i].driver);
 		fresh(&m->device[i], &m->device[i].options);
 	}
-	/* What a driver lost track of, because the program took its ring from it, must not outlast the run. */
+	/* What a driver lost track of, because the program took its ring from it, must not outlast the run.
+	 */
 	heap_reset(&m->heap_rings);
 	heap_reset(&m->heap_low);
 	heap_reset(&m->heap_high);
 	lend_reset(&m->lend);
 	ram_reset(&m->ram);
 	m->op = m->clock_ns = 0;
+	m->waiting = NULL;
+	m->nlate = 0;
 	m->stats.runs++;
 }
 
@@ -293,24 +203,58 @@ uint64_t machine_hash(const struct machine *m)
 /* -- entries into a device
  * ----------------------------------------------------------------------------------------- */
 
-static void state_due(struct sim_device *d)
+static void enter(struct sim_device *d)
+{
+	d->inside = true;
+	oracle_enter(d->oracle);
+}
+
+static void leave(struct sim_device *d)
+{
+	oracle_leave(d->oracle);
+	d->inside = false;
+}
+
+/* The entry is over; who was notified meanwhile runs now. */
+static void over(struct sim_device *d)
 {
 	if (d->recorder && recorder_state_due(d->recorder->rec))
 		recorder_state(d->recorder, mmio_hash(&d->mmio));
+	for (int i = 0; d->kicked && !d->catching_up && i < AGAINS_MAX; i++) {
+		uint16_t queue = (uint16_t)__builtin_ctz(d->kicked);
+		d->kicked &= ~(1u << queue);
+		d->catching_up = true;
+		machine_run(d, queue);
+		d->catching_up = false;
+	}
+}
+
+/* Another processor's register write, while the device works: kicks are coalesced as an ioeventfd does, an
+ * acknowledgement needs no lock. */
+static void write_inside(struct sim_device *d, uint64_t off, uint32_t size, uint64_t value)
+{
+	if (off == VIRTIO_MMIO_INTERRUPT_ACK && !d->recorder)
+		mmio_write(&d->mmio, off, size, value);
+	else if (off == VIRTIO_MMIO_QUEUE_NOTIFY && (value & 0xffff) < d->vdev->nqueues)
+		d->kicked |= 1u << (value & 0xffff);
 }
 
 void machine_write(struct sim_device *d, uint64_t off, uint32_t size, uint64_t value)
 {
+	if (d->inside) {
+		write_inside(d, off, size, value);
+		return;
+	}
 	oracle_write_begins(d->oracle, d->vdev, off, size, value);
-	oracle_enter(d->oracle);
+	enter(d);
 	if (d->recorder)
 		recorder_write(d->recorder, off, size, value);
 	mmio_write(&d->mmio, off, size, value);
 	if (off >= VIRTIO_MMIO_CONFIG)
 		content_config_written(&d->judges->content);
-	oracle_leave(d->oracle);
+	leave(d);
 	oracle_write_ends(d->oracle, d->vdev, off, size, value);
-	state_due(d);
+	over(d);
 }
 
 uint64_t machine_read(struct sim_device *d, uint64_t off, uint32_t size)
@@ -328,59 +272,54 @@ uint64_t machine_read(struct sim_device *d, uint64_t off, uint32_t size)
 
 void machine_run(struct sim_device *d, uint16_t queue)
 {
+	if (d->inside) {
+		d->kicked |= 1u << (queue % VDEV_QUEUES_MAX);
+		return;
+	}
 	d->again &= ~(1u << queue);
 	oracle_runs(d->oracle, queue);
-	oracle_enter(d->oracle);
+	enter(d);
 	if (d->recorder)
 		recorder_run(d->recorder, queue);
 	vdev_run(d->vdev, queue);
-	oracle_leave(d->oracle);
-	state_due(d);
+	leave(d);
+	over(d);
 }
 
 void machine_agains(struct sim_device *d)
 {
-	for (int i = 0; d->again && i < AGAINS_MAX; i++)
+	for (int i = 0; d->again && !d->inside && i < AGAINS_MAX; i++)
 		machine_run(d, (uint16_t)__builtin_ctz(d->again));
 }
 
 void machine_done(struct sim_device *d, uint32_t held, struct verdict v)
 {
-	oracle_enter(d->oracle);
+	enter(d);
 	d->type->finish(d, backend_take(&d->backend, held), v);
-	oracle_leave(d->oracle);
-	state_due(d);
+	leave(d);
+	over(d);
 }
 
 void machine_publish(struct sim_device *d)
 {
-	oracle_enter(d->oracle);
+	enter(d);
 	if (d->recorder)
 		recorder_flushed(d->recorder);
 	d->type->publish(d);
-	oracle_leave(d->oracle);
-	state_due(d);
+	leave(d);
+	over(d);
 }
 
 void machine_resize(struct sim_device *d, uint64_t sectors)
 {
 	if (!d->type->resize)
 		return;
-	oracle_enter(d->oracle);
+	enter(d);
 	oracle_config_changes(d->oracle);
 	if (d->recorder)
 		recorder_resize(d->recorder, sectors);
 	d->type->resize(d, sectors);
 	content_resized(&d->judges->content, sectors);
-	oracle_leave(d->oracle);
-	state_due(d);
-}
-
-bool machine_race(struct sim_device *d, const struct race *r)
-{
-	if (d->nraces == MACHINE_RACES_MAX)
-		return true;
-	d->race[d->nraces++] = *r;
-	vmem_set_tap(&d->mem, &race_tap, d);
-	return false;
+	leave(d);
+	over(d);
 }

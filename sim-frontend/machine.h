@@ -16,11 +16,13 @@
 #include "oracle.h"
 #include "ram.h"
 #include "trace/recorder.h"
+#include "trace/op.h"
 #include "transport/mmio.h"
 
 #define MACHINE_DEVICES_MAX 4
 #define MACHINE_RACES_MAX   8
 #define SIM_SECTORS_DEFAULT 1024u
+#define MACHINE_WHENS_MAX   4 /* of each device */
 
 struct machine;
 struct sim_device;
@@ -69,6 +71,29 @@ struct race {
 	uint64_t value;
 };
 
+/* Moments in a device's work (programs hold the numbers: append only). */
+enum point {
+	POINT_BEFORE_LOAD,
+	POINT_AFTER_LOAD,
+	POINT_BEFORE_STORE,
+	POINT_AFTER_STORE,
+	POINT_FENCE,
+	POINT_SUBMIT,     /* the backend is asked */
+	POINT_COMPLETION, /* it has done what it was asked; the device is not told yet */
+	POINT_CLOCK,
+	POINTS
+};
+#define WHEN_ANY VMEM_FOR_COUNT
+
+/* At the nth such point (from 0) the op happens: what the guest's other processor does meanwhile. */
+struct when {
+	enum point point;
+	uint32_t what; /* enum vmem_for, or WHEN_ANY */
+	uint32_t nth;
+	struct op op;
+	uint8_t data[OP_PROGRAM_DATA_MAX]; /* the op's */
+};
+
 struct sim_device {
 	struct machine *machine;
 	const struct sim_type *type;
@@ -89,6 +114,11 @@ struct sim_device {
 		      judged */
 	uint32_t nraces;
 	struct race race[MACHINE_RACES_MAX];
+	bool inside; /* it works: nobody else may enter */
+	bool catching_up;
+	uint32_t kicked; /* bit per queue: notified while it worked */
+	uint32_t nwhens;
+	struct when when[MACHINE_WHENS_MAX];
 };
 
 /* What a program did, all runs together. */
@@ -109,6 +139,8 @@ struct machine_events {
 		     int status);
 	void (*note)(void *ctx, struct sim_device *,
 		     const char *); /* the driver could not do what was asked */
+	/* An op that waited for its moment comes now. */
+	void (*nested)(void *ctx, const struct op *);
 };
 
 struct machine {
@@ -122,6 +154,12 @@ struct machine {
 	uint32_t hostile; /* bit per device whose guest changed memory or rings behind the driver's back */
 	/* An oracle was violated. May not return to the device's work (abort, exit, longjmp) or may. */
 	void (*violation)(struct machine *, struct sim_device *, const struct violation *);
+	/* Executes an op inside of a device's work, or puts it off (machine_later). */
+	void (*nested)(struct machine *, const struct op *);
+	struct sim_device *waiting; /* of the `when` op that came last; NULL: another op came after it */
+	struct when next;           /* what the next op waits for then */
+	uint32_t nlate;
+	struct when late[MACHINE_WHENS_MAX]; /* ops that wait until a device has returned */
 	const struct machine_events *events;
 	void *events_ctx; /* also violation's */
 	struct machine_stats stats;
@@ -147,7 +185,14 @@ void machine_publish(struct sim_device *);
 void machine_resize(struct sim_device *, uint64_t sectors);
 /* True: left undone because MACHINE_RACES_MAX are waiting. */
 bool machine_race(struct sim_device *, const struct race *);
+/* Both are forgotten: races, and ops that wait for their moment. */
 void machine_no_races(struct sim_device *);
+/* The op waits for its moment, in place of w's own. True: it does not, as enough of them do. */
+bool machine_when(struct sim_device *, const struct when *w, const struct op *);
+/* The op waits until the device has returned. */
+void machine_later(struct sim_device *, const struct op *);
+/* Takes the first that waits (w->op); false: none does. */
+bool machine_take_late(struct machine *, struct when *w);
 
 /* An oracle of the device (ctx: struct sim_device *) was violated: tells whoever asked for it. */
 void machine_violation(void *ctx, const struct violation *);
@@ -155,5 +200,12 @@ void machine_violation(void *ctx, const struct violation *);
 /* -- for the types
  * ------------------------------------------------------------------------------------------------ */
 extern const struct host machine_host; /* ctx: struct sim_device * */
+void machine_point_slow(struct sim_device *, enum point, uint32_t what);
+/* The device has come to such a point. */
+static inline void machine_point(struct sim_device *d, enum point point, uint32_t what)
+{
+	if (d->nwhens)
+		machine_point_slow(d, point, what);
+}
 
 #endif

@@ -86,7 +86,16 @@ static void on_note(void *ctx, struct sim_device *d, const char *text)
 	printf("driver: %s\n", text);
 }
 
+static void on_nested(void *ctx, const struct op *op)
+{
+	const struct narrator *n = ctx;
+	char line[OP_TEXT_MAX(OP_PROGRAM_DATA_MAX)];
+	if (!n->quiet && op_print(op, n->ids, true, line, sizeof(line)))
+		printf("    now   %s\n", line);
+}
+
 static const struct machine_events events = {
+	.nested = on_nested,
 	.read = on_read,
 	.interrupt = on_interrupt,
 	.offence = on_offence,

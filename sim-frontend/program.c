@@ -93,6 +93,15 @@ static void do_race(struct sim_device *d, const struct op *op)
 	machine_race(d, &r);
 }
 
+/* The op that follows waits. */
+static void do_when(struct sim_device *d, const struct op *op)
+{
+	d->machine->waiting = d;
+	d->machine->next.point = (enum point)(op->arg[0] % POINTS);
+	d->machine->next.what = (uint32_t)op->arg[1];
+	d->machine->next.nth = (uint32_t)op->arg[2];
+}
+
 static void do_publish(struct sim_device *d, const struct op *op)
 {
 	d->wild = true;
@@ -188,23 +197,93 @@ static void do_poke(struct sim_device *d, const struct op *op)
 }
 
 static void (*const steps[64])(struct sim_device *, const struct op *) = {
-	[OP_POST] = do_post,           [OP_KICK] = do_kick,       [OP_REAP] = do_reap,
-	[OP_NEGOTIATE] = do_negotiate, [OP_QUEUE] = do_queue,     [OP_DRIVER_OK] = do_driver_ok,
-	[OP_RESET] = do_reset,         [OP_CHAIN] = do_chain,     [OP_BREAK] = do_break,
-	[OP_HOLD] = do_hold,           [OP_FAULT] = do_fault,     [OP_RACE] = do_race,
-	[OP_PUBLISH] = do_publish,     [OP_NOTIFY] = do_notify,   [OP_MAKE] = do_make,
-	[OP_WRITE] = do_write,         [OP_READ] = do_read,       [OP_RUN] = do_run,
-	[OP_DONE] = do_done,           [OP_FLUSHED] = do_flushed, [OP_RESIZE] = do_resize,
-	[OP_POKE] = do_poke,           [OP_OFFER] = do_offer,     [OP_QUEUE_RESET] = do_queue_reset,
+	[OP_POST] = do_post,
+	[OP_KICK] = do_kick,
+	[OP_REAP] = do_reap,
+	[OP_NEGOTIATE] = do_negotiate,
+	[OP_QUEUE] = do_queue,
+	[OP_DRIVER_OK] = do_driver_ok,
+	[OP_RESET] = do_reset,
+	[OP_CHAIN] = do_chain,
+	[OP_BREAK] = do_break,
+	[OP_HOLD] = do_hold,
+	[OP_FAULT] = do_fault,
+	[OP_RACE] = do_race,
+	[OP_PUBLISH] = do_publish,
+	[OP_NOTIFY] = do_notify,
+	[OP_MAKE] = do_make,
+	[OP_WRITE] = do_write,
+	[OP_READ] = do_read,
+	[OP_RUN] = do_run,
+	[OP_DONE] = do_done,
+	[OP_FLUSHED] = do_flushed,
+	[OP_RESIZE] = do_resize,
+	[OP_WHEN] = do_when,
+	[OP_POKE] = do_poke,
+	[OP_OFFER] = do_offer,
+	[OP_QUEUE_RESET] = do_queue_reset,
 };
+
+static void execute(struct machine *m, const struct op *op)
+{
+	if (op->code < sizeof(steps) / sizeof(steps[0]) && steps[op->code])
+		steps[op->code](&m->device[op->dev % m->ndevices], op);
+}
+
+/* What another processor can do while the device works without waiting for its lock. */
+static bool at_once(const struct sim_device *d, const struct op *op)
+{
+	switch (op->code) {
+	case OP_POST:
+	case OP_CHAIN:
+	case OP_PUBLISH:
+		return driver_is_ready(d->driver, (uint16_t)(queue_of(op) % d->vdev->nqueues));
+	case OP_KICK:
+	case OP_REAP:
+	case OP_NOTIFY:
+	case OP_POKE:
+	case OP_RUN:
+	case OP_BREAK:
+	case OP_HOLD:
+	case OP_FAULT:
+	case OP_NOP:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void nested(struct machine *m, const struct op *op)
+{
+	struct sim_device *d = &m->device[op->dev % m->ndevices];
+	if (d->inside && !at_once(d, op)) {
+		machine_later(d, op);
+		return;
+	}
+	if (m->events && m->events->nested)
+		m->events->nested(m->events_ctx, op);
+	execute(m, op);
+}
+
+/* Not before the op under way is over: it may be in the midst of setting the device up. */
+static void late(struct machine *m)
+{
+	struct when w;
+	for (int i = 0; i < MACHINE_WHENS_MAX && machine_take_late(m, &w); i++)
+		nested(m, &w.op);
+}
 
 void program_step(struct machine *m, const struct op *op)
 {
-	struct sim_device *d = &m->device[op->dev % m->ndevices];
+	struct sim_device *d = m->waiting;
 	m->op++;
 	m->stats.ops++;
-	if (op->code < sizeof(steps) / sizeof(steps[0]) && steps[op->code])
-		steps[op->code](d, op);
+	m->waiting = NULL;
+	m->nested = nested;
+	if (!d || op->code == OP_WHEN || machine_when(d, &m->next, op))
+		execute(m, op);
+	if (m->nlate)
+		late(m);
 }
 
 /* -- the end
@@ -288,6 +367,7 @@ static void quiesce_by_force(struct sim_device *d)
 void program_quiesce(struct machine *m)
 {
 	m->op++;
+	m->waiting = NULL;
 	for (uint32_t i = 0; i < m->ndevices; i++) {
 		struct sim_device *d = &m->device[i];
 		d->backend.hold = d->backend.faults = 0;

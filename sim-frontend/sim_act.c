@@ -56,6 +56,63 @@ static void look(struct sim *s, uint32_t dev)
 		sim_op(s, OP_READ, dev, VIRTIO_MMIO_CONFIG + (bits >> 4 & 63), 1u << (bits >> 1 & 3), 0, 0);
 }
 
+/* -- the other processor ----------------------------------------------------------------------------------
+ */
+
+/* Where the ring protocols meet: most are drawn here. */
+static void draw_moment(struct rand *r, uint64_t *point, uint64_t *what, uint64_t *nth)
+{
+	static const uint8_t hot[8][2] = {
+		{POINT_AFTER_LOAD, VMEM_EVENT},
+		{POINT_BEFORE_LOAD, VMEM_EVENT},
+		{POINT_FENCE, WHEN_ANY},
+		{POINT_AFTER_LOAD, VMEM_AVAIL_IDX},
+		{POINT_AFTER_STORE, VMEM_EVENT},
+		{POINT_BEFORE_STORE, VMEM_USED_IDX},
+		{POINT_AFTER_STORE, VMEM_USED_IDX},
+		{POINT_BEFORE_STORE, VMEM_EVENT},
+	};
+	uint32_t bits = rand_bits(r, 16);
+	*nth = bits & 1 ? 0 : bits >> 1 & 3;
+	*point = hot[bits >> 3 & 7][0];
+	*what = hot[bits >> 3 & 7][1];
+	if (bits >> 6 & 3)
+		return;
+	*point = bits >> 8 & 7;
+	*what = bits >> 11 & 1 ? WHEN_ANY : rand_below(r, VMEM_FOR_COUNT);
+	*nth = bits >> 12;
+}
+
+/* While the device works the guest publishes and notifies, or takes what is used, or asks for other
+ * notifications. */
+static void when(struct sim *s, uint32_t dev)
+{
+	struct rand *r = &s->plan->rand;
+	uint32_t bits = rand_bits(r, 8), queue = draw_queue(s, dev),
+		 other = bits & 3 ? queue : draw_queue(s, dev);
+	uint64_t point, what, nth;
+	draw_moment(r, &point, &what, &nth);
+	bool posts = bits >> 2 & 1;
+	if (bits >> 3 & 1)
+		sim_post(s, dev, queue);
+	sim_op(s, OP_WHEN, dev, point, what, nth, 0);
+	if (posts)
+		sim_post(s, dev, other);
+	else
+		sim_op(s, OP_REAP, dev, other, 0, 0, 0);
+	if (posts && bits >> 4 & 3) { /* at the same moment */
+		sim_op(s, OP_WHEN, dev, point, what, nth, 0);
+		sim_op(s, OP_KICK, dev, other, 0, 0, 0);
+	} else if (bits >> 4 & 1) {
+		sim_op(s, OP_WHEN, dev, point, what, nth, 0);
+		wish(s, dev);
+	}
+	sim_post(s, dev, queue);
+	sim_op(s, OP_KICK, dev, queue, 0, 0, 0);
+	if (bits >> 6)
+		sim_op(s, OP_REAP, dev, queue, 0, 0, 0);
+}
+
 /* -- what the host does -------------------------------------------------------------------------------------
  */
 
@@ -136,9 +193,9 @@ static void new_queue(struct sim *s, uint32_t dev)
 void sim_act(struct sim *s, enum sim_act a, uint32_t dev)
 {
 	static void (*const acts[SIM_ACTS])(struct sim *, uint32_t) = {
-		[ACT_POST] = post,     [ACT_WISH] = wish,       [ACT_LOOK] = look,
-		[ACT_FAULT] = fault,   [ACT_HOLD] = hold,       [ACT_DONE] = done,
-		[ACT_RESIZE] = resize, [ACT_RESTART] = restart, [ACT_QUEUE] = new_queue,
+		[ACT_POST] = post,       [ACT_WHEN] = when,       [ACT_WISH] = wish, [ACT_LOOK] = look,
+		[ACT_FAULT] = fault,     [ACT_HOLD] = hold,       [ACT_DONE] = done, [ACT_RESIZE] = resize,
+		[ACT_RESTART] = restart, [ACT_QUEUE] = new_queue,
 	};
 	if (acts[a])
 		acts[a](s, dev);

@@ -31,6 +31,7 @@ static void finish(struct sim_device *d, void *request, struct verdict v)
 		simdisk_do(&s->disk, io, bytes); /* a failed transfer may have moved some of it */
 	if (d->recorder)
 		recorder_done_blk(d->recorder, io, (enum blk_result)v.result, bytes);
+	machine_point(d, POINT_COMPLETION, WHEN_ANY);
 	blk_io_done(&s->blk, io, (enum blk_result)v.result, bytes);
 }
 
@@ -39,6 +40,7 @@ static void submit(void *ctx, struct blk_io *io)
 	struct sim_device *d = ctx;
 	if (d->recorder)
 		recorder_enter_blk(d->recorder, io);
+	machine_point(d, POINT_SUBMIT, WHEN_ANY);
 	if (!backend_keep(&d->backend, io))
 		finish(d, io, backend_verdict(&d->backend));
 	else if (d->machine->events && d->machine->events->held)

@@ -18,10 +18,10 @@
 
 /* How often each act is drawn where the run has it, in 64ths; what is left over are posts. */
 static const uint8_t weight[SIM_ACTS] = {
-	[ACT_KICK] = 4, [ACT_REAP] = 6,  [ACT_WISH] = 4,   [ACT_LOOK] = 2,    [ACT_FAULT] = 4,
-	[ACT_HOLD] = 4, [ACT_DONE] = 8,  [ACT_RESIZE] = 1, [ACT_RESTART] = 1, [ACT_QUEUE] = 1,
-	[ACT_RUN] = 2,  [ACT_BREAK] = 8, [ACT_RACE] = 6,   [ACT_CHAIN] = 4,   [ACT_PUBLISH] = 4,
-	[ACT_POKE] = 4, [ACT_WRITE] = 4,
+	[ACT_KICK] = 4,    [ACT_REAP] = 6, [ACT_WISH] = 4,   [ACT_LOOK] = 2,    [ACT_FAULT] = 4,
+	[ACT_HOLD] = 4,    [ACT_DONE] = 8, [ACT_RESIZE] = 1, [ACT_RESTART] = 1, [ACT_QUEUE] = 1,
+	[ACT_RUN] = 2,     [ACT_WHEN] = 6, [ACT_BREAK] = 8,  [ACT_RACE] = 6,    [ACT_CHAIN] = 4,
+	[ACT_PUBLISH] = 4, [ACT_POKE] = 4, [ACT_WRITE] = 4,
 };
 
 /* False: this run's guest or host does not do such a thing. */

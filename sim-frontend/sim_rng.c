@@ -38,6 +38,7 @@ static void finish(struct sim_device *d, void *request, struct verdict v)
 	fill(s, io->span.base, n);
 	if (d->recorder)
 		recorder_done_rng(d->recorder, io, n);
+	machine_point(d, POINT_COMPLETION, WHEN_ANY);
 	rng_io_done(&s->rng, io, n);
 }
 
@@ -46,6 +47,7 @@ static void submit(void *ctx, struct rng_io *io)
 	struct sim_device *d = ctx;
 	if (d->recorder)
 		recorder_enter_rng(d->recorder, io);
+	machine_point(d, POINT_SUBMIT, WHEN_ANY);
 	if (!backend_keep(&d->backend, io))
 		finish(d, io, backend_verdict(&d->backend));
 	else if (d->machine->events && d->machine->events->held)

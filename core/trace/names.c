@@ -104,9 +104,16 @@ static const struct name fors[] = {
 	{VMEM_HEADER, "header"},
 	{VMEM_STATUS, "status"},
 	{VMEM_PAYLOAD, "payload"},
+	{VMEM_FOR_COUNT, "any"}, /* of OP_WHEN */
 	{0, NULL},
 };
-_Static_assert(sizeof(fors) / sizeof(fors[0]) == VMEM_FOR_COUNT + 1, "name the new purpose");
+_Static_assert(sizeof(fors) / sizeof(fors[0]) == VMEM_FOR_COUNT + 2, "name the new purpose");
+
+/* Moments in a device's work (OP_WHEN); sim-frontend/machine.h has the same numbers. */
+static const struct name points[] = {
+	{0, "before_load"}, {1, "after_load"}, {2, "before_store"}, {3, "after_store"}, {4, "fence"},
+	{5, "submit"},      {6, "completion"}, {7, "clock"},        {0, NULL},
+};
 
 static const struct name offences[] = {
 	{OFFENCE_NONE, "none"},
@@ -208,6 +215,8 @@ const struct name *name_values(uint8_t code, enum op_format format, uint16_t id)
 		return fors;
 	if (format == OP_KIND)
 		return kinds;
+	if (format == OP_POINT)
+		return points;
 	if (format == OP_OFF)
 		return offences;
 	if (format == OP_TYPE && id == VIRTIO_ID_BLOCK)
