@@ -23,14 +23,19 @@ static uint16_t value16(const uint8_t *data)
 /* -- the available ring
  * -------------------------------------------------------------------------------------- */
 
+/* The chain that was taken last lives, and its entry is loaded again in a later entry into the device. */
+static bool given_back(const struct oracle *o, const struct ring *r)
+{
+	return r->slot_entry != o->entry && r->latest && r->latest->live;
+}
+
 /*
  * The same entry again: in one entry into the device that is a double fetch; later, the device had given the
- * chain back. In a ring of one entry every chain is in the same slot. False: the chain was used already.
+ * chain back. In a ring of one entry each chain is in the same slot.
  */
 static void load_again(struct oracle *o, struct ring *r)
 {
-	bool lives = r->latest && r->latest->live;
-	if (r->slot_entry != o->entry && lives) {
+	if (given_back(o, r)) {
 		oracle_chain_unpop(r);
 		return;
 	}
@@ -50,7 +55,7 @@ static void load_slot(struct oracle *o, struct ring *r, uint32_t off, uint16_t h
 	uint16_t slot = (uint16_t)((off - RING_BASE) / 2);
 	if (o->nloose)
 		oracle_loose_flush(o);
-	if (r->any_slot && slot == r->slot && r->size > 1)
+	if (r->any_slot && slot == r->slot && (r->size > 1 || given_back(o, r)))
 		load_again(o, r);
 	r->taken = ring_add(r, r->taken, 1);
 	r->any_slot = true;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "hash.h"
+#include "oracle.h"
 #include "tests/unit/small_int.h"
 
 struct small_config cfg;
@@ -8,6 +8,30 @@ _Alignas(16) uint8_t ram[0x400];
 struct vq q;
 static const struct vmem_map map = {1, {{BASE, sizeof(ram), ram}}};
 static struct vmem mem;
+static struct oracle *oracle; /* NULL: nobody judges */
+
+/*
+ * -- the ring's oracles: one entry of the device lasts from its wake-up until it sleeps; what it does in its
+ * sleep (a completion) is one by itself
+ */
+
+static void step_begins(void)
+{
+	if (oracle && s.device_sleeps)
+		oracle_enter(oracle);
+}
+
+static void step_ends(void)
+{
+	if (oracle && s.device_sleeps)
+		oracle_leave(oracle);
+}
+
+static void on_violation(void *ctx, const struct violation *v)
+{
+	(void)ctx;
+	fail_msg("oracle %s: %s", v->oracle, v->what);
+}
 
 /* -- the device */
 
@@ -15,6 +39,7 @@ static bool wake_device(void)
 {
 	if (!s.kick)
 		return false;
+	step_begins();
 	s.kick = s.device_sleeps = false;
 	vq_kicks_stop(&q, &mem);
 	return true;
@@ -51,6 +76,10 @@ static bool unpop(void)
 		return false;
 	struct vq_tok tok = s.inflight[--s.ninflight];
 	vq_unpop(&q, tok);
+	if (oracle) { /* what is given back is taken again in a later entry */
+		oracle_leave(oracle);
+		oracle_enter(oracle);
+	}
 	memmove(s.posted + 1, s.posted, s.nposted++);
 	s.posted[0] = (uint8_t)tok.id;
 	s.life[tok.id] = CHAIN_POSTED;
@@ -71,7 +100,11 @@ static bool complete(uint32_t variant)
 		s.inflight[i] = s.inflight[i + 1];
 	s.life[tok.id] = CHAIN_DONE;
 	s.written[tok.id] = part ? 1 : WRITE;
+	step_begins();
+	assert_true(vmem_write(&mem, VMEM_PAYLOAD, gpa(BASE + DATA + 16u * tok.id + 8), "data",
+			       s.written[tok.id]));
 	vq_complete(&q, &mem, tok, s.written[tok.id]);
+	step_ends();
 	return true;
 }
 
@@ -154,14 +187,24 @@ static void hook_fence(void *ctx)
 	point();
 }
 
-static const struct vmem_tap hook_tap = {.before = hook_before, .fence = hook_fence};
+static void hook_after(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, uint32_t n,
+		       const void *data)
+{
+	(void)ctx;
+	if (oracle && kind == VMEM_LOAD)
+		oracle_load(oracle, what, a, n, data);
+	else if (oracle)
+		oracle_store(oracle, what, a, n, data);
+}
+
+static const struct vmem_tap hook_tap = {.before = hook_before, .after = hook_after, .fence = hook_fence};
 
 /* Variant 0, which comes first: nothing comes between, and the points are counted. Else the step counts only
  * where the driver's was possible at that point. */
 static enum small_done with_hook(bool (*step)(void), uint32_t variant)
 {
 	uint32_t nth = variant ? (variant - 1) % POINTS : 0, who = variant ? (variant - 1) / POINTS : 0;
-	if (variant && (nth >= hook.passed || !between[who].can()))
+	if (variant && ((nth >= hook.passed && !oracle) || !between[who].can()))
 		return SMALL_NO;
 	uint32_t points = hook.passed;
 	hook.done = false;
@@ -170,7 +213,9 @@ static enum small_done with_hook(bool (*step)(void), uint32_t variant)
 	hook.passed = 0;
 	vmem_set_tap(&mem, &hook_tap, NULL);
 	bool ok = step();
-	vmem_set_tap(&mem, NULL, NULL);
+	hook.what = NULL;
+	if (!oracle)
+		vmem_set_tap(&mem, NULL, NULL);
 	if (variant)
 		hook.passed = points;
 	if (ok && (!variant || hook.done))
@@ -182,7 +227,12 @@ static bool publish(void)
 {
 	if (q.next_used == q.published)
 		return false;
-	s.irq |= vq_publish(&q, &mem);
+	step_begins();
+	bool due = vq_publish(&q, &mem);
+	if (due && oracle)
+		oracle_interrupt(oracle, 0);
+	s.irq |= due;
+	step_ends();
 	return true;
 }
 
@@ -191,6 +241,7 @@ static bool resume(void)
 	if (s.device_sleeps)
 		return false;
 	s.device_sleeps = !vq_kicks_resume(&q, &mem);
+	step_ends();
 	if (!s.device_sleeps)
 		vq_kicks_stop(&q, &mem);
 	return true;
@@ -279,12 +330,15 @@ void small_drain(void)
 
 /* -- the whole as a value */
 
-void small_start(const struct small_config *c)
+static uint64_t features_of(const struct small_config *c)
 {
-	uint64_t features = (uint64_t)c->packed << VIRTIO_F_RING_PACKED |
-			    (uint64_t)c->in_order << VIRTIO_F_IN_ORDER |
-			    (uint64_t)c->event_idx << VIRTIO_RING_F_EVENT_IDX;
-	uint16_t from = c->packed ? WRAP : 65534;
+	return (uint64_t)c->packed << VIRTIO_F_RING_PACKED | (uint64_t)c->in_order << VIRTIO_F_IN_ORDER |
+	       (uint64_t)c->event_idx << VIRTIO_RING_F_EVENT_IDX;
+}
+
+static void start(const struct small_config *c, uint16_t from)
+{
+	oracle = NULL;
 	cfg = *c;
 	memset(ram, 0, sizeof(ram));
 	memset(&s, 0, sizeof(s));
@@ -294,7 +348,7 @@ void small_start(const struct small_config *c)
 	q.area[VQ_DESC] = gpa(BASE);
 	q.area[VQ_DRIVER] = gpa(BASE + DRIVER);
 	q.area[VQ_DEVICE] = gpa(BASE + DEVICE);
-	assert_int_equal(vq_enable(&q, &mem, features), OFFENCE_NONE);
+	assert_int_equal(vq_enable(&q, &mem, features_of(c)), OFFENCE_NONE);
 	s.avail = s.kicked = s.seen = q.next_avail = q.seen_avail = q.next_used = q.published = from;
 	s.nfree = (uint8_t)c->size;
 	s.device_sleeps = true;
@@ -304,6 +358,34 @@ void small_start(const struct small_config *c)
 	put(DEVICE + 2, from, 2);
 	put(DRIVER + 4 + 2u * c->size, from, 2);
 	put(DEVICE + 4 + 8u * c->size, from, 2);
+}
+
+void small_start(const struct small_config *c)
+{
+	start(c, c->packed ? WRAP : 65534);
+}
+
+void small_start_judged(const struct small_config *c)
+{
+	const struct oracle_config config = {
+		.nqueues = 1, .queue_size_max = {SMALL_SIZE_MAX}, .report = on_violation};
+	start(c, c->packed ? WRAP : 0);
+	oracle = oracle_create(&config);
+	assert_non_null(oracle);
+	oracle_features(oracle, features_of(c));
+	oracle_queue_ready(oracle, 0, q.area[VQ_DESC], q.area[VQ_DRIVER], q.area[VQ_DEVICE], c->size);
+	vmem_set_tap(&mem, &hook_tap, NULL);
+}
+
+void small_end_judged(void)
+{
+	gpa_t at;
+	small_drain();
+	assert_true(oracle_watch(oracle, 0, &at));
+	oracle_quiet(oracle, 0, get((uint32_t)(at.v - BASE)));
+	oracle_destroy(oracle);
+	oracle = NULL;
+	vmem_set_tap(&mem, NULL, NULL);
 }
 
 void small_save(struct small *to)

@@ -54,6 +54,12 @@ struct small {
 
 /* A fresh ring; split indices start just below their wrap. */
 void small_start(const struct small_config *);
+/*
+ * The same, from index 0, and the ring's oracles (sim-frontend/oracle.h) judge what the device does until the
+ * end, at which everything drains: both fail the test where one cries. Steps must be possible.
+ */
+void small_start_judged(const struct small_config *);
+void small_end_judged(void);
 void small_save(struct small *);
 void small_load(const struct small *);
 /* Moves split indices by whole rounds, to the last ones before their wrap; the state is the same as before.

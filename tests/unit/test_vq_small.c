@@ -16,13 +16,23 @@
 #include "tests/unit/small.h"
 
 #define TABLE_LEN     (1u << 19) /* hashes; a power of two */
+#define WAY_MAX       200u       /* steps */
 #define TABLE_LEN_ALL (1u << 24)
 #define STATES_MAX    50000u /* of four entries with IN_ORDER */
 
+/* The step that first led to a state. */
+struct way {
+	uint32_t from;
+	uint8_t step, variant;
+	bool on; /* it leads on to others */
+};
+
 static struct walk {
 	struct small *state; /* each once, in order of how few steps lead there */
+	struct way *way;
 	uint32_t nstates, room, max;
 	uint64_t nsteps;
+	uint32_t njudged;
 	uint64_t *seen; /* hashes; 0: free */
 	uint32_t len;   /* of seen */
 	bool everywhere;
@@ -42,7 +52,7 @@ static bool remember(uint64_t h)
 	}
 }
 
-static void visit(void)
+static void visit(struct way way)
 {
 	small_rewind();
 	if (w.nstates == w.max || !remember(small_hash(w.everywhere)))
@@ -51,8 +61,11 @@ static void visit(void)
 	if (w.nstates == w.room) {
 		w.room = w.room ? 2 * w.room : 1024;
 		w.state = realloc(w.state, w.room * sizeof(*w.state));
-		assert_non_null(w.state);
+		w.way = realloc(w.way, w.room * sizeof(*w.way));
+		assert_true(w.state && w.way);
 	}
+	w.way[way.from].on = true;
+	w.way[w.nstates] = way;
 	small_save(&w.state[w.nstates++]);
 	small_drain();
 }
@@ -71,8 +84,26 @@ static void expand(uint32_t nth)
 				continue;
 			w.nsteps++;
 			small_check();
-			visit();
+			visit((struct way){nth, (uint8_t)step, (uint8_t)variant, false});
 		}
+}
+
+/*
+ * The whole way to a state, with the ring's oracles looking on. Those to the states that lead no further pass
+ * all others.
+ */
+static void judge(const struct small_config *c, uint32_t state)
+{
+	uint32_t way[WAY_MAX], n = 0;
+	for (; state; state = w.way[state].from) {
+		assert_true(n < WAY_MAX);
+		way[n++] = state;
+	}
+	small_start_judged(c);
+	while (n--)
+		assert_int_equal(small_step(w.way[way[n]].step, w.way[way[n]].variant), SMALL_DONE);
+	small_end_judged();
+	w.njudged++;
 }
 
 static void walk(const struct small_config *c)
@@ -84,13 +115,18 @@ static void walk(const struct small_config *c)
 	w.seen = calloc(w.len, sizeof(*w.seen));
 	assert_non_null(w.seen);
 	small_start(c);
-	visit();
+	visit((struct way){0});
 	for (uint32_t i = 0; i < w.nstates; i++)
 		expand(i);
-	printf("small: %s, %u entries%s%s: %u states%s, %llu steps\n", c->packed ? "packed" : "split",
-	       c->size, c->event_idx ? ", event_idx" : "", c->in_order ? ", in_order" : "", w.nstates,
-	       w.nstates < w.max ? "" : " and no more", (unsigned long long)w.nsteps);
+	for (uint32_t i = 0; i < w.nstates; i++)
+		if (!w.way[i].on)
+			judge(c, i);
+	printf("small: %s, %u entries%s%s: %u states%s, %llu steps, %u judged\n",
+	       c->packed ? "packed" : "split", c->size, c->event_idx ? ", event_idx" : "",
+	       c->in_order ? ", in_order" : "", w.nstates, w.nstates < w.max ? "" : " and no more",
+	       (unsigned long long)w.nsteps, w.njudged);
 	free(w.state);
+	free(w.way);
 	free(w.seen);
 }
 
