@@ -205,6 +205,24 @@ static void ring_of_one(void **state)
 	feed_silent(f);
 }
 
+/* There, too, a chain may be given back, and is taken again when the device is entered next. */
+static void ring_of_one_given_back(void **state)
+{
+	struct feed *f = *state;
+	feed_stop(f);
+	feed_start(f, 0, 1);
+	f->desc[0] = (struct vring_desc){FEED_STATUS, 1, VRING_DESC_F_WRITE, 0};
+	for (int i = 0; i < 3; i++) {
+		feed_get(f, 0);
+		feed_silent(f);
+		f->slot = 0;
+	}
+	feed_get(f, 0);
+	feed_status(f, FEED_STATUS, 0);
+	feed_use(f, 0, 1);
+	feed_silent(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -225,6 +243,7 @@ int main(void)
 		FEED_BOTH(header_in_parts, 0),
 		FEED_TEST(overlapping_header_segments, 0),
 		FEED_TEST(ring_of_one, 0),
+		FEED_TEST(ring_of_one_given_back, 0),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
