@@ -66,22 +66,37 @@ static void stored_at(struct chain *c, uint32_t from, uint32_t n)
 	}
 }
 
-/* Some chain but that one which the device has and whose half holds [a, a+n), or may: nobody counted its
- * bytes. */
-static struct chain *find_other(struct oracle *o, const struct chain *but, bool writable, uint64_t a,
-				uint32_t n, uint32_t *at, unsigned *seg)
+/* Where a look at all chains that the device has is; all 0 at the beginning. */
+struct survey {
+	uint16_t queue;
+	uint32_t id;
+};
+
+/* The next one; NULL: there are no more. */
+static struct chain *next_live(const struct oracle *o, struct survey *s)
 {
-	struct chain *maybe = NULL;
-	for (uint16_t q = 0; q < o->config.nqueues; q++) {
-		struct ring *r = &o->ring[q];
-		for (uint32_t w = 0; r->nowned && w < (r->size + 63u) / 64; w++) {
-			for (uint64_t bits = r->owned[w]; bits; bits &= bits - 1) {
-				struct chain *c = r->chain[64 * w + (uint32_t)__builtin_ctzll(bits)];
-				if (c != but && find_place(c, writable, c->nread, a, n, at, seg))
-					return c;
-				maybe = c->unsure && c != but ? c : maybe;
-			}
+	for (; s->queue < o->config.nqueues; s->queue++, s->id = 0) {
+		const struct ring *r = &o->ring[s->queue];
+		while (r->nowned && s->id < r->size) {
+			uint64_t bits = r->owned[s->id / 64] >> (s->id % 64);
+			uint32_t id = s->id + (bits ? (uint32_t)__builtin_ctzll(bits) : 0);
+			s->id = bits ? id + 1 : (s->id | 63) + 1;
+			if (bits)
+				return r->chain[id];
 		}
+	}
+	return NULL;
+}
+
+/* Some chain whose half holds [a, a+n), or may: nobody counted its bytes. */
+static struct chain *find_any(const struct oracle *o, bool writable, uint64_t a, uint32_t n, uint32_t *at,
+			      unsigned *seg)
+{
+	struct chain *c, *maybe = NULL;
+	for (struct survey s = {0}; (c = next_live(o, &s));) {
+		if (find_place(c, writable, c->nread, a, n, at, seg))
+			return c;
+		maybe = c->unsure ? c : maybe;
 	}
 	return maybe;
 }
@@ -93,7 +108,7 @@ static struct chain *find_owner(struct oracle *o, bool writable, uint64_t a, uin
 	struct chain *newest = o->newest;
 	if (newest && newest->live && find_place(newest, writable, newest->hint, a, n, at, seg))
 		return newest;
-	return find_other(o, NULL, writable, a, n, at, seg);
+	return find_any(o, writable, a, n, at, seg);
 }
 
 /* Which rule a store breaks that is in no writable buffer, or a load that is in no readable one. */
@@ -146,14 +161,15 @@ void oracle_loose_settle(struct oracle *o, struct chain *c)
 	o->nloose = kept;
 }
 
-/* With IN_ORDER the used entry may come much later: whose a byte is that two chains share can not be told. */
-static void doubt(struct oracle *o, struct chain *c, const struct loose *l)
+/* With IN_ORDER the used entry may come much later: whose a byte is that chains share can not be told. */
+static void doubt(const struct oracle *o, struct chain *owner, const struct loose *l)
 {
+	struct chain *c;
 	uint32_t at;
 	unsigned seg;
-	struct chain *other = o->in_order ? find_other(o, c, true, l->addr, l->n, &at, &seg) : NULL;
-	if (other)
-		other->unsure = c->unsure = true;
+	for (struct survey s = {0}; (c = next_live(o, &s));)
+		if (c != owner && find_place(c, true, c->nread, l->addr, l->n, &at, &seg))
+			c->unsure = owner->unsure = true;
 }
 
 void oracle_loose_flush(struct oracle *o)
@@ -170,7 +186,7 @@ void oracle_loose_flush(struct oracle *o)
 				   l->n, (unsigned long long)l->addr);
 		else if (!c->unsure)
 			settle(c, l, at);
-		if (c)
+		if (c && o->in_order)
 			doubt(o, c, l);
 	}
 	o->nloose = 0;
