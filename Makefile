@@ -89,6 +89,8 @@ fuzz: ## TARGET=blk|rng FUZZ_SECONDS=60: libFuzzer with sanitizers and oracles, 
 	@tests/deps.sh fuzz && fuzz/run.sh libfuzzer "$(TARGET)" "$(FUZZ_SECONDS)"
 afl: ## the same programs under AFL++, persistent mode
 	@tests/deps.sh fuzz && fuzz/run.sh afl "$(TARGET)" "$(FUZZ_SECONDS)"
+bugbench: ## plant known bugs one at a time: how fast does the simulator find each?
+	@tests/deps.sh fuzz && fuzz/bugbench.sh
 coverage: ## what the kept corpus reaches of core/, as a table
 	@tests/deps.sh fuzz && fuzz/coverage.sh
 bench: ## prints `bench NAME VALUE UNIT`
@@ -104,6 +106,6 @@ clean: ## remove build/
 TARGET       ?= blk
 FUZZ_SECONDS ?= 60
 PREFIX       ?= /usr/local
-.PHONY: all units regress core-units benches test demo boot-test compare-qemu fuzz afl coverage bench lint install help clean
+.PHONY: all units regress core-units benches test demo boot-test compare-qemu fuzz afl bugbench coverage bench lint install help clean
 .SECONDARY:
 .DELETE_ON_ERROR:

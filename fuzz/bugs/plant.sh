@@ -9,14 +9,24 @@ cd "$(dirname "$0")/../.." || exit 2
 tree=build/bugs/tree
 failed=0
 
-prepare() { # a fresh copy; what was built with a bug in it, in the last run too, must be built again
+# The copy is made as the tree is. A file that is right stays untouched, so that it is newer than nothing but what was built
+# from it; one that a bug was in is newer than what was built with the bug.
+prepare() {
+	local f
 	mkdir -p $tree
-	rm -rf $tree/core $tree/sim-frontend $tree/fuzz
-	cp -a core sim-frontend fuzz Makefile $tree/
+	[ ! -d $tree/core ] || (cd $tree && find core sim-frontend fuzz -type f) | while read -r f; do
+		[ -e "$f" ] || rm -f "$tree/$f"
+	done
+	mkdir -p $(find core sim-frontend fuzz -type d -printf "$tree/%p ")
+	find core sim-frontend fuzz Makefile -type f | while read -r f; do
+		if [ ! -e "$tree/$f" ]; then
+			cp -p "$f" "$tree/$f"
+		elif ! cmp -s "$f" "$tree/$f"; then
+			cp "$f" "$tree/$f"
+		fi
+	done
 	cp -p fuzz/canary.[ch] $tree/core/
-	touch_planted
 }
-touch_planted() { [ ! -e $tree/planted ] || (cd $tree && xargs touch <planted); }
 seed() { # FLAVOUR: what `make all` has built need not be built again
 	[ -d $tree/build/"$1" ] || [ ! -d build/"$1"/sim-frontend ] || {
 		mkdir -p $tree/build/"$1"
@@ -39,11 +49,10 @@ plant() { # NAME
 		failed=1
 		return
 	fi
-	sed -n 's|^+++ b/||p' "$patch" >$tree/planted
 	patch -s -p1 -F0 -d $tree <"$patch" >&2
 	build "$(sed -n 's/^build: //p' "$patch")" "$1"
 	patch -s -R -p1 -F0 -d $tree <"$patch" >&2
-	touch_planted
+	sed -n "s|^+++ b/|$tree/|p" "$patch" | xargs touch
 }
 
 prepare
