@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include <linux/virtio_blk.h>
 #include <linux/virtio_ids.h>
 
+#include "trace/remake.h"
 #include "twin.h"
 
 #define RAM_MAX (1ull << 42) /* bytes of address space that we are ready to reserve */
@@ -78,30 +78,12 @@ bool twin_resize(struct twin_device *d, uint64_t sectors)
 /* -- making the devices
  * -------------------------------------------------------------------------------------------- */
 
-static bool has(const struct trace_device *t, unsigned feature)
-{
-	return t->features >> feature & 1;
-}
-
 static bool create_blk(struct twin_device *d, const struct trace_device *t)
 {
-	struct virtio_blk_config c = {0};
-	memcpy(&c, t->config, t->config_len < sizeof(c) ? t->config_len : sizeof(c));
-	struct blk_options o = {
-		.read_only = has(t, VIRTIO_BLK_F_RO),
-		.nqueues = t->nqueues,
-		.physical_exp = c.physical_block_exp,
-		.opt_io_sectors = c.opt_io_size,
-		.without = ~t->features,
-	};
-	struct blk_backend b = {.submit = blk_submit, .drain = drain, .sectors = c.capacity, .ctx = d};
-	if (t->nqueues == 0 || t->nqueues > BLK_QUEUES_MAX || o.physical_exp > 7)
+	struct blk_options o;
+	struct blk_backend b = {.submit = blk_submit, .drain = drain, .ctx = d};
+	if (!remake_blk(t, &o, &b))
 		return false;
-	b.can = (has(t, VIRTIO_BLK_F_FLUSH) ? BLK_CAN_FLUSH : 0u) |
-		(has(t, VIRTIO_BLK_F_DISCARD) ? BLK_CAN_DISCARD : 0u) |
-		(has(t, VIRTIO_BLK_F_WRITE_ZEROES) ? BLK_CAN_WRITE_ZEROES : 0u) |
-		(c.write_zeroes_may_unmap ? BLK_CAN_UNMAP : 0u);
-	memcpy(o.ident, t->ident, t->ident_len < sizeof(o.ident) ? t->ident_len : sizeof(o.ident));
 	d->blk = malloc(sizeof(*d->blk));
 	if (!d->blk)
 		return false;
@@ -137,20 +119,12 @@ static bool create_device(struct twin *w, uint32_t nr, const struct trace_device
 			 t->id, t->transport);
 		return false;
 	}
-	vdev_offer(d->vdev, t->features & VDEV_FEATURES_MORE);
-	d->vdev->offered &= t->features;
-	if (d->vdev->offered != t->features) {
-		snprintf(err, max, "device %u offered features that this build lacks: 0x%llx", nr,
-			 (unsigned long long)(t->features & ~d->vdev->offered));
+	if (!remake_limits(t, d->vdev)) {
+		snprintf(err, max,
+			 "device %u offered features that this build lacks (0x%llx), or has queues of more "
+			 "than %u entries",
+			 nr, (unsigned long long)(t->features & ~d->vdev->offered), VQ_SIZE_MAX);
 		return false;
-	}
-	for (uint16_t i = 0; i < t->nqueues; i++) {
-		if (t->queue_size_max[i] > VQ_SIZE_MAX) {
-			snprintf(err, max, "device %u has a queue of %u entries; at most %u here", nr,
-				 t->queue_size_max[i], VQ_SIZE_MAX);
-			return false;
-		}
-		vdev_limit_queue(d->vdev, i, t->queue_size_max[i]);
 	}
 	mmio_init(&d->mmio, d->vdev);
 	return true;
