@@ -230,7 +230,8 @@ static const struct twin_doors doors = {
 /* An input that is not nested in another one's handling. */
 static bool begins_step(const struct op *op)
 {
-	return op_info(op->code)->class == OP_CLASS_IN && !(op->code == OP_DONE && op->arg[3]);
+	return op_info(op->code)->class == OP_CLASS_IN && op->code != OP_POKE &&
+	       !(op->code == OP_DONE && op->arg[3]);
 }
 
 static bool keep(struct loose *l, const struct op *op)
@@ -255,7 +256,6 @@ static void say(struct loose *l, const struct op *op)
 	o->noffences += op->code == OP_OFFENCE;
 }
 
-/* A guest store longer than this is none that a program can hold. */
 static bool look_ahead(struct loose *l, const struct op *op)
 {
 	l->ahead = *op;
@@ -283,6 +283,10 @@ static bool read_step(struct loose *l, struct op *input, char *err, size_t max)
 		l->count->events++;
 		if (begins_step(&op))
 			return look_ahead(l, &op);
+		if (op.code == OP_POKE) { /* what is loaded is put in place by itself: earlier does no harm */
+			put_bytes(l, gpa(op.arg[0]), op.data, op.len);
+			continue;
+		}
 		if (!keep(l, &op)) {
 			snprintf(err, max, "more than %u ops or %u bytes follow from one input", STEP_OPS_MAX,
 				 STEP_DATA_MAX);
@@ -327,9 +331,6 @@ static void give(struct loose *l, const struct op *op)
 		break;
 	case OP_RESIZE:
 		twin_resize(d, op->arg[0]);
-		break;
-	case OP_POKE:
-		put_bytes(l, gpa(op->arg[0]), op->data, op->len);
 		break;
 	default:
 		break;
@@ -392,6 +393,8 @@ uint64_t loose_run(struct trace_reader *trace, struct replay_counts *count, char
 			count->events++;
 			if (begins_step(&first))
 				look_ahead(l, &first);
+			else if (first.code == OP_POKE)
+				put_bytes(l, gpa(first.arg[0]), first.data, first.len);
 		}
 		while (read_step(l, &input, err, max)) {
 			prepare(l);

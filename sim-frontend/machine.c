@@ -247,6 +247,7 @@ void machine_write(struct sim_device *d, uint64_t off, uint32_t size, uint64_t v
 	}
 	oracle_write_begins(d->oracle, d->vdev, off, size, value);
 	enter(d);
+	machine_record_guest(d);
 	if (d->recorder)
 		recorder_write(d->recorder, off, size, value);
 	mmio_write(&d->mmio, off, size, value);
@@ -279,6 +280,7 @@ void machine_run(struct sim_device *d, uint16_t queue)
 	d->again &= ~(1u << queue);
 	oracle_runs(d->oracle, queue);
 	enter(d);
+	machine_record_guest(d);
 	if (d->recorder)
 		recorder_run(d->recorder, queue);
 	vdev_run(d->vdev, queue);
@@ -295,6 +297,7 @@ void machine_agains(struct sim_device *d)
 void machine_done(struct sim_device *d, uint32_t held, struct verdict v)
 {
 	enter(d);
+	machine_record_guest(d);
 	d->type->finish(d, backend_take(&d->backend, held), v);
 	leave(d);
 	over(d);
@@ -303,6 +306,7 @@ void machine_done(struct sim_device *d, uint32_t held, struct verdict v)
 void machine_publish(struct sim_device *d)
 {
 	enter(d);
+	machine_record_guest(d);
 	if (d->recorder)
 		recorder_flushed(d->recorder);
 	d->type->publish(d);
@@ -316,6 +320,7 @@ void machine_resize(struct sim_device *d, uint64_t sectors)
 		return;
 	enter(d);
 	oracle_config_changes(d->oracle);
+	machine_record_guest(d);
 	if (d->recorder)
 		recorder_resize(d->recorder, sectors);
 	d->type->resize(d, sectors);

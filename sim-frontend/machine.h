@@ -11,6 +11,7 @@
 #define RINGSIDE_MACHINE_H
 
 #include "backend.h"
+#include "guestlog.h"
 #include "heap.h"
 #include "lend.h"
 #include "oracle.h"
@@ -109,9 +110,11 @@ struct sim_device {
 	struct judges *judges; /* judges.h */
 	struct driver *driver;
 	struct recorder_dev *recorder; /* NULL: not recording */
-	uint32_t again;                /* bit per queue: the device asked to be run */
-	bool wild; /* the program did what no driver does: whether the device was notified enough is not
-		      judged */
+	gpa_t unpin_at;                /* for the guestlog: what the latest unpin stores, and where */
+	uint32_t unpin_stored;
+	uint32_t again; /* bit per queue: the device asked to be run */
+	bool wild;      /* the program did what no driver does: whether the device was notified enough is not
+			   judged */
 	uint32_t nraces;
 	struct race race[MACHINE_RACES_MAX];
 	bool inside; /* it works: nobody else may enter */
@@ -146,6 +149,7 @@ struct machine_events {
 struct machine {
 	struct ram ram;
 	struct lend lend;
+	struct guestlog *guestlog; /* NULL: not recording */
 	struct heap heap_rings, heap_low, heap_high;
 	uint32_t ndevices;
 	struct sim_device device[MACHINE_DEVICES_MAX];
@@ -196,6 +200,13 @@ bool machine_take_late(struct machine *, struct when *w);
 
 /* An oracle of the device (ctx: struct sim_device *) was violated: tells whoever asked for it. */
 void machine_violation(void *ctx, const struct violation *);
+
+/* While recording: what the guest has stored so far comes ahead of what the device does now. */
+static inline void machine_record_guest(struct sim_device *d)
+{
+	if (d->recorder)
+		guestlog_put(d->machine->guestlog, d->recorder);
+}
 
 /* -- for the types
  * ------------------------------------------------------------------------------------------------ */

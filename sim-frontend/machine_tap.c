@@ -38,6 +38,8 @@ static void tap_after(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t 
 		      const void *data)
 {
 	struct sim_device *d = ctx;
+	if (d->recorder && kind == VMEM_LOAD)
+		machine_record_guest(d); /* another processor's stores, which the load saw */
 	if (d->recorder)
 		recorder_tap.after(d->recorder, kind, what, a, n, data);
 	if (kind == VMEM_LOAD) {
@@ -45,6 +47,8 @@ static void tap_after(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t 
 		return;
 	}
 	ram_touch(&d->machine->ram, a, n);
+	if (d->recorder)
+		guestlog_device_stored(d->machine->guestlog, a, n);
 	oracle_store(d->oracle, what, a, n, data);
 }
 
@@ -54,6 +58,7 @@ static void *tap_pin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *
 	struct lend *l = &d->machine->lend;
 	void *lent;
 	if (d->recorder) {
+		machine_record_guest(d);
 		lent = recorder_tap.pin(d->recorder, kind, a, n, host);
 	} else {
 		lent = lend_get(l, n);
@@ -71,6 +76,8 @@ static void tap_unpin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void 
 	struct sim_device *d = ctx;
 	if (d->recorder)
 		recorder_tap.unpin(d->recorder, kind, a, n, host, lent, stored);
+	d->unpin_at = a;
+	d->unpin_stored = stored;
 	oracle_unpin(d->oracle, lend_index(&d->machine->lend, lent), stored);
 	if (stored)
 		ram_touch(&d->machine->ram, a, stored);
@@ -79,10 +86,12 @@ static void tap_unpin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void 
 static void tap_unpinned(void *ctx, void *lent, uint32_t n)
 {
 	struct sim_device *d = ctx;
-	if (d->recorder)
-		recorder_tap.unpinned(d->recorder, lent, n);
-	else
+	if (!d->recorder) {
 		lend_put(&d->machine->lend, lent, n);
+		return;
+	}
+	recorder_tap.unpinned(d->recorder, lent, n);
+	guestlog_device_stored(d->machine->guestlog, d->unpin_at, d->unpin_stored);
 }
 
 static void watched_after(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, uint32_t n,

@@ -13,6 +13,18 @@ static struct replay *replay_of(struct twin_device *d)
 /* -- the trace, one op ahead
  * --------------------------------------------------------------------------------------- */
 
+/* Puts recorded bytes where the device is about to load them. Regions may touch, so byte ranges may cross. */
+static void put_memory(struct replay *r, gpa_t a, const uint8_t *data, uint32_t n)
+{
+	uint8_t *host = twin_memory(&r->twin, a, n);
+	if (host) {
+		memcpy(host, data, n);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		*twin_memory(&r->twin, gpa_add(a, i), 1) = data[i];
+}
+
 static void advance(struct replay *r)
 {
 	r->count.events++;
@@ -62,16 +74,22 @@ static bool expect(struct replay *r, const struct op *did, uint32_t nargs)
 /* -- doors out: memory
  * --------------------------------------------------------------------------------------------- */
 
-/* Puts recorded bytes where the device is about to load them. Regions may touch, so byte ranges may cross. */
-static void put_memory(struct replay *r, gpa_t a, const uint8_t *data, uint32_t n)
+/* What the guest stored. Where that is no memory nothing is stored. */
+static void take_poke(struct replay *r, struct twin_device *d)
 {
-	uint8_t *host = twin_memory(&r->twin, a, n);
-	if (host) {
-		memcpy(host, data, n);
-		return;
-	}
-	for (uint32_t i = 0; i < n; i++)
-		*twin_memory(&r->twin, gpa_add(a, i), 1) = data[i];
+	const struct op *op = &r->next;
+	if (vmem_covers(&d->mem, gpa(op->arg[0]), op->len))
+		put_memory(r, gpa(op->arg[0]), op->data, op->len);
+	r->count.inputs++;
+	advance(r);
+}
+
+/* In the middle of a device's work they are another processor's, and stand ahead of the load that saw them.
+ */
+static void take_pokes(struct replay *r, struct twin_device *d)
+{
+	while (!r->diverged && r->have_next && r->next.code == OP_POKE)
+		take_poke(r, d);
 }
 
 static void before(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, uint32_t n)
@@ -81,6 +99,7 @@ static void before(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, 
 	const struct op *want = &r->next;
 	if (kind != VMEM_LOAD || r->diverged)
 		return;
+	take_pokes(r, d);
 	struct op did = {.code = OP_LOAD, .dev = d->nr, .arg = {what, a.v}, .len = n};
 	if (!r->have_next || want->code != OP_LOAD || want->dev != d->nr || want->arg[0] != what ||
 	    want->arg[1] != a.v || want->len != n) {
@@ -128,6 +147,7 @@ static void *pin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *host
 	struct twin_device *d = ctx;
 	struct replay *r = replay_of(d);
 	struct op did = {.code = OP_PIN, .dev = d->nr, .arg = {kind, a.v, n, 1}};
+	take_pokes(r, d);
 	if (!expect_payload(r, &did, OP_PIN_ARGS, host, n))
 		return NULL;
 	bool granted = r->next.arg[3];
@@ -297,15 +317,17 @@ static void step(struct replay *r)
 		take_payload(d);
 		return;
 	}
+	if (op.code == OP_POKE) {
+		take_poke(r, d);
+		return;
+	}
 	if (op_info(op.code)->class != OP_CLASS_IN) {
 		diverge(r, NULL); /* an output that the device did not make */
 		return;
 	}
-	if (op.code == OP_POKE && vmem_covers(&d->mem, gpa(op.arg[0]), op.len))
-		put_memory(r, gpa(op.arg[0]), op.data, op.len);
 	advance(r);
 	r->count.inputs++;
-	if (op.code != OP_POKE && !give(d, &op))
+	if (!give(d, &op))
 		diverge(r, NULL);
 }
 

@@ -64,12 +64,14 @@ bool simrecord_start(struct simrecord *s, struct machine *m, const char *path)
 					.ctx = s};
 	unpoison(m->lend.base,
 		 (size_t)LEND_BLOCK_LEN * LEND_BLOCKS); /* the recorder lends, and knows no redzones */
-	for (uint32_t i = 0; s->recorder.buf && i < m->ndevices; i++) {
+	bool made = s->recorder.buf && guestlog_create(&s->guestlog, &m->ram);
+	m->guestlog = &s->guestlog;
+	for (uint32_t i = 0; made && i < m->ndevices; i++) {
 		s->device[i] = (struct recorder_dev){
 			.rec = &s->recorder, .arena = &m->lend.arena, .dev = (uint8_t)i};
 		m->device[i].recorder = &s->device[i];
 	}
-	return s->recorder.buf;
+	return made;
 }
 
 bool simrecord_finish(struct simrecord *s, struct machine *m)
@@ -79,6 +81,8 @@ bool simrecord_finish(struct simrecord *s, struct machine *m)
 		m->device[i].recorder = NULL;
 	}
 	on_full(&s->recorder, 0);
+	m->guestlog = NULL;
+	guestlog_destroy(&s->guestlog);
 	free(s->recorder.buf);
 	if (s->failed) {
 		trace_abandon(&s->writer);

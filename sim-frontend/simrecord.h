@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* simrecord: records a simulated run into a trace file, by the same recorder that records a KVM guest. */
+/* simrecord: records a simulated run into a trace file, by the same recorder that records a KVM guest; and
+ * what the guest stored (guestlog.h), so that ringside-vmm can run it on a real processor. */
 #ifndef RINGSIDE_SIMRECORD_H
 #define RINGSIDE_SIMRECORD_H
 
@@ -9,6 +10,7 @@
 struct simrecord {
 	struct trace_writer writer;
 	struct recorder recorder;
+	struct guestlog guestlog;
 	struct recorder_dev device[MACHINE_DEVICES_MAX];
 	bool failed; /* writer.error tells */
 };
