@@ -8,11 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct file {
-	void *data;
-	uint64_t len;
-};
-
 static int check_file(int fd, struct file *file, char err[ERR_MAX])
 {
 	struct stat st;
@@ -29,7 +24,7 @@ static int check_file(int fd, struct file *file, char err[ERR_MAX])
 	return 0;
 }
 
-static int file_map(const char *path, struct file *file, char err[ERR_MAX])
+int file_map(const char *path, struct file *file, char err[ERR_MAX])
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc;
 

@@ -10,6 +10,13 @@
 #include "boot/err.h"
 #include "options.h"
 
+/* A file, mapped to be read; munmap(data, len) when done. */
+struct file {
+	void *data;
+	uint64_t len;
+};
+int file_map(const char *path, struct file *, char err[ERR_MAX]);
+
 int load_guest(const struct options *, const struct boot_ram *, struct boot_image *, char err[ERR_MAX]);
 
 #endif

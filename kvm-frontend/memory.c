@@ -58,6 +58,25 @@ int memory_create(struct vmem_map *map, uint64_t len, char err[ERR_MAX])
 	return 0;
 }
 
+int memory_create_regions(struct vmem_map *map, const struct trace_head *h, char err[ERR_MAX])
+{
+	memset(map, 0, sizeof(*map));
+	for (uint32_t i = 0; i < h->nregions; i++) {
+		uint64_t gpa = h->region[i].gpa, len = h->region[i].len, end = gpa + len;
+
+		if (len == 0 || (gpa | len) % GUARD_LEN || end < gpa || end > LAYOUT_INTERPRETER_REACH ||
+		    (gpa < LAYOUT_LAPIC + GUARD_LEN && end > LAYOUT_HOLE))
+			return err_set(err,
+				       "--guest-program: memory of 0x%llx bytes at 0x%llx: it must be whole "
+				       "pages, below 8G, and "
+				       "none where devices are",
+				       (unsigned long long)len, (unsigned long long)gpa);
+		if (region_create(map, gpa, len, err))
+			return -1;
+	}
+	return vmem_map_valid(map) ? 0 : err_set(err, "--guest-program: its memory regions overlap");
+}
+
 void memory_destroy(struct vmem_map *map)
 {
 	for (uint32_t i = 0; i < map->nregions; i++)

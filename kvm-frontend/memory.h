@@ -9,9 +9,12 @@
 
 #include "boot/err.h"
 #include "boot/ram.h"
+#include "trace/file.h"
 #include "vmem.h"
 
 int memory_create(struct vmem_map *, uint64_t len, char err[ERR_MAX]);
+/* Regions as they are, for a program's machine: whole pages, and none where devices are. */
+int memory_create_regions(struct vmem_map *, const struct trace_head *, char err[ERR_MAX]);
 void memory_destroy(struct vmem_map *);
 
 /* Makes the regions the VM's memory. */

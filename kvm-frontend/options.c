@@ -76,6 +76,13 @@ static int parse_kernel(struct options *o, const char *text, char err[ERR_MAX])
 	return 0;
 }
 
+static int parse_guest_program(struct options *o, const char *text, char err[ERR_MAX])
+{
+	(void)err;
+	o->guest_program = text;
+	return 0;
+}
+
 static int parse_initrd(struct options *o, const char *text, char err[ERR_MAX])
 {
 	(void)err;
@@ -248,6 +255,7 @@ static int parse_console(struct options *o, const char *text, char err[ERR_MAX])
 
 static const struct option table[] = {
 	{"--kernel", VALUE_MUST, false, parse_kernel},
+	{"--guest-program", VALUE_MUST, false, parse_guest_program},
 	{"--initrd", VALUE_MUST, false, parse_initrd},
 	{"--cmdline", VALUE_MUST, false, parse_cmdline},
 	{"--memory", VALUE_MUST, false, parse_memory},
@@ -299,7 +307,10 @@ static int parse_one(struct options *o, char *const argv[], int argc, int *i, ui
 
 static int check_together(const struct options *o, uint32_t seen, char err[ERR_MAX])
 {
-	if (!o->kernel)
+	if (o->guest_program && (seen & (seen - 1)))
+		return err_set(
+			err, "--guest-program goes with no other option: the file tells memory and devices");
+	if (!o->kernel && !o->guest_program)
 		return err_set(err, "--kernel FILE is missing; see --help");
 	if (o->disk_count + o->rng > LAYOUT_VIRTIO_MAX)
 		return err_set(err, "too many devices: each has an interrupt of its own, and there are %d",
@@ -331,6 +342,7 @@ enum options_verdict options_parse(struct options *o, int argc, char *const argv
 const char *options_help(void)
 {
 	return "usage: ringside-vmm --kernel FILE [OPTION]...\n"
+	       "       ringside-vmm --guest-program FILE\n"
 	       "Boots a Linux kernel in a KVM virtual machine with virtio devices.\n"
 	       "\n"
 	       "  --kernel FILE           a bzImage (such as /boot/vmlinuz-*), or an ELF vmlinux with a PVH "
@@ -348,6 +360,10 @@ const char *options_help(void)
 	       "                          keep what the guest reads and writes, or (if not given) only its "
 	       "hash\n"
 	       "  --record-limit SIZE     stop recording when the trace is that large; the guest goes on\n"
+	       "  --guest-program FILE    run a program on a vCPU, and compare with the simulator: `ringside "
+	       "run "
+	       "PROGRAM.txt\n"
+	       "                          --record FILE` makes FILE; docs/program-text.md\n"
 	       "  --help, --version\n"
 	       "\n"
 	       "Features that a device offers, or not: packed (packed rings; on), ring_reset (on), in_order "
@@ -364,6 +380,7 @@ const char *options_help(void)
 	       "\n"
 	       "Exit status:\n"
 	       "  0    the guest powered off or asked for a reset, or Ctrl-A x was typed\n"
+	       "  1    --guest-program: the devices did another thing than in the simulator\n"
 	       "  2    bad usage or a bad file, no /dev/kvm or no permission for it: nothing was started\n"
 	       "  3    the guest ended in a triple fault\n"
 	       "  4    KVM could not go on (internal or emulation error), or the host failed\n"

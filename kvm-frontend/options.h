@@ -23,8 +23,9 @@ struct option_disk {
 /* Strings point into argv. NULL: not given. */
 struct options {
 	const char *kernel, *initrd;
-	const char *cmdline; /* never NULL after options_parse: a default stands in */
-	uint64_t memory_len; /* bytes, a multiple of 2 MiB within LAYOUT_MEMORY_MIN..MAX */
+	const char *guest_program; /* instead of a kernel, and of all that goes with one */
+	const char *cmdline;       /* never NULL after options_parse: a default stands in */
+	uint64_t memory_len;       /* bytes, a multiple of 2 MiB within LAYOUT_MEMORY_MIN..MAX */
 	struct option_disk disks[OPTIONS_DISKS_MAX];
 	unsigned disk_count;
 	bool rng;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "pio.h"
+#include "guest_run.h"
 #include "vmm.h"
 
 #define SLP_TYP_SHIFT 2
@@ -29,4 +30,6 @@ void pio_write(struct vmm *vmm, uint16_t port, uint8_t value)
 		vmm_end(vmm, VMM_POWER_OFF, NULL);
 	else if (port == LAYOUT_PORT_RESET && value == LAYOUT_RESET_VALUE)
 		vmm_end(vmm, VMM_RESET, NULL);
+	else if (port == LAYOUT_PORT_INTERPRETER && vmm->guest)
+		guest_run_next(vmm->guest);
 }

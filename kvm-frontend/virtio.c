@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+#include "guest_run.h"
 #include "virtio_dev.h"
 
 #define BUILD "ringside-vmm"
@@ -26,10 +27,24 @@ static int add(struct virtio *v, struct virtio_dev *d)
 	return 0;
 }
 
+static int create_traced(struct vmm *vmm, char err[ERR_MAX])
+{
+	const struct trace_head *h = &vmm->guest->trace.head;
+	struct virtio *v = vmm->virtio;
+
+	for (unsigned i = 0; i < h->ndevices; i++)
+		if (add(v, virtio_dev_create_traced(vmm, &h->device[i], i, err)) ||
+		    guest_run_add(vmm->guest, v->device[i], i, err))
+			return -1;
+	return 0;
+}
+
 static int create_devices(struct vmm *vmm, const struct options *o, char err[ERR_MAX])
 {
 	struct virtio *v = vmm->virtio;
 
+	if (vmm->guest)
+		return create_traced(vmm, err);
 	for (unsigned i = 0; i < o->disk_count; i++)
 		if (add(v, virtio_dev_create_blk(vmm, &o->disks[i], err)))
 			return -1;

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "virtio_dev.h"
 #include <errno.h>
+#include <linux/virtio_ids.h>
 #include <linux/virtio_mmio.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "trace/remake.h"
 
 #define OFFENCES_SHOWN 10
 
 /* -- in and out of the lock
  * ------------------------------------------------------------------------------------------ */
 
-static void enter(struct virtio_dev *d)
+void virtio_dev_enter(struct virtio_dev *d)
 {
 	pthread_mutex_lock(d->lock);
 }
@@ -22,7 +24,10 @@ void virtio_dev_publish(struct virtio_dev *d)
 {
 	if (d->record)
 		recorder_flushed(&d->rec);
-	blk_publish(d->blk);
+	if (d->blk)
+		blk_publish(d->blk);
+	else
+		rng_publish(d->rng);
 }
 
 static void signal_fd(int fd)
@@ -35,7 +40,7 @@ static void signal_fd(int fd)
 }
 
 /* The end of each piece of work (virtio_dev.h). */
-static void leave(struct virtio_dev *d)
+void virtio_dev_leave(struct virtio_dev *d)
 {
 	bool irq_due;
 
@@ -99,7 +104,7 @@ static void on_offence(void *ctx, enum offence o)
 	if (d->record)
 		recorder_offence(&d->rec, o);
 	/* A guest can offend a million times a second, and must not fill the host's log. */
-	if (n <= OFFENCES_SHOWN)
+	if (n <= OFFENCES_SHOWN && !d->traced)
 		fprintf(stderr, "ringside-vmm: %s: guest offence %s: %s%s%s%s; %s%s\n", d->name, info->name,
 			info->what, info->clause[0] ? " (" : "", info->clause, info->clause[0] ? ")" : "",
 			reaction[info->reaction], n == OFFENCES_SHOWN ? "; further ones are not shown" : "");
@@ -130,13 +135,13 @@ static uint64_t on_read(void *ctx, uint64_t off, uint32_t len)
 
 	if (off == VIRTIO_MMIO_INTERRUPT_STATUS && needs_no_lock(d, off, len, 0))
 		return mmio_read(&d->mmio, off, len);
-	enter(d);
+	virtio_dev_enter(d);
 	if (d->record)
 		recorder_read_begin(&d->rec);
 	value = mmio_read(&d->mmio, off, len);
 	if (d->record)
 		recorder_read(&d->rec, off, len, value);
-	leave(d);
+	virtio_dev_leave(d);
 	return value;
 }
 
@@ -148,47 +153,47 @@ static void on_write(void *ctx, uint64_t off, uint32_t len, uint64_t value)
 		mmio_write(&d->mmio, off, len, value);
 		return;
 	}
-	enter(d);
+	virtio_dev_enter(d);
 	if (d->record)
 		recorder_write(&d->rec, off, len, value);
 	mmio_write(&d->mmio, off, len, value);
 	if (off == VIRTIO_MMIO_STATUS)
 		virtio_kick_follow(d);
-	leave(d);
+	virtio_dev_leave(d);
 }
 
 static const struct mmio_ops window = {on_read, on_write};
 
 void virtio_dev_run(struct virtio_dev *d, uint16_t queue)
 {
-	enter(d);
+	virtio_dev_enter(d);
 	if (d->record)
 		recorder_run(&d->rec, queue);
 	virtio_linger_begin(d);
 	vdev_run(d->vdev, queue);
 	virtio_linger_end(d);
-	leave(d);
+	virtio_dev_leave(d);
 }
 
 static void on_disk(void *ctx)
 {
 	struct virtio_dev *d = ctx;
 
-	enter(d);
-	leave(d); /* which takes what is finished */
+	virtio_dev_enter(d);
+	virtio_dev_leave(d); /* which takes what is finished */
 }
 
 void virtio_dev_resize(struct virtio_dev *d)
 {
 	if (!d->disk)
 		return;
-	enter(d);
+	virtio_dev_enter(d);
 	if (disk_file_resized(&d->disk->file)) {
 		if (d->record)
 			recorder_resize(&d->rec, d->disk->file.sectors);
 		blk_resize(d->blk, d->disk->file.sectors);
 	}
-	leave(d);
+	virtio_dev_leave(d);
 }
 
 /* -- backends: what passes is recorded
@@ -216,7 +221,7 @@ static void blk_drain(void *ctx)
 		recorder_leave(&d->rec, true);
 }
 
-static void blk_done(void *ctx, struct blk_io *io, enum blk_result result, uint32_t bytes)
+void virtio_dev_blk_done(void *ctx, struct blk_io *io, enum blk_result result, uint32_t bytes)
 {
 	struct virtio_dev *d = ctx;
 
@@ -247,7 +252,7 @@ static void rng_drain(void *ctx)
 		recorder_leave(&d->rec, true);
 }
 
-static void rng_done(void *ctx, struct rng_io *io, uint32_t bytes)
+void virtio_dev_rng_done(void *ctx, struct rng_io *io, uint32_t bytes)
 {
 	struct virtio_dev *d = ctx;
 
@@ -321,7 +326,7 @@ static int create_blk(struct virtio_dev *d, const struct option_disk *o, char er
 		return -1;
 	}
 	d->disk = disk;
-	disk->done = blk_done;
+	disk->done = virtio_dev_blk_done;
 	disk->done_ctx = d;
 	d->disk_backend = backend = disk_backend(disk);
 	backend.submit = blk_submit;
@@ -352,7 +357,7 @@ static int create_rng(struct virtio_dev *d, uint64_t offer, char err[ERR_MAX])
 	d->rng = calloc(1, sizeof(*d->rng));
 	if (!d->rng)
 		return err_set(err, "out of memory");
-	d->rng_host = (struct rng_host){rng_done, d};
+	d->rng_host = (struct rng_host){virtio_dev_rng_done, d};
 	d->rng_backend = rng_host_backend(&d->rng_host);
 	rng_init(d->rng, &d->mem, &host, d, &backend);
 	vdev_offer(&d->rng->vdev, offer);
@@ -364,6 +369,43 @@ struct virtio_dev *virtio_dev_create_rng(struct vmm *vmm, uint64_t offer, char e
 	struct virtio_dev *d = create(vmm, err);
 
 	if (!d || !create_rng(d, offer, err))
+		return d;
+	virtio_dev_destroy(d);
+	return NULL;
+}
+
+static int create_traced(struct virtio_dev *d, const struct trace_device *t, char err[ERR_MAX])
+{
+	struct blk_backend blk = {.submit = blk_submit, .drain = blk_drain, .ctx = d};
+	const struct rng_backend rng = {.submit = rng_submit, .drain = rng_drain, .ctx = d};
+	struct blk_options options;
+	struct vdev *vdev = NULL;
+
+	if (t->id == VIRTIO_ID_BLOCK && remake_blk(t, &options, &blk) &&
+	    (d->blk = calloc(1, sizeof(*d->blk)))) {
+		blk_init(d->blk, &d->mem, &host, d, &blk, &options);
+		memcpy(d->ident, options.ident, sizeof(d->ident));
+		vdev = &d->blk->vdev;
+	} else if (t->id == VIRTIO_ID_RNG && (d->rng = calloc(1, sizeof(*d->rng)))) {
+		rng_init(d->rng, &d->mem, &host, d, &rng);
+		vdev = &d->rng->vdev;
+	}
+	if (!vdev || t->transport != 0 || !remake_limits(t, vdev))
+		return err_set(err, "--guest-program: %s (virtio id %u) can not be made by this build",
+			       d->name, t->id);
+	return attach(d, vdev, err);
+}
+
+struct virtio_dev *virtio_dev_create_traced(struct vmm *vmm, const struct trace_device *t, unsigned nr,
+					    char err[ERR_MAX])
+{
+	struct virtio_dev *d = create(vmm, err);
+
+	if (!d)
+		return NULL;
+	d->traced = true;
+	snprintf(d->name, sizeof(d->name), "%s%u", t->id == VIRTIO_ID_BLOCK ? "blk" : "rng", nr);
+	if (!create_traced(d, t, err))
 		return d;
 	virtio_dev_destroy(d);
 	return NULL;
@@ -398,14 +440,14 @@ int virtio_dev_record(struct virtio_dev *d, struct record *record, unsigned nr, 
 
 void virtio_dev_finish(struct virtio_dev *d)
 {
-	enter(d);
+	virtio_dev_enter(d);
 	if (d->disk && d->disk->inflight) {
 		disk_drain(d->disk);
 		virtio_dev_publish(d);
 	}
 	if (d->record)
 		recorder_state(&d->rec, mmio_hash(&d->mmio));
-	leave(d);
+	virtio_dev_leave(d);
 	for (int i = 0; i < OFFENCE_COUNT; i++)
 		if (d->offences[i] > OFFENCES_SHOWN)
 			fprintf(stderr, "ringside-vmm: %s: guest offence %s: %u times in all\n", d->name,

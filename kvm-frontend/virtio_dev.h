@@ -47,6 +47,7 @@ struct virtio_dev {
 	struct acpi_virtio slot;
 	int irq_fd;
 	bool irq_due;
+	bool traced; /* of a program: guest_run.h is its guest and its backend */
 	struct virtio_linger linger;
 	char name[48]; /* for messages */
 	struct virtio_kick kick[VDEV_QUEUES_MAX];
@@ -66,6 +67,9 @@ struct virtio_dev {
 /* NULL and one clear line when it cannot be made. */
 struct virtio_dev *virtio_dev_create_blk(struct vmm *, const struct option_disk *, char err[ERR_MAX]);
 struct virtio_dev *virtio_dev_create_rng(struct vmm *, uint64_t offer, char err[ERR_MAX]);
+/* As a trace's head tells, without a backend and without kicks of its own: guest_run_add is next. */
+struct virtio_dev *virtio_dev_create_traced(struct vmm *, const struct trace_device *, unsigned nr,
+					    char err[ERR_MAX]);
 void virtio_dev_destroy(struct virtio_dev *);
 
 /* Before the guest runs: everything at the device's doors goes into the record, as device nr; head gets its
@@ -80,6 +84,10 @@ void virtio_dev_finish(struct virtio_dev *);
 /* -- between the parts, with the lock held
  * ---------------------------------------------------------------------------- */
 void virtio_dev_publish(struct virtio_dev *); /* what disk_poll has answered */
+void virtio_dev_enter(struct virtio_dev *);   /* takes the lock */
+void virtio_dev_leave(struct virtio_dev *);   /* ends a piece of work, and lets go of it */
+void virtio_dev_blk_done(void *dev, struct blk_io *, enum blk_result, uint32_t bytes);
+void virtio_dev_rng_done(void *dev, struct rng_io *, uint32_t bytes);
 uint64_t virtio_dev_clock_ns(void *);
 /* virtio_kick.c: each queue's way in, by what the device is and which features the driver accepted. */
 int virtio_kick_create(struct virtio_dev *, uint16_t queue, char err[ERR_MAX]);

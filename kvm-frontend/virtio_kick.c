@@ -30,7 +30,8 @@ static bool one_processor(void)
  */
 static bool runs_where_kicked(const struct virtio_dev *d)
 {
-	return d->rng || (d->disk->file.in_memory && d->disk->engine.watch_fd < 0 && one_processor());
+	return d->traced || d->rng ||
+	       (d->disk->file.in_memory && d->disk->engine.watch_fd < 0 && one_processor());
 }
 
 static void on_kick(void *ctx)
@@ -68,6 +69,9 @@ int virtio_kick_create(struct virtio_dev *d, uint16_t queue, char err[ERR_MAX])
 	struct virtio_kick *k = &d->kick[queue];
 	struct epoll_event edge = {.events = EPOLLIN | EPOLLET};
 
+	*k = (struct virtio_kick){.dev = d, .queue = queue, .fd = -1};
+	if (d->traced)
+		return 0; /* the trace tells when a queue runs */
 	*k = (struct virtio_kick){.dev = d, .queue = queue, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 	if (k->fd >= 0)
 		k->watch = loop_add_fd(&d->vmm->loop, k->fd, on_kick, k);

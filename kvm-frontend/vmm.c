@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #define _GNU_SOURCE /* sigabbrev_np */
 #include "vmm.h"
+#include "guest_run.h"
 #include "load.h"
 #include "memory.h"
 #include <errno.h>
@@ -147,14 +148,17 @@ int vmm_create(struct vmm *vmm, const struct options *o, char err[ERR_MAX])
 	vmm->kvm_fd = vmm->vm_fd = vmm->signal_fd = vmm->console_irq_fd = vmm->vcpu.fd = -1;
 	if (loop_create(&vmm->loop))
 		return err_set(err, "epoll: %s", strerror(errno));
-	if (memory_create(&vmm->map, o->memory_len, err))
+	if (o->guest_program)
+		vmm->guest = guest_run_create(vmm, o->guest_program, err);
+	if (o->guest_program ? !vmm->guest : memory_create(&vmm->map, o->memory_len, err) != 0)
 		return -1;
 	ram = memory_boot_ram(&vmm->map);
-	if (load_guest(o, &ram, &vmm->image, err) || open_kvm(vmm, err) || check_extensions(vmm->kvm_fd, err))
+	if (!vmm->guest && load_guest(o, &ram, &vmm->image, err))
 		return -1;
-	if (create_vm(vmm, err) || catch_signals(vmm, err))
+	if (open_kvm(vmm, err) || check_extensions(vmm->kvm_fd, err) || create_vm(vmm, err) ||
+	    catch_signals(vmm, err))
 		return -1;
-	return console_open(&vmm->console, &vmm->loop, o->console, &vmm->ended, err);
+	return vmm->guest ? 0 : console_open(&vmm->console, &vmm->loop, o->console, &vmm->ended, err);
 }
 
 int vmm_add_device(struct vmm *vmm, const struct mmio_ops *ops, void *ctx, struct acpi_virtio *out,
@@ -204,11 +208,23 @@ int vmm_ioeventfd(struct vmm *vmm, uint64_t gpa, uint32_t len, uint64_t datamatc
 	return ioctl(vmm->vm_fd, KVM_IOEVENTFD, &ioeventfd) ? -1 : 0;
 }
 
+/* A program has no firmware tables and no console, and its vCPU is in long mode from the first instruction
+ * on. */
+static int start_program(struct vmm *vmm, char err[ERR_MAX])
+{
+	vmm->image.kind = BOOT_LINUX64;
+	if (vcpu_create(&vmm->vcpu, vmm, &vmm->image, err) || guest_run_start(vmm->guest, err))
+		return -1;
+	return vcpu_start(&vmm->vcpu, err);
+}
+
 int vmm_start(struct vmm *vmm, char err[ERR_MAX])
 {
 	struct acpi_machine machine = {vmm->slots, vmm->slot_count};
 	struct boot_ram ram = memory_boot_ram(&vmm->map);
 
+	if (vmm->guest)
+		return start_program(vmm, err);
 	if (acpi_build(&machine, ram.base + LAYOUT_ACPI, LAYOUT_ACPI_MAX, LAYOUT_ACPI, err))
 		return -1;
 	vmm->console_irq_fd = vmm_irq_fd(vmm, LAYOUT_GSI_COM1);
@@ -256,10 +272,11 @@ int vmm_run(struct vmm *vmm)
 		vmm_end(vmm, VMM_HOST_ERROR, "epoll: %s", strerror(errno));
 	vmm_end(vmm, VMM_QUIT, NULL); /* only where nobody else said why the loop ended: Ctrl-A x */
 	vcpu_stop(&vmm->vcpu);
-	console_stop(&vmm->console);
+	if (!vmm->guest)
+		console_stop(&vmm->console);
 	if (vmm->message[0])
 		fprintf(stderr, "ringside-vmm: %s\n", vmm->message);
-	return exit_status(vmm);
+	return vmm->guest ? guest_run_report(vmm->guest, exit_status(vmm)) : exit_status(vmm);
 }
 
 static void close_fd(int *fd)
@@ -280,4 +297,6 @@ void vmm_destroy(struct vmm *vmm)
 	close_fd(&vmm->kvm_fd);
 	loop_destroy(&vmm->loop);
 	memory_destroy(&vmm->map);
+	guest_run_destroy(vmm->guest);
+	vmm->guest = NULL;
 }

@@ -29,6 +29,7 @@
 #include "vmem.h"
 
 struct virtio; /* the glue's own */
+struct guest_run;
 
 /* Why the machine ended. */
 enum vmm_end {
@@ -53,7 +54,8 @@ struct vmm {
 	struct acpi_virtio slots[LAYOUT_VIRTIO_MAX];
 	unsigned slot_count;
 	struct virtio *virtio;
-	atomic_int ended; /* enum vmm_end: the first reason stays */
+	struct guest_run *guest; /* --guest-program; NULL: a kernel is the guest */
+	atomic_int ended;        /* enum vmm_end: the first reason stays */
 	int signal;
 	char message[ERR_MAX]; /* written by whoever set `ended`, read after the vCPU's thread was joined */
 };

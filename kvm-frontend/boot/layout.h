@@ -18,26 +18,32 @@
 
 #include <stdint.h>
 
-#define LAYOUT_GDT          UINT64_C(0x500)
-#define LAYOUT_START_INFO   UINT64_C(0x6000)
-#define LAYOUT_BOOT_PARAMS  UINT64_C(0x7000)
-#define LAYOUT_PAGE_TABLES  UINT64_C(0x9000)
-#define LAYOUT_CMDLINE      UINT64_C(0x20000)
-#define LAYOUT_CMDLINE_MAX  UINT64_C(0x10000)
-#define LAYOUT_LOW_END      UINT64_C(0x9fc00)
-#define LAYOUT_ACPI         UINT64_C(0xe0000)
-#define LAYOUT_ACPI_MAX     UINT64_C(0x1fff0)
-#define LAYOUT_BIOS_RESET   UINT64_C(0xffff0)
-#define LAYOUT_BIOS_LEN     UINT64_C(0x10)
-#define LAYOUT_HIGH_MEM     UINT64_C(0x100000)
-#define LAYOUT_HOLE         UINT64_C(0xc0000000)
-#define LAYOUT_HOLE_END     UINT64_C(0x100000000)
-#define LAYOUT_MMIO         UINT64_C(0xd0000000)
-#define LAYOUT_MMIO_STEP    UINT64_C(0x1000)
-#define LAYOUT_IOAPIC       UINT64_C(0xfec00000)
-#define LAYOUT_LAPIC        UINT64_C(0xfee00000)
-#define LAYOUT_KVM_IDENTITY UINT64_C(0xfffbc000)
-#define LAYOUT_KVM_TSS      UINT64_C(0xfffbd000)
+#define LAYOUT_GDT         UINT64_C(0x500)
+#define LAYOUT_START_INFO  UINT64_C(0x6000)
+#define LAYOUT_BOOT_PARAMS UINT64_C(0x7000)
+#define LAYOUT_PAGE_TABLES UINT64_C(0x9000)
+#define LAYOUT_CMDLINE     UINT64_C(0x20000)
+#define LAYOUT_CMDLINE_MAX UINT64_C(0x10000)
+#define LAYOUT_LOW_END     UINT64_C(0x9fc00)
+#define LAYOUT_ACPI        UINT64_C(0xe0000)
+#define LAYOUT_ACPI_MAX    UINT64_C(0x1fff0)
+#define LAYOUT_BIOS_RESET  UINT64_C(0xffff0)
+#define LAYOUT_BIOS_LEN    UINT64_C(0x10)
+#define LAYOUT_HIGH_MEM    UINT64_C(0x100000)
+#define LAYOUT_HOLE        UINT64_C(0xc0000000)
+#define LAYOUT_HOLE_END    UINT64_C(0x100000000)
+#define LAYOUT_MMIO        UINT64_C(0xd0000000)
+#define LAYOUT_MMIO_STEP   UINT64_C(0x1000)
+/*
+ * With --guest-program, what makes the vCPU do what the program says (guest_code.c), out of the devices'
+ * sight: page tables that map the first 8 GiB as they are, code, and a mailbox.
+ */
+#define LAYOUT_INTERPRETER       LAYOUT_HOLE
+#define LAYOUT_INTERPRETER_REACH (UINT64_C(8) << 30)
+#define LAYOUT_IOAPIC            UINT64_C(0xfec00000)
+#define LAYOUT_LAPIC             UINT64_C(0xfee00000)
+#define LAYOUT_KVM_IDENTITY      UINT64_C(0xfffbc000)
+#define LAYOUT_KVM_TSS           UINT64_C(0xfffbd000)
 
 /* Least memory with which anything can start: the first MiB is ours and the firmware's, a kernel needs some
  * more. */
@@ -50,6 +56,7 @@
 #define LAYOUT_PORT_SLEEP_STATUS  0x601
 #define LAYOUT_PORT_RESET         0x602
 #define LAYOUT_RESET_VALUE        1
+#define LAYOUT_PORT_INTERPRETER   0x608
 #define LAYOUT_SLP_TYP_S5         5
 
 /* Interrupts: one I/O APIC with 24 pins. Each device has a GSI of its own, nothing is shared. */

@@ -80,6 +80,8 @@ static void everything(void **state)
 	assert_string_equal(o.record, "r");
 	assert_int_equal(o.record_limit, 10 * MIB);
 	assert_string_equal(o.console, "out");
+	good("--guest-program g");
+	assert_string_equal(o.guest_program, "g");
 	good("--kernel k --console stdio --cmdline \"\" --record r --record-payload hash");
 	assert_null(o.console);
 	assert_string_equal(o.cmdline, "");
@@ -143,6 +145,9 @@ static void mistakes(void **state)
 	bad("--kernel k --record r --record-payload some", "full");
 	bad("--kernel k --record-payload full", "without --record");
 	bad("--kernel k --record-limit 1G", "without --record");
+	bad("--guest-program", "needs a value");
+	bad("--guest-program g --kernel k", "no other option");
+	bad("--rng --guest-program g", "no other option");
 }
 
 static void devices_have_a_limit(void **state)
