@@ -100,7 +100,10 @@ void entropy_judge(struct content *c, const struct content_slot *s, uint32_t use
 		room += s->piece[i].len;
 	if (used_len > room) /* the used ring's oracle has it */
 		return;
-	if (used_len && !claim_chunk(c, s, used_len))
+	if (!used_len && room)
+		oracle_cry(c->oracle, ORACLE_CONTENT, "rng.op.1",
+			   "an answer without a random byte, and there is room for %u", room);
+	else if (used_len && !claim_chunk(c, s, used_len))
 		oracle_cry(c->oracle, ORACLE_CONTENT, "rng.op.1",
 			   "%u bytes are said to be random, but the source never gave them", used_len);
 	else if (!is_untouched(c, s, used_len))

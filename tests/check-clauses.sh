@@ -30,7 +30,7 @@ verdict clauses-tests "$(
 			echo "$file:$test: there is no $source"
 		elif ! grep -qE "^static void $test\(void \*\*" "$source"; then
 			echo "$file:$test: no such test in $source"
-		elif ! grep -qE "^[[:space:]].*\b[A-Za-z_]+\($test[,)]" "$source"; then
+		elif ! grep -qE "^[[:space:]].*\b[A-Za-z_]+\(${test}[,)]" "$source"; then
 			echo "$file:$test: $source does not run it"
 		fi
 	done <<<"$named"

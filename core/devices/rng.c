@@ -53,7 +53,7 @@ static void retry(struct rng *r)
 			r->backend.submit(r->backend.ctx, &r->io[id]);
 }
 
-/* Fewer bytes where the host can not lend so many now. 0: none at all. */
+/* Fewer bytes where the host can not lend so many now. 0: none at all, as others have everything. */
 static uint32_t pin(struct rng *r, struct rng_io *io, uint32_t n)
 {
 	while (n && !vmem_pin(r->vdev.mem, VMEM_STORE, io->at, n, &io->span))
@@ -92,10 +92,9 @@ static void kick(struct vdev *d, uint16_t queue)
 {
 	struct rng *r = rng_of(d);
 	retry(r);
-	if (!vdev_serve(d, queue, start))
-		r->stalled = true;
+	r->stalled = !vdev_serve(d, queue, start);
 	vdev_publish(d, queue);
-	if (r->failed)
+	if (r->failed || (r->stalled && !r->busy)) /* no completion will come for that */
 		r->vdev.host->again(r->vdev.host_ctx, queue);
 }
 

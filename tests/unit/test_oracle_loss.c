@@ -142,16 +142,36 @@ static void give(uint64_t at, uint32_t n)
 
 static void entropy_as_given(void **state)
 {
-	static const uint32_t len[] = {250, 1, 7, 8, 100, 0, 203};
+	static const uint32_t len[] = {250, 1, 7, 8, 100, 203};
 	uint64_t at = 0;
 	(void)state;
-	for (int i = 0; i < 7; i++) {
+	for (int i = 0; i < 6; i++) {
 		uint16_t slot = ask();
 		content_source(paper.content, at, len[i]);
 		give(at, len[i]);
 		content_answered(paper.content, slot, len[i], -1);
 		at += len[i];
 	}
+	paper_silent();
+}
+
+/* A source that gave nothing is no excuse: the device asks it again. */
+static void entropy_without_a_byte(void **state)
+{
+	(void)state;
+	uint16_t slot = ask();
+	content_source(paper.content, 0, 0);
+	content_answered(paper.content, slot, 0, -1);
+	paper_cries("rng.op.1");
+}
+
+/* There is no room for one. */
+static void entropy_into_nothing(void **state)
+{
+	(void)state;
+	struct content_piece piece = {gpa(PAPER_IN), 0};
+	struct content_request q = {.piece = &piece, .npieces = 1};
+	content_answered(paper.content, content_posted(paper.content, &q), 0, -1);
 	paper_silent();
 }
 
@@ -213,6 +233,8 @@ int main(void)
 		DISK(power_cut_of_a_write_through_disk),
 		DISK(power_cut_with_the_cache_off),
 		ENTROPY(entropy_as_given),
+		ENTROPY(entropy_without_a_byte),
+		ENTROPY(entropy_into_nothing),
 		ENTROPY(entropy_twice),
 		ENTROPY(entropy_that_is_none),
 		ENTROPY(entropy_beyond_its_end),
