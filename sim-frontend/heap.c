@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "bits.h"
 #include "heap.h"
 
 void heap_init(struct heap *h, uint64_t base, uint32_t len, uint64_t seam)
@@ -12,21 +11,35 @@ void heap_init(struct heap *h, uint64_t base, uint32_t len, uint64_t seam)
 
 void heap_reset(struct heap *h)
 {
-	for (uint32_t i = 0; i < sizeof(h->used) / sizeof(h->used[0]); i++)
-		h->used[i] = bits_beyond(i, h->nblocks);
+	memset(h->used, 0, sizeof(h->used));
 }
 
-static bool is_used(const struct heap *h, uint32_t i)
+/* The first block from i on that is used (or free), or nblocks. */
+static uint32_t next(const struct heap *h, uint32_t i, bool used)
 {
-	return h->used[i / 64] >> (i % 64) & 1;
+	uint64_t flip = used ? 0 : UINT64_MAX;
+	for (uint32_t from = i % 64; i < h->nblocks; i += 64 - from, from = 0) {
+		uint64_t bits = (h->used[i / 64] ^ flip) >> from;
+		if (bits) {
+			i += (uint32_t)__builtin_ctzll(bits);
+			return i < h->nblocks ? i : h->nblocks;
+		}
+	}
+	return h->nblocks;
 }
 
-static bool is_free(const struct heap *h, uint32_t first, uint32_t n)
+/* One more than the last block below i that is used (or free), or 0. */
+static uint32_t last(const struct heap *h, uint32_t i, bool used)
 {
-	for (uint32_t i = first; i < first + n; i++)
-		if (is_used(h, i))
-			return false;
-	return true;
+	uint64_t flip = used ? 0 : UINT64_MAX;
+	while (i) {
+		uint32_t above = 63 - (i - 1) % 64;
+		uint64_t bits = (h->used[(i - 1) / 64] ^ flip) << above;
+		if (bits)
+			return i - (uint32_t)__builtin_clzll(bits);
+		i -= 64 - above;
+	}
+	return 0;
 }
 
 static void flip(struct heap *h, uint32_t first, uint32_t n)
@@ -40,38 +53,24 @@ static void flip(struct heap *h, uint32_t first, uint32_t n)
 	}
 }
 
-/* Block by block. */
-static uint32_t first_long_run(const struct heap *h, uint32_t n)
-{
-	uint32_t run = 0;
-	for (uint32_t i = 0; i < h->nblocks; i++) {
-		run = is_used(h, i) ? 0 : run + 1;
-		if (run == n)
-			return i + 1 - n;
-	}
-	return h->nblocks;
-}
-
 /* The first run of n free blocks, or nblocks. */
 static uint32_t first_run(const struct heap *h, uint32_t n)
 {
-	if (n > 64)
-		return first_long_run(h, n);
-	for (uint32_t i = 0; 64 * i < h->nblocks; i++) {
-		uint32_t at = bits_first_run(~h->used[i], ~h->used[i + 1], n);
-		if (at < 64)
-			return 64 * i + at;
+	for (uint32_t i = 0, end; (i = next(h, i, false)) < h->nblocks; i = end) {
+		end = next(h, i, true);
+		if (end - i >= n)
+			return i;
 	}
 	return h->nblocks;
 }
 
+/* The end of the last one is the end of a run. */
 static uint32_t last_run(const struct heap *h, uint32_t n)
 {
-	uint32_t run = 0;
-	for (uint32_t i = h->nblocks; i-- > 0;) {
-		run = is_used(h, i) ? 0 : run + 1;
-		if (run == n)
-			return i;
+	for (uint32_t end = h->nblocks, i; (end = last(h, end, false)); end = i) {
+		i = last(h, end, true);
+		if (end - i >= n)
+			return end - n;
 	}
 	return h->nblocks;
 }
@@ -80,7 +79,8 @@ static uint32_t seam_run(const struct heap *h, uint32_t n)
 {
 	uint32_t before = (n + 1) / 2;
 	uint32_t first = h->seam >= before ? h->seam - before : 0;
-	return first + n <= h->nblocks && is_free(h, first, n) ? first : first_run(h, n);
+	bool is_free = first + n <= h->nblocks && next(h, first, true) >= first + n;
+	return is_free ? first : first_run(h, n);
 }
 
 bool heap_get(struct heap *h, uint32_t n, enum heap_place place, gpa_t *out)

@@ -14,7 +14,7 @@ struct heap {
 	uint32_t nblocks;
 	uint32_t seam; /* the block at which one region ends and the next begins, or another place of interest
 			*/
-	uint64_t used[HEAP_BLOCKS_MAX / 64 + 1]; /* what lies beyond nblocks is used */
+	uint64_t used[HEAP_BLOCKS_MAX / 64];
 };
 
 enum heap_place {

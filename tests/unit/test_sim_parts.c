@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "simdisk.h"
+#include "hash.h"
 #include "heap.h"
 #include "lend.h"
 #include "ram.h"
@@ -47,6 +48,42 @@ static void memory_forgets_what_was_stored(void **state)
 	}
 	assert_int_equal(ram_hash(&r, 1), 1);
 	ram_destroy(&r);
+}
+
+/* Block by block, as it is meant: where n free ones in a row are, from the lower end or from the upper one.
+ */
+static uint32_t slow_run(const struct heap *h, uint32_t n, bool from_end)
+{
+	uint32_t run = 0;
+	for (uint32_t k = 0; k < h->nblocks; k++) {
+		uint32_t i = from_end ? h->nblocks - 1 - k : k;
+		run = h->used[i / 64] >> (i % 64) & 1 ? 0 : run + 1;
+		if (run == n)
+			return from_end ? i : i + 1 - n;
+	}
+	return h->nblocks;
+}
+
+static void heap_finds_what_is_there(void **state)
+{
+	struct heap h;
+	gpa_t a;
+	(void)state;
+	for (uint64_t seed = 0; seed < 3000; seed++) {
+		heap_init(&h, 0, (64 + (uint32_t)seed % 200) * HEAP_BLOCK_LEN, 0);
+		for (uint32_t k = 0; k < 12; k++) {
+			uint64_t v = hash_u64(seed, k);
+			uint32_t n = 1 + (uint32_t)(v % (k < 4 ? 90 : 20));
+			enum heap_place place = v >> 32 & 1 ? HEAP_LAST : HEAP_FIRST;
+			uint32_t want = slow_run(&h, n, place == HEAP_LAST);
+			assert_int_equal(heap_get(&h, n * HEAP_BLOCK_LEN, place, &a), want < h.nblocks);
+			if (want < h.nblocks)
+				assert_int_equal(a.v, want * HEAP_BLOCK_LEN);
+			if (want < h.nblocks && v >> 33 & 1) /* a hole */
+				heap_put(&h, gpa_add(a, HEAP_BLOCK_LEN * (n / 2)),
+					 HEAP_BLOCK_LEN * (n - n / 2));
+		}
+	}
 }
 
 static void heap_places(void **state)
@@ -182,6 +219,7 @@ int main(void)
 		cmocka_unit_test(memory_crosses_and_ends),
 		cmocka_unit_test(memory_forgets_what_was_stored),
 		cmocka_unit_test(heap_places),
+		cmocka_unit_test(heap_finds_what_is_there),
 		cmocka_unit_test(heap_fills_up),
 		cmocka_unit_test(lend_ends),
 		cmocka_unit_test(disk_keeps_what_was_written),
