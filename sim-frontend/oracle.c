@@ -289,13 +289,19 @@ uint64_t oracle_taken(const struct oracle *o)
 /* -- accesses
  * ------------------------------------------------------------------------------------------------ */
 
-static inline void count_step(struct oracle *o)
+static void __attribute__((cold, noinline)) too_many_steps(struct oracle *o)
 {
-	if (++o->steps <= o->steps_max || o->worked)
+	if (o->worked)
 		return;
 	o->worked = true;
 	oracle_cry(o, ORACLE_WORK, "", "more than %llu accesses to memory in one go",
 		   (unsigned long long)o->steps_max);
+}
+
+static inline void count_step(struct oracle *o)
+{
+	if (++o->steps > o->steps_max)
+		too_many_steps(o);
 }
 
 void oracle_load(struct oracle *o, enum vmem_for what, gpa_t a, uint32_t n, const void *data)

@@ -162,7 +162,7 @@ static bool expects(const struct walk *w, enum vmem_for what, uint64_t a)
 }
 
 /* Field by field, one descriptor or several at a time: all are ways to load a table. */
-void oracle_desc_load(struct oracle *o, enum vmem_for what, uint64_t a, uint32_t n, const uint8_t *data)
+static void load_desc(struct oracle *o, enum vmem_for what, uint64_t a, uint32_t n, const uint8_t *data)
 {
 	struct walk *w = &o->walk;
 	while (n) {
@@ -181,6 +181,18 @@ void oracle_desc_load(struct oracle *o, enum vmem_for what, uint64_t a, uint32_t
 		a += part;
 		data += part;
 		n -= part;
+	}
+}
+
+void oracle_desc_load(struct oracle *o, enum vmem_for what, uint64_t a, uint32_t n, const uint8_t *data)
+{
+	struct walk *w = &o->walk;
+	if (n == 16 && w->need == 16 && !w->mask && w->chain && w->what == what &&
+	    a == w->table + 16ull * w->index) {
+		memcpy(w->desc, data, 16); /* as nearly always */
+		step(o);
+	} else {
+		load_desc(o, what, a, n, data);
 	}
 }
 
