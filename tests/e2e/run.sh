@@ -113,7 +113,10 @@ planted() { # planted NAME ORACLE FILE SED-SCRIPT PROGRAM
 		fail "planted-$name" "does not build"
 	else
 		out=$("$work/buggy" run "$program" 2>&1) || status=$?
-		if [ "$status" = 1 ] && grep -q "^VIOLATION $oracle .*at op [0-9]*, blk0: " <<<"$out"; then
+		local clause
+		clause=$(sed -n "s/^VIOLATION $oracle \([a-z.]*[0-9]\) at op.*/\1/p" <<<"$out")
+		if [ "$status" = 1 ] && grep -q "^VIOLATION $oracle .*at op [0-9]*, blk0: " <<<"$out" &&
+			{ [ -z "$clause" ] || grep -q "^clause $clause (M.*: ." <<<"$out"; }; then
 			pass "planted-$name: $(grep -o -m1 '^VIOLATION.*at op [0-9]*' <<<"$out")"
 		else
 			fail "planted-$name" "status $status, no $oracle: $(grep -m1 VIOLATION <<<"$out")"
