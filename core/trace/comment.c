@@ -9,6 +9,7 @@
 #include <linux/virtio_blk.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_mmio.h>
+#include <linux/virtio_ring.h>
 
 #define COMMENT_COLUMN 56
 #define DESCS_SHOWN    4
@@ -59,20 +60,44 @@ static void comment_register(struct fmt *f, const struct op *op, uint16_t id)
 	}
 }
 
+static void comment_buffer(struct fmt *f, const uint8_t *p)
+{
+	fmt_text(f, "addr=");
+	fmt_hex(f, varint_load64(p), 1);
+	put(f, " len=", varint_load32(p + 8));
+}
+
+/*
+ * An op does not tell which ring it is about. A packed ring's descriptor is known by flags where a split one
+ * has `next`: WRITE alone and no flags of the other layout (in a table), or USED, which no next reaches.
+ */
+static bool looks_packed(uint16_t third, uint16_t fourth)
+{
+	return fourth >> VRING_PACKED_DESC_F_USED || (third == 0 && fourth == VRING_DESC_F_WRITE);
+}
+
 static void comment_descs(struct fmt *f, const struct op *op)
 {
 	const uint8_t *p = op->data;
 	uint32_t n = op->len / 16;
 
+	if (op->len == VMEM_DESC_BUT_FLAGS) {
+		comment_buffer(f, p);
+		put(f, " id=", load16(p + 12));
+	}
 	for (uint32_t i = 0; i < n && i < DESCS_SHOWN; i++, p += 16) {
+		uint16_t third = load16(p + 12), fourth = load16(p + 14);
 		if (i)
 			fmt_text(f, "; ");
-		fmt_text(f, "addr=");
-		fmt_hex(f, varint_load64(p), 1);
-		put(f, " len=", varint_load32(p + 8));
+		comment_buffer(f, p);
 		fmt_char(f, ' ');
-		name_bits(f, name_desc_flags, load16(p + 12));
-		put(f, " next=", load16(p + 14));
+		if (looks_packed(third, fourth)) {
+			name_bits(f, name_slot_flags, fourth);
+			put(f, " id=", third);
+		} else {
+			name_bits(f, name_desc_flags, third);
+			put(f, " next=", fourth);
+		}
 	}
 	if (n > DESCS_SHOWN)
 		fmt_text(f, "; ...");
@@ -137,6 +162,26 @@ static void comment_blk_status(struct fmt *f, const struct op *op)
 	fmt_text(f, text ? text : "unknown status");
 }
 
+/* By its place: a slot of a packed ring is aligned to 16, and an index or a used element is never there. */
+static bool comment_slot(struct fmt *f, const struct op *op)
+{
+	uint64_t off = op->arg[1] % 16;
+
+	if (op->arg[0] == VMEM_USED_ENTRY && off == 8 && (op->len == 6 || op->len == 8)) {
+		put(f, "len=", varint_load32(op->data));
+		put(f, " id=", load16(op->data + 4));
+		if (op->len == 6)
+			return true;
+		fmt_char(f, ' ');
+		name_bits(f, name_slot_flags, load16(op->data + 6));
+		return true;
+	}
+	if ((op->arg[0] != VMEM_AVAIL_IDX && op->arg[0] != VMEM_USED_IDX) || off != 14 || op->len != 2)
+		return false;
+	name_bits(f, name_slot_flags, load16(op->data));
+	return true;
+}
+
 static void comment_ring(struct fmt *f, const struct op *op)
 {
 	static const char *const labels[] = {
@@ -146,6 +191,8 @@ static void comment_ring(struct fmt *f, const struct op *op)
 		[VMEM_EVENT] = "value=",
 	};
 
+	if (comment_slot(f, op))
+		return;
 	if (op->len == 2 && op->arg[0] <= VMEM_EVENT && labels[op->arg[0]])
 		put(f, labels[op->arg[0]], load16(op->data));
 	if (op->len == 8 && op->arg[0] == VMEM_USED_ENTRY) {
@@ -212,6 +259,7 @@ static void comment_text(struct fmt *f, const struct op *op, uint16_t id)
 		comment_descs(f, op);
 		break;
 	case OP_NEGOTIATE:
+	case OP_OFFER:
 		name_features(f, id, op->arg[0]);
 		break;
 	case OP_IRQ:

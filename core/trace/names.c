@@ -73,6 +73,15 @@ const struct name name_desc_flags[] = {
 	{0, NULL},
 };
 
+const struct name name_slot_flags[] = {
+	{VRING_DESC_F_NEXT, "NEXT"},
+	{VRING_DESC_F_WRITE, "WRITE"},
+	{VRING_DESC_F_INDIRECT, "INDIRECT"},
+	{1 << VRING_PACKED_DESC_F_AVAIL, "AVAIL"},
+	{1 << VRING_PACKED_DESC_F_USED, "USED"},
+	{0, NULL},
+};
+
 const struct name name_blk_types[] = {
 	{VIRTIO_BLK_T_IN, "IN"},
 	{VIRTIO_BLK_T_OUT, "OUT"},

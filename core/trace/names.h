@@ -14,12 +14,12 @@ struct name {
 	const char *text;
 };
 
-extern const struct name name_devices[];    /* virtio device ids */
-extern const struct name name_registers[];  /* of the virtio-mmio window */
-extern const struct name name_status[];     /* bits of the status register */
-extern const struct name name_isr[];        /* bits of the interrupt status */
-extern const struct name name_desc_flags[]; /* bits of a descriptor */
-extern const struct name name_blk_types[];  /* request types as they stand in a header */
+extern const struct name name_devices[];                       /* virtio device ids */
+extern const struct name name_registers[];                     /* of the virtio-mmio window */
+extern const struct name name_status[];                        /* bits of the status register */
+extern const struct name name_isr[];                           /* bits of the interrupt status */
+extern const struct name name_desc_flags[], name_slot_flags[]; /* bits of a descriptor */
+extern const struct name name_blk_types[];                     /* request types as they stand in a header */
 extern const struct name name_blk_status[];
 
 const char *name_of(const struct name *, uint64_t); /* NULL: none */

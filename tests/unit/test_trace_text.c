@@ -169,8 +169,36 @@ static void rings_are_decoded(void **state)
 	assert_text(&(struct op){.code = OP_IRQ, .arg = {1}}, "blk0 irq source=0x1", "used buffers, queue 1");
 	assert_text(&(struct op){.code = OP_NEGOTIATE, .arg = {1ull << 28 | 1ull << 9 | 1ull << 60}},
 		    "blk0 negotiate without=0x1000000010000200", "FLUSH|INDIRECT_DESC|60");
+	assert_text(&(struct op){.code = OP_OFFER, .arg = {1ull << 34 | 1ull << 40}},
+		    "blk0 offer features=0x10400000000", "RING_PACKED|RING_RESET");
 	assert_text(&(struct op){.code = OP_PIN, .arg = {1, 16, 512}},
 		    "blk0 pin kind=store gpa=0x10 len=512 granted=0 hash=0x0", "not now");
+}
+
+static void packed_rings_are_known(void **state)
+{
+	(void)state;
+	assert_text(&(struct op){.code = OP_LOAD,
+				 .arg = {VMEM_DESC, 0x40},
+				 BYTES(0, 0x10, 0, 0, 1, 0, 0, 0, 16, 0, 0, 0, 3, 0)},
+		    "blk0 load for=desc gpa=0x40 data=0010000001000000100000000300",
+		    "addr=0x100001000 len=16 id=3");
+	assert_text(&(struct op){.code = OP_LOAD,
+				 .arg = {VMEM_INDIRECT, 0x41},
+				 BYTES(0, 0x10, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 2, 0)},
+		    "blk0 load for=indirect gpa=0x41 data=00100000000000001000000000000200",
+		    "addr=0x1000 len=16 WRITE id=0");
+	assert_text(&(struct op){.code = OP_LOAD, .arg = {VMEM_AVAIL_IDX, 0x1e}, BYTES(0x81, 0)},
+		    "blk0 load for=avail_idx gpa=0x1e data=8100", "NEXT|AVAIL");
+	assert_text(&(struct op){.code = OP_STORE, .arg = {VMEM_USED_IDX, 0x1e}, BYTES(0x82, 0x80)},
+		    "blk0 store for=used_idx gpa=0x1e data=8280", "WRITE|AVAIL|USED");
+	assert_text(&(struct op){.code = OP_STORE, .arg = {VMEM_USED_ENTRY, 0x18}, BYTES(1, 2, 0, 0, 7, 0)},
+		    "blk0 store for=used_entry gpa=0x18 data=010200000700", "len=513 id=7");
+	assert_text(&(struct op){.code = OP_STORE,
+				 .arg = {VMEM_USED_ENTRY, 0x28},
+				 BYTES(1, 2, 0, 0, 7, 0, 0x82, 0x80)},
+		    "blk0 store for=used_entry gpa=0x28 data=0102000007008280",
+		    "len=513 id=7 WRITE|AVAIL|USED");
 }
 
 static void requests_are_decoded(void **state)
@@ -348,6 +376,7 @@ int main(void)
 		cmocka_unit_test(a_small_buffer_is_never_overrun),
 		cmocka_unit_test(registers_are_named),
 		cmocka_unit_test(rings_are_decoded),
+		cmocka_unit_test(packed_rings_are_known),
 		cmocka_unit_test(requests_are_decoded),
 		cmocka_unit_test(fields_in_any_order_and_left_out),
 		cmocka_unit_test(mistakes_are_told_with_their_column),
