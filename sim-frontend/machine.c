@@ -314,6 +314,38 @@ void machine_publish(struct sim_device *d)
 	over(d);
 }
 
+static void tick_device(struct sim_device *d)
+{
+	struct backend *b = &d->backend;
+	uint32_t i = backend_due(b, d->machine->clock_ns);
+	if (i == b->nheld)
+		return;
+	for (; i < b->nheld; i = backend_due(b, d->machine->clock_ns))
+		machine_done(d, i, backend_verdict(b));
+	machine_publish(d);
+	machine_agains(d);
+}
+
+void machine_tick(struct machine *m, uint64_t ns)
+{
+	m->clock_ns += ns;
+	for (uint32_t i = 0; i < m->ndevices; i++)
+		tick_device(&m->device[i]);
+}
+
+void machine_power_cut(struct sim_device *d, uint64_t seed)
+{
+	struct backend *b = &d->backend;
+	if (d->type->power_cut)
+		d->type->power_cut(d, seed);
+	b->faults = b->nheld; /* how the reset's drain ends them: nothing more is transferred */
+	b->fault = (struct verdict){BLK_IO_ERROR, BACKEND_ALL};
+	machine_write(d, VIRTIO_MMIO_STATUS, 4, 0);
+	driver_forget(d->driver);
+	content_power_cut(&d->judges->content);
+	b->hold = b->delay = b->faults = 0;
+}
+
 void machine_resize(struct sim_device *d, uint64_t sectors)
 {
 	if (!d->type->resize)

@@ -61,6 +61,7 @@ struct sim_type {
 	void (*finish)(struct sim_device *, void *io, struct verdict);
 	void (*publish)(struct sim_device *);
 	void (*resize)(struct sim_device *, uint64_t sectors); /* NULL: has no size */
+	void (*power_cut)(struct sim_device *, uint64_t seed); /* NULL: keeps nothing */
 };
 
 const struct sim_type *sim_type(uint16_t id); /* NULL: none of that id */
@@ -187,6 +188,11 @@ void machine_done(struct sim_device *, uint32_t held,
 		  struct verdict); /* completes a held request; not published yet */
 void machine_publish(struct sim_device *);
 void machine_resize(struct sim_device *, uint64_t sectors);
+/* Time passes; what the backends delayed until then completes, in that order. */
+void machine_tick(struct machine *, uint64_t ns);
+/* The host crashes and comes up again: the device as if reset, nothing answered that was in flight, and of
+ * the disk what was flushed; of the rest the seed decides, sector by sector. */
+void machine_power_cut(struct sim_device *, uint64_t seed);
 /* True: left undone because MACHINE_RACES_MAX are waiting. */
 bool machine_race(struct sim_device *, const struct race *);
 /* Both are forgotten: races, and ops that wait for their moment. */

@@ -6,7 +6,8 @@
 #include "judges.h"
 #include "program.h"
 
-#define QUIESCE_MAX 8 /* rounds; each ends what the one before made possible */
+#define TIME_MAX_NS (1ull << 40) /* of one step; so that the clock never wraps */
+#define QUIESCE_MAX 8            /* rounds; each ends what the one before made possible */
 
 /* -- driver ops
  * ---------------------------------------------------------------------------------------------------- */
@@ -91,6 +92,23 @@ static void do_race(struct sim_device *d, const struct op *op)
 	d->wild = true;
 	judges_distrust(d);
 	machine_race(d, &r);
+}
+
+static void do_delay(struct sim_device *d, const struct op *op)
+{
+	d->backend.delay = (uint32_t)op->arg[0];
+	d->backend.delay_ns = op->arg[1] % TIME_MAX_NS;
+}
+
+static void do_tick(struct sim_device *d, const struct op *op)
+{
+	machine_tick(d->machine, op->arg[0] % TIME_MAX_NS);
+}
+
+static void do_power_cut(struct sim_device *d, const struct op *op)
+{
+	d->wild = d->nraces || driver_is_told(d->driver); /* a reset too */
+	machine_power_cut(d, op->arg[0]);
 }
 
 /* The op that follows waits. */
@@ -197,31 +215,20 @@ static void do_poke(struct sim_device *d, const struct op *op)
 }
 
 static void (*const steps[64])(struct sim_device *, const struct op *) = {
-	[OP_POST] = do_post,
-	[OP_KICK] = do_kick,
-	[OP_REAP] = do_reap,
-	[OP_NEGOTIATE] = do_negotiate,
-	[OP_QUEUE] = do_queue,
-	[OP_DRIVER_OK] = do_driver_ok,
-	[OP_RESET] = do_reset,
-	[OP_CHAIN] = do_chain,
-	[OP_BREAK] = do_break,
-	[OP_HOLD] = do_hold,
-	[OP_FAULT] = do_fault,
-	[OP_RACE] = do_race,
-	[OP_PUBLISH] = do_publish,
-	[OP_NOTIFY] = do_notify,
-	[OP_MAKE] = do_make,
-	[OP_WRITE] = do_write,
-	[OP_READ] = do_read,
-	[OP_RUN] = do_run,
-	[OP_DONE] = do_done,
-	[OP_FLUSHED] = do_flushed,
-	[OP_RESIZE] = do_resize,
-	[OP_WHEN] = do_when,
-	[OP_POKE] = do_poke,
-	[OP_OFFER] = do_offer,
-	[OP_QUEUE_RESET] = do_queue_reset,
+	[OP_POST] = do_post,           [OP_KICK] = do_kick,
+	[OP_REAP] = do_reap,           [OP_NEGOTIATE] = do_negotiate,
+	[OP_QUEUE] = do_queue,         [OP_DRIVER_OK] = do_driver_ok,
+	[OP_RESET] = do_reset,         [OP_CHAIN] = do_chain,
+	[OP_BREAK] = do_break,         [OP_HOLD] = do_hold,
+	[OP_FAULT] = do_fault,         [OP_RACE] = do_race,
+	[OP_PUBLISH] = do_publish,     [OP_NOTIFY] = do_notify,
+	[OP_MAKE] = do_make,           [OP_WRITE] = do_write,
+	[OP_READ] = do_read,           [OP_RUN] = do_run,
+	[OP_DONE] = do_done,           [OP_FLUSHED] = do_flushed,
+	[OP_RESIZE] = do_resize,       [OP_WHEN] = do_when,
+	[OP_DELAY] = do_delay,         [OP_TICK] = do_tick,
+	[OP_POWER_CUT] = do_power_cut, [OP_POKE] = do_poke,
+	[OP_OFFER] = do_offer,         [OP_QUEUE_RESET] = do_queue_reset,
 };
 
 static void execute(struct machine *m, const struct op *op)
@@ -245,6 +252,7 @@ static bool at_once(const struct sim_device *d, const struct op *op)
 	case OP_RUN:
 	case OP_BREAK:
 	case OP_HOLD:
+	case OP_DELAY:
 	case OP_FAULT:
 	case OP_NOP:
 		return true;
@@ -370,7 +378,7 @@ void program_quiesce(struct machine *m)
 	m->waiting = NULL;
 	for (uint32_t i = 0; i < m->ndevices; i++) {
 		struct sim_device *d = &m->device[i];
-		d->backend.hold = d->backend.faults = 0;
+		d->backend.hold = d->backend.delay = d->backend.faults = 0;
 		machine_no_races(d);
 		if (d->wild || !driver_is_live(d->driver))
 			quiesce_by_force(d);

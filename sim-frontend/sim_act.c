@@ -162,6 +162,26 @@ static void done(struct sim *s, uint32_t dev)
 		sim_op(s, OP_FLUSHED, dev, 0, 0, 0, 0);
 }
 
+static void delay(struct sim *s, uint32_t dev)
+{
+	uint32_t bits = rand_bits(&s->plan->rand, 12);
+	count(s, SIM_FAULT_DELAY);
+	sim_op(s, OP_DELAY, dev, 1u << (bits & 3), 1000ull << (bits >> 2 & 15), 0, 0);
+}
+
+static void tick(struct sim *s, uint32_t dev)
+{
+	uint32_t bits = rand_bits(&s->plan->rand, 16);
+	sim_op(s, OP_TICK, dev, (1000ull << (bits & 15)) + bits, 0, 0, 0);
+}
+
+static void power(struct sim *s, uint32_t dev)
+{
+	count(s, SIM_FAULT_POWER);
+	sim_op(s, OP_POWER_CUT, dev, rand_u64(&s->plan->rand), 0, 0, 0);
+	sim_start(s, dev);
+}
+
 static void resize(struct sim *s, uint32_t dev)
 {
 	static const uint64_t sectors[4] = {1024, 8, 2048, 1};
@@ -178,7 +198,10 @@ static void restart(struct sim *s, uint32_t dev)
 {
 	if (rand_once(&s->plan->rand, 1))
 		sim_op(s, OP_RESET, dev, 0, 0, 0, 0);
-	sim_set_up(s, dev);
+	if (rand_once(&s->plan->rand, 2))
+		sim_set_up(s, dev);
+	else
+		sim_start(s, dev);
 }
 
 static void new_queue(struct sim *s, uint32_t dev)
@@ -193,9 +216,10 @@ static void new_queue(struct sim *s, uint32_t dev)
 void sim_act(struct sim *s, enum sim_act a, uint32_t dev)
 {
 	static void (*const acts[SIM_ACTS])(struct sim *, uint32_t) = {
-		[ACT_POST] = post,       [ACT_WHEN] = when,       [ACT_WISH] = wish, [ACT_LOOK] = look,
-		[ACT_FAULT] = fault,     [ACT_HOLD] = hold,       [ACT_DONE] = done, [ACT_RESIZE] = resize,
-		[ACT_RESTART] = restart, [ACT_QUEUE] = new_queue,
+		[ACT_POST] = post,       [ACT_DELAY] = delay, [ACT_TICK] = tick,     [ACT_POWER] = power,
+		[ACT_WHEN] = when,       [ACT_WISH] = wish,   [ACT_LOOK] = look,     [ACT_FAULT] = fault,
+		[ACT_HOLD] = hold,       [ACT_DONE] = done,   [ACT_RESIZE] = resize, [ACT_RESTART] = restart,
+		[ACT_QUEUE] = new_queue,
 	};
 	if (acts[a])
 		acts[a](s, dev);

@@ -29,6 +29,8 @@ static void finish(struct sim_device *d, void *request, struct verdict v)
 	uint32_t bytes = asked_bytes(io, v);
 	if (v.result == BLK_DONE || bytes < io->len)
 		simdisk_do(&s->disk, io, bytes); /* a failed transfer may have moved some of it */
+	if (v.result == BLK_DONE && io->type == BLK_IO_FLUSH)
+		simdisk_flushed(&s->disk);
 	if (d->recorder)
 		recorder_done_blk(d->recorder, io, (enum blk_result)v.result, bytes);
 	machine_point(d, POINT_COMPLETION, WHEN_ANY);
@@ -41,7 +43,7 @@ static void submit(void *ctx, struct blk_io *io)
 	if (d->recorder)
 		recorder_enter_blk(d->recorder, io);
 	machine_point(d, POINT_SUBMIT, WHEN_ANY);
-	if (!backend_keep(&d->backend, io))
+	if (!backend_keep(&d->backend, io, d->machine->clock_ns))
 		finish(d, io, backend_verdict(&d->backend));
 	else if (d->machine->events && d->machine->events->held)
 		d->machine->events->held(d->machine->events_ctx, d, d->backend.nheld);
@@ -114,6 +116,21 @@ static void resize(struct sim_device *d, uint64_t sectors)
 	blk_resize(&blk_of(d)->blk, sectors);
 }
 
+/* Of what was on its way some sectors may have been written, as the seed decides of those that are not
+ * stable. */
+static void power_cut(struct sim_device *d, uint64_t seed)
+{
+	struct sim_blk *s = blk_of(d);
+	struct backend *b = &d->backend;
+	for (uint32_t i = 0; i < b->nheld; i++) {
+		struct blk_io *io = b->held[i];
+		io->sync = false;
+		if (io->type != BLK_IO_READ)
+			simdisk_do(&s->disk, io, io->len);
+	}
+	simdisk_power_cut(&s->disk, seed);
+}
+
 const struct sim_type sim_blk = {
 	.id = VIRTIO_ID_BLOCK,
 	.name = "blk",
@@ -123,4 +140,5 @@ const struct sim_type sim_blk = {
 	.finish = finish,
 	.publish = publish,
 	.resize = resize,
+	.power_cut = power_cut,
 };

@@ -16,6 +16,9 @@ enum sim_act {
 	ACT_FAULT,
 	ACT_HOLD,
 	ACT_DONE,
+	ACT_DELAY,
+	ACT_POWER,
+	ACT_TICK,
 	ACT_RESIZE,
 	ACT_RESTART,
 	ACT_QUEUE,
@@ -66,6 +69,7 @@ static inline bool sim_full(const struct sim *s)
 /* sim_plan.c: draws the plan, and sets the devices up by it */
 void sim_draw_plan(struct sim *);
 void sim_set_up(struct sim *, uint32_t dev);
+void sim_start(struct sim *, uint32_t dev); /* the driver's half of it: the device stays what it is */
 /* sim_act.c */
 void sim_act(struct sim *, enum sim_act, uint32_t dev);
 void sim_post(struct sim *, uint32_t dev, uint32_t queue);

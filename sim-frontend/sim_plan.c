@@ -18,10 +18,11 @@
 
 /* How often each act is drawn where the run has it, in 64ths; what is left over are posts. */
 static const uint8_t weight[SIM_ACTS] = {
-	[ACT_KICK] = 4,    [ACT_REAP] = 6, [ACT_WISH] = 4,   [ACT_LOOK] = 2,    [ACT_FAULT] = 4,
-	[ACT_HOLD] = 4,    [ACT_DONE] = 8, [ACT_RESIZE] = 1, [ACT_RESTART] = 1, [ACT_QUEUE] = 1,
-	[ACT_RUN] = 2,     [ACT_WHEN] = 6, [ACT_BREAK] = 8,  [ACT_RACE] = 6,    [ACT_CHAIN] = 4,
-	[ACT_PUBLISH] = 4, [ACT_POKE] = 4, [ACT_WRITE] = 4,
+	[ACT_KICK] = 4,  [ACT_REAP] = 6,  [ACT_WISH] = 4,   [ACT_LOOK] = 2,    [ACT_FAULT] = 4,
+	[ACT_HOLD] = 4,  [ACT_DONE] = 8,  [ACT_RESIZE] = 1, [ACT_RESTART] = 1, [ACT_QUEUE] = 1,
+	[ACT_RUN] = 2,   [ACT_DELAY] = 4, [ACT_POWER] = 1,  [ACT_TICK] = 4,    [ACT_WHEN] = 6,
+	[ACT_BREAK] = 8, [ACT_RACE] = 6,  [ACT_CHAIN] = 4,  [ACT_PUBLISH] = 4, [ACT_POKE] = 4,
+	[ACT_WRITE] = 4,
 };
 
 /* False: this run's guest or host does not do such a thing. */
@@ -35,6 +36,10 @@ static bool may(const struct sim_plan *p, enum sim_act a)
 		return p->faults & failing;
 	if (a == ACT_HOLD || a == ACT_DONE)
 		return p->faults >> SIM_FAULT_HOLD & 1;
+	if (a == ACT_DELAY)
+		return p->faults >> SIM_FAULT_DELAY & 1;
+	if (a == ACT_POWER)
+		return p->faults >> SIM_FAULT_POWER & 1;
 	if (a == ACT_RESIZE)
 		return p->faults >> SIM_FAULT_RESIZE & 1;
 	return true;
@@ -45,7 +50,7 @@ static void draw_turns(struct sim_plan *p)
 	uint32_t n = 0;
 	for (uint32_t a = ACT_POST + 1; a < SIM_ACTS; a++) {
 		uint32_t times = weight[a];
-		bool always = a == ACT_REAP || a == ACT_DONE;
+		bool always = a == ACT_REAP || a == ACT_DONE || a == ACT_TICK;
 		if (!may(p, a) || (!always && rand_once(&p->rand, 1)))
 			continue;
 		if (rand_once(&p->rand, 2))
@@ -179,17 +184,22 @@ static uint64_t draw_without(struct rand *r)
 	}
 }
 
-void sim_set_up(struct sim *s, uint32_t dev)
+void sim_start(struct sim *s, uint32_t dev)
 {
 	struct rand *r = &s->plan->rand;
 	struct sim_device *d = &s->machine.device[dev];
 	struct sim_device_plan *p = &s->plan->device[dev];
-	if (rand_bits(r, 1))
-		make(s, dev);
-	offer(s, dev);
 	sim_op(s, OP_NEGOTIATE, dev, draw_without(r), 0, 0, 0);
 	p->nqueues = (uint8_t)(rand_bits(r, 1) ? 1 : 1 + rand_below(r, d->vdev->nqueues));
 	for (uint32_t q = 0; q < p->nqueues; q++)
 		sim_op(s, OP_QUEUE, dev, q, draw_size(r, s->plan->ring), 0, 0);
 	sim_op(s, OP_DRIVER_OK, dev, 0, 0, 0, 0);
+}
+
+void sim_set_up(struct sim *s, uint32_t dev)
+{
+	if (rand_bits(&s->plan->rand, 1))
+		make(s, dev);
+	offer(s, dev);
+	sim_start(s, dev);
 }

@@ -48,7 +48,7 @@ static void submit(void *ctx, struct rng_io *io)
 	if (d->recorder)
 		recorder_enter_rng(d->recorder, io);
 	machine_point(d, POINT_SUBMIT, WHEN_ANY);
-	if (!backend_keep(&d->backend, io))
+	if (!backend_keep(&d->backend, io, d->machine->clock_ns))
 		finish(d, io, backend_verdict(&d->backend));
 	else if (d->machine->events && d->machine->events->held)
 		d->machine->events->held(d->machine->events_ctx, d, d->backend.nheld);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include "hash.h"
 #include "simdisk.h"
 
 void simdisk_reset(struct simdisk *d)
 {
 	memset(d->written, 0, sizeof(d->written));
 	memset(d->zeroed, 0, sizeof(d->zeroed));
+	simdisk_flushed(d);
 }
 
 static bool has(const uint64_t *bits, uint64_t sector)
@@ -18,6 +20,53 @@ static void pattern(uint64_t sector, uint8_t *out)
 		uint64_t v = simdisk_made(sector) + i;
 		memcpy(out + 8 * i, &v, 8);
 	}
+}
+
+/* -- what is stable
+ * ------------------------------------------------------------------------------------------------------- */
+
+static void copy_bit(uint64_t *to, const uint64_t *from, uint64_t sector)
+{
+	uint64_t bit = 1ull << (sector % 64);
+	to[sector / 64] = (to[sector / 64] & ~bit) | (from[sector / 64] & bit);
+}
+
+/* These sectors are about to change. */
+static void loosen(struct simdisk *d, uint64_t sector, uint64_t n)
+{
+	for (uint64_t s = sector; s < sector + n && s < SIMDISK_SECTORS_KEPT; s++) {
+		if (has(d->loose, s))
+			continue;
+		d->loose[s / 64] |= 1ull << (s % 64);
+		copy_bit(d->stable_written, d->written, s);
+		copy_bit(d->stable_zeroed, d->zeroed, s);
+		if (has(d->written, s))
+			memcpy(d->stable[s], d->data[s], BLK_SECTOR_LEN);
+	}
+}
+
+static void settle(struct simdisk *d, uint64_t sector, uint64_t n)
+{
+	for (uint64_t s = sector; s < sector + n && s < SIMDISK_SECTORS_KEPT; s++)
+		d->loose[s / 64] &= ~(1ull << (s % 64));
+}
+
+void simdisk_flushed(struct simdisk *d)
+{
+	memset(d->loose, 0, sizeof(d->loose));
+}
+
+void simdisk_power_cut(struct simdisk *d, uint64_t seed)
+{
+	for (uint64_t s = 0; s < SIMDISK_SECTORS_KEPT; s++) {
+		if (!has(d->loose, s) || hash_u64(hash_u64(HASH_SEED, seed), s) & 1)
+			continue;
+		copy_bit(d->written, d->stable_written, s);
+		copy_bit(d->zeroed, d->stable_zeroed, s);
+		if (has(d->written, s))
+			memcpy(d->data[s], d->stable[s], BLK_SECTOR_LEN);
+	}
+	simdisk_flushed(d);
 }
 
 /* The content of one sector: in place, or made in tmp. */
@@ -107,11 +156,27 @@ static void zero(struct simdisk *d, const struct blk_range *r)
 	}
 }
 
+static void zero_range(struct simdisk *d, const struct blk_io *io, const struct blk_range *r)
+{
+	loosen(d, r->sector, r->nsectors);
+	zero(d, r);
+	if (io->sync)
+		settle(d, r->sector, r->nsectors);
+}
+
 void simdisk_do(struct simdisk *d, const struct blk_io *io, uint32_t bytes)
 {
-	if (io->type == BLK_IO_READ || io->type == BLK_IO_WRITE)
-		transfer(d, io, bytes, io->type == BLK_IO_READ);
-	else
+	struct blk_range all = {.sector = io->sector,
+				.nsectors = (bytes + BLK_SECTOR_LEN - 1) / BLK_SECTOR_LEN};
+	if (io->type == BLK_IO_READ) {
+		transfer(d, io, bytes, true);
+	} else if (io->type == BLK_IO_WRITE) {
+		loosen(d, all.sector, all.nsectors);
+		transfer(d, io, bytes, false);
+		if (io->sync && bytes == io->len)
+			settle(d, all.sector, all.nsectors);
+	} else {
 		for (uint16_t i = 0; i < io->nranges; i++)
-			zero(d, &io->range[i]);
+			zero_range(d, io, &io->range[i]);
+	}
 }
