@@ -261,10 +261,12 @@ void machine_write(struct sim_device *d, uint64_t off, uint32_t size, uint64_t v
 uint64_t machine_read(struct sim_device *d, uint64_t off, uint32_t size)
 {
 	struct machine *m = d->machine;
-	if (d->recorder)
+	/* Another processor's look at a register in the middle of the work changes nothing, and is no input. */
+	bool record = d->recorder && !d->inside;
+	if (record)
 		recorder_read_begin(d->recorder);
 	uint64_t value = mmio_read(&d->mmio, off, size);
-	if (d->recorder)
+	if (record)
 		recorder_read(d->recorder, off, size, value);
 	if (m->events && m->events->read)
 		m->events->read(m->events_ctx, d, off, size, value);
