@@ -161,6 +161,8 @@ static void start_queue(struct driver *g, struct driver_queue *q, uint16_t size)
 	q->nposted = 0;
 	q->hidden = false;
 	q->generation++;
+	if (machine_is_unwatched(g->device))
+		ram_touch(g->ram, q->area, q->area_len);
 	if (q->packed)
 		driver_packed_start(g, q);
 	else

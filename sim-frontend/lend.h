@@ -23,6 +23,10 @@ void lend_destroy(struct lend *);
 void lend_reset(struct lend *); /* takes everything back */
 void *lend_get(struct lend *, uint32_t n);
 void lend_put(struct lend *, void *, uint32_t n);
+static inline bool lend_owns(const struct lend *l, const void *p)
+{
+	return (uintptr_t)p - (uintptr_t)l->base < LEND_BLOCK_LEN * LEND_BLOCKS;
+}
 /* A number below LEND_BLOCKS for each lent piece. */
 static inline uint32_t lend_index(const struct lend *l, const void *p)
 {

@@ -112,8 +112,8 @@ static void fresh(struct sim_device *d, const struct device_options *o)
 	oracle_restart(d->oracle);
 	judges_restart(d);
 	d->again = 0;
-	machine_no_races(d);
 	d->wild = d->inside = d->catching_up = false;
+	machine_no_races(d);
 	d->kicked = 0;
 }
 
@@ -129,7 +129,6 @@ bool machine_add(struct machine *m, uint16_t device_id, const struct device_opti
 	d->nr = (uint8_t)m->ndevices++;
 	d->options = *o;
 	vmem_init(&d->mem, &m->ram.map);
-	machine_no_races(d);
 	if (!type->create(d))
 		return false;
 	type->init(d, o);

@@ -74,6 +74,8 @@ static void tap_unpin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void 
 		      uint32_t stored)
 {
 	struct sim_device *d = ctx;
+	if (lent == host) /* from when nobody watched */
+		return;
 	if (d->recorder)
 		recorder_tap.unpin(d->recorder, kind, a, n, host, lent, stored);
 	d->unpin_at = a;
@@ -87,7 +89,8 @@ static void tap_unpinned(void *ctx, void *lent, uint32_t n)
 {
 	struct sim_device *d = ctx;
 	if (!d->recorder) {
-		lend_put(&d->machine->lend, lent, n);
+		if (lend_owns(&d->machine->lend, lent))
+			lend_put(&d->machine->lend, lent, n);
 		return;
 	}
 	recorder_tap.unpinned(d->recorder, lent, n);
@@ -121,7 +124,12 @@ static void watched_fence(void *ctx)
 	machine_point(ctx, POINT_FENCE, WHEN_ANY);
 }
 
-/* Without a race to run, or an op that waits, nobody needs to be asked before each access. */
+/*
+ * Without a race to run, or an op that waits, nobody needs to be asked before each access; and where nobody
+ * judges or records either, the device has its memory to itself, as in a VMM. What it stores is then marked
+ * by the driver, which knows what it gave away: so not where the program goes behind the driver's back
+ * (wild).
+ */
 static const struct vmem_tap calm_tap = {
 	.after = tap_after, .pin = tap_pin, .unpin = tap_unpin, .unpinned = tap_unpinned};
 static const struct vmem_tap watched_tap = {.before = watched_before,
@@ -131,10 +139,31 @@ static const struct vmem_tap watched_tap = {.before = watched_before,
 					    .unpinned = tap_unpinned,
 					    .fence = watched_fence};
 
+bool machine_is_unwatched(const struct sim_device *d)
+{
+	return oracle_is_silent(d->oracle) && !d->recorder && !d->wild;
+}
+
+void machine_choose_tap(struct sim_device *d)
+{
+	const struct vmem_tap *tap = &calm_tap;
+	if (d->nraces || d->nwhens)
+		tap = &watched_tap;
+	else if (machine_is_unwatched(d))
+		tap = NULL;
+	vmem_set_tap(&d->mem, tap, d);
+}
+
+void machine_set_wild(struct sim_device *d, bool wild)
+{
+	d->wild = wild;
+	machine_choose_tap(d);
+}
+
 void machine_no_races(struct sim_device *d)
 {
 	d->nraces = d->nwhens = 0;
-	vmem_set_tap(&d->mem, &calm_tap, d);
+	machine_choose_tap(d);
 }
 
 bool machine_race(struct sim_device *d, const struct race *r)
@@ -142,7 +171,7 @@ bool machine_race(struct sim_device *d, const struct race *r)
 	if (d->nraces == MACHINE_RACES_MAX)
 		return true;
 	d->race[d->nraces++] = *r;
-	vmem_set_tap(&d->mem, &watched_tap, d);
+	machine_choose_tap(d);
 	return false;
 }
 
@@ -168,7 +197,7 @@ bool machine_when(struct sim_device *d, const struct when *w, const struct op *o
 	mine->what = w->what;
 	mine->nth = w->nth;
 	keep(mine, op);
-	vmem_set_tap(&d->mem, &watched_tap, d);
+	machine_choose_tap(d);
 	return false;
 }
 

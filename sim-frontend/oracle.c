@@ -25,11 +25,16 @@ const char *oracle_name(enum oracle_kind kind)
 	return names[kind];
 }
 
+bool oracle_is_off(const struct oracle *o, enum oracle_kind kind)
+{
+	return o->off >> kind & 1;
+}
+
 void oracle_cry(struct oracle *o, enum oracle_kind kind, const char *clause, const char *format, ...)
 {
 	struct violation v = {.oracle = names[kind], .clause = clause, .check = format};
 	va_list args;
-	if (o->off >> kind & 1)
+	if (oracle_is_off(o, kind))
 		return;
 	va_start(args, format);
 	vsnprintf(v.what, sizeof(v.what), format, args);
@@ -46,6 +51,11 @@ bool oracle_switch(struct oracle *o, const char *name, bool on)
 		return true;
 	}
 	return false;
+}
+
+bool oracle_is_silent(const struct oracle *o)
+{
+	return o->off == (1u << ORACLE_COUNT) - 1;
 }
 
 /* -- making one

@@ -66,6 +66,8 @@ void oracle_destroy(struct oracle *);
 /* Forgets everything; the queues may have other limits from now on (at most those at creation). */
 void oracle_restart(struct oracle *);
 bool oracle_switch(struct oracle *, const char *name, bool on); /* false: no such oracle */
+bool oracle_is_off(const struct oracle *, enum oracle_kind);
+bool oracle_is_silent(const struct oracle *); /* all of them are off */
 
 /* -- what the guest does to the device
  * ---------------------------------------------------------------------------- */

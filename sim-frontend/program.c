@@ -38,7 +38,8 @@ static void do_reap(struct sim_device *d, const struct op *op)
 
 static void do_negotiate(struct sim_device *d, const struct op *op)
 {
-	d->wild = d->nraces || driver_is_told(d->driver); /* the device is reset, whatever was done */
+	/* the device is reset, whatever was done */
+	machine_set_wild(d, d->nraces || driver_is_told(d->driver));
 	driver_negotiate(d->driver, op->arg[0]);
 	if (!d->wild)
 		judges_trust(d);
@@ -63,7 +64,7 @@ static void do_reset(struct sim_device *d, const struct op *op)
 
 static void do_chain(struct sim_device *d, const struct op *op)
 {
-	d->wild = true;
+	machine_set_wild(d, true);
 	judges_distrust(d);
 	driver_chain(d->driver, (uint16_t)(queue_of(op) % d->vdev->nqueues), (uint16_t)op->arg[1], op->data,
 		     op->len / 16);
@@ -71,7 +72,7 @@ static void do_chain(struct sim_device *d, const struct op *op)
 
 static void do_break(struct sim_device *d, const struct op *op)
 {
-	d->wild = true;
+	machine_set_wild(d, true);
 	driver_break(d->driver, (uint32_t)op->arg[0], (uint32_t)op->arg[1], op->arg[2]);
 }
 
@@ -89,7 +90,7 @@ static void do_fault(struct sim_device *d, const struct op *op)
 static void do_race(struct sim_device *d, const struct op *op)
 {
 	struct race r = {(uint32_t)op->arg[0], (uint32_t)op->arg[2], (enum vmem_for)op->arg[1], op->arg[3]};
-	d->wild = true;
+	machine_set_wild(d, true);
 	judges_distrust(d);
 	machine_race(d, &r);
 }
@@ -122,7 +123,7 @@ static void do_when(struct sim_device *d, const struct op *op)
 
 static void do_publish(struct sim_device *d, const struct op *op)
 {
-	d->wild = true;
+	machine_set_wild(d, true);
 	judges_distrust(d);
 	driver_publish(d->driver, (uint16_t)(queue_of(op) % d->vdev->nqueues), (uint16_t)op->arg[1],
 		       (uint16_t)op->arg[2]);
@@ -161,7 +162,7 @@ static void do_write(struct sim_device *d, const struct op *op)
 {
 	uint64_t reg = op->arg[0], size = op->arg[1];
 	uint32_t queue = d->mmio.queue_sel;
-	d->wild = true;
+	machine_set_wild(d, true);
 	if (reg < VIRTIO_MMIO_CONFIG && reg != VIRTIO_MMIO_INTERRUPT_ACK)
 		judges_distrust(d);
 	machine_write(d, reg, (uint32_t)size, op->arg[2]);
@@ -207,7 +208,7 @@ static void do_resize(struct sim_device *d, const struct op *op)
 static void do_poke(struct sim_device *d, const struct op *op)
 {
 	for (uint32_t i = 0; i < d->machine->ndevices; i++) {
-		d->machine->device[i].wild = true;
+		machine_set_wild(&d->machine->device[i], true);
 		judges_distrust(&d->machine->device[i]);
 	}
 	if (op->len)

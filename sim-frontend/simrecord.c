@@ -70,6 +70,7 @@ bool simrecord_start(struct simrecord *s, struct machine *m, const char *path)
 		s->device[i] = (struct recorder_dev){
 			.rec = &s->recorder, .arena = &m->lend.arena, .dev = (uint8_t)i};
 		m->device[i].recorder = &s->device[i];
+		machine_choose_tap(&m->device[i]);
 	}
 	return made;
 }
@@ -79,6 +80,7 @@ bool simrecord_finish(struct simrecord *s, struct machine *m)
 	for (uint32_t i = 0; i < m->ndevices; i++) {
 		recorder_state(&s->device[i], mmio_hash(&m->device[i].mmio));
 		m->device[i].recorder = NULL;
+		machine_choose_tap(&m->device[i]);
 	}
 	on_full(&s->recorder, 0);
 	m->guestlog = NULL;
