@@ -119,8 +119,15 @@ static void watched_unpin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, v
 		machine_point(ctx, POINT_BEFORE_STORE, VMEM_PAYLOAD);
 }
 
+static void tap_fence(void *ctx)
+{
+	const struct sim_device *d = ctx;
+	oracle_fence(d->oracle);
+}
+
 static void watched_fence(void *ctx)
 {
+	tap_fence(ctx);
 	machine_point(ctx, POINT_FENCE, WHEN_ANY);
 }
 
@@ -131,7 +138,7 @@ static void watched_fence(void *ctx)
  * (wild).
  */
 static const struct vmem_tap calm_tap = {
-	.after = tap_after, .pin = tap_pin, .unpin = tap_unpin, .unpinned = tap_unpinned};
+	.after = tap_after, .pin = tap_pin, .unpin = tap_unpin, .unpinned = tap_unpinned, .fence = tap_fence};
 static const struct vmem_tap watched_tap = {.before = watched_before,
 					    .after = watched_after,
 					    .pin = watched_pin,

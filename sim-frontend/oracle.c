@@ -296,6 +296,11 @@ uint64_t oracle_taken(const struct oracle *o)
 	return o->serial;
 }
 
+void oracle_fence(struct oracle *o)
+{
+	o->fences++;
+}
+
 /* -- accesses
  * ------------------------------------------------------------------------------------------------ */
 

@@ -102,6 +102,7 @@ void oracle_runs(struct oracle *, uint16_t queue);
  * ----------------------------------------------------------------------------------------- */
 void oracle_load(struct oracle *, enum vmem_for, gpa_t, uint32_t n, const void *data);
 void oracle_store(struct oracle *, enum vmem_for, gpa_t, uint32_t n, const void *data);
+void oracle_fence(struct oracle *); /* a full one */
 /* pin: a number of the caller's below ORACLE_PINS_MAX, free until its unpin. */
 #define ORACLE_PINS_MAX 512u
 void oracle_pin(struct oracle *, uint32_t pin, enum vmem_kind, gpa_t, uint32_t n);

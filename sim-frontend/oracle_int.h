@@ -105,14 +105,16 @@ struct ring {
 
 	/* used buffer notifications */
 	bool irq_due, sampled; /* sampled: the driver's wish was loaded since the latest publication */
+	uint64_t fences_shown; /* oracle.fences at the latest publication */
 	ring_pos asked;        /* published, when the driver's wish was loaded last */
 	uint8_t wish_loaded;   /* packed: bytes of the driver's wish loaded since then */
 	uint8_t wish[4];
 	/* available buffer notifications */
 	enum kicks kicks;
 	ring_pos kick_at;
+	uint64_t fences_asked; /* oracle.fences when kicks were asked for last */
 	bool must_look; /* the device asked for kicks: one that was left out just before does not come */
-	bool looked;    /* ... and looked at the ring after that */
+	bool looked;    /* ... and looked at the ring after that, behind a fence */
 	bool again;     /* it asked to be run again */
 };
 
@@ -178,6 +180,7 @@ struct oracle {
 	uint64_t features;
 	bool event_idx, in_order, packed;
 	uint64_t serial, entry, wasted;
+	uint64_t fences;
 	uint64_t steps, steps_max;
 	uint32_t depth;   /* of entries: a guest's step may run inside of the device's work */
 	bool tangled;     /* the guest made it so that nobody could tell what is whose: nothing is judged */
@@ -273,8 +276,18 @@ uint16_t oracle_used(struct oracle *, struct ring *, uint32_t id, uint32_t len);
  * ------------------------------------------------------------------------- */
 /* The driver sees all used entries before this one. */
 void oracle_publish(struct oracle *, struct ring *, ring_pos);
+/* A load of the driver's wish counts: none did since the latest publication, and a fence stands between. */
+static inline bool oracle_wish_counts(const struct oracle *o, const struct ring *r)
+{
+	return !r->sampled && o->fences != r->fences_shown;
+}
 /* The driver's wish was loaded. */
 void oracle_wish(struct ring *, bool due);
+/* The device looked whether something is available. */
+static inline void oracle_looks(const struct oracle *o, struct ring *r)
+{
+	r->looked |= o->fences != r->fences_asked;
+}
 /* kicks or kick_at were stored. */
 void oracle_kicks(struct oracle *, struct ring *);
 /* An entry into the device has ended that touched the ring. */

@@ -8,6 +8,8 @@
  *
  * The device, of available buffers: when it asks for notifications again it must look at the ring after that,
  * and go on with what it finds. A driver that was just then publishing does not notify.
+ *
+ * In both a full fence stands between the store and the look, or the processor does them the other way round.
  */
 #include "oracle_int.h"
 
@@ -18,6 +20,7 @@ void oracle_publish(struct oracle *o, struct ring *r, ring_pos p)
 {
 	r->published = p;
 	r->sampled = false;
+	r->fences_shown = o->fences;
 	r->wish_loaded = 0;
 	o->touched |= 1u << ring_number(o, r);
 }
@@ -43,10 +46,11 @@ static void judge_interrupt(struct oracle *o, struct ring *r)
 			   "queue %u: the driver asked to be notified of used index %u, and was not",
 			   ring_number(o, r), r->asked);
 	else if (!r->sampled)
-		oracle_cry(
-			o, ORACLE_NOTIFICATION, must_notify(o),
-			"queue %u: used index %u was published without a look at what the driver asked for",
-			ring_number(o, r), r->published);
+		oracle_cry(o, ORACLE_NOTIFICATION, must_notify(o),
+			   "queue %u: used index %u was published without a look, behind a fence, at what "
+			   "the driver "
+			   "asked for",
+			   ring_number(o, r), r->published);
 	r->irq_due = false;
 	r->sampled = true;
 }
@@ -88,6 +92,7 @@ void oracle_kicks(struct oracle *o, struct ring *r)
 {
 	r->must_look = asks_for_kicks(r);
 	r->looked = false;
+	r->fences_asked = o->fences;
 	o->touched |= 1u << ring_number(o, r);
 }
 
@@ -105,7 +110,9 @@ static void judge_look(struct oracle *o, struct ring *r)
 		return;
 	if (!r->looked)
 		oracle_cry(o, ORACLE_NOTIFICATION, "",
-			   "queue %u: the device asked for kicks and did not look at the ring after that: "
+			   "queue %u: the device asked for kicks and did not look at the ring after that, "
+			   "behind a "
+			   "fence: "
 			   "what was published just before has no kick",
 			   ring_number(o, r));
 	else if (o->layout->seen_waiting(r))
@@ -125,7 +132,7 @@ void oracle_config_changes(struct oracle *o)
 void oracle_config_told(struct oracle *o)
 {
 	o->config_due = false;
-	oracle_cry(o, ORACLE_NOTIFICATION, "",
+	oracle_cry(o, ORACLE_NOTIFICATION, o->config.status_byte ? "blk.op.2" : "",
 		   "the configuration changed, and the driver was not notified of it");
 }
 

@@ -71,7 +71,7 @@ static bool seen_waiting(const struct ring *r)
  * The device looks where it stands. Where that is the beginning of the chain that it took last, it had given
  * that back. (Of a chain that fills the ring both are the same slot: is_refill.)
  */
-static void poll(struct ring *r, uint16_t slot, uint16_t flags)
+static void poll(const struct oracle *o, struct ring *r, uint16_t slot, uint16_t flags)
 {
 	const struct chain *c = r->latest;
 	if (c && c->live && slot != slot_of(r, r->taken) &&
@@ -80,7 +80,7 @@ static void poll(struct ring *r, uint16_t slot, uint16_t flags)
 	r->any_slot = true;
 	r->slot = slot;
 	r->seen = flags;
-	r->looked = true;
+	oracle_looks(o, r);
 }
 
 /* -- descriptors
@@ -113,7 +113,7 @@ static bool begin(struct oracle *o, uint64_t a, uint32_t n, const uint8_t *data)
 	if (!r || is_walked(&o->walk, r, slot))
 		return false;
 	if (off % 16 == FLAGS_AT && n == 2)
-		poll(r, slot, value16(data));
+		poll(o, r, slot, value16(data));
 	bool polled = r->any_slot && r->slot == slot, all = off % 16 == 0 && n >= 16;
 	if (slot != slot_of(r, r->taken) || (off % 16 == FLAGS_AT && n == 2))
 		return false;
@@ -206,7 +206,7 @@ static bool was_reached(const struct ring *r, uint16_t off_wrap)
  */
 static void load_wish(const struct oracle *o, struct ring *r, uint32_t off, uint32_t n, const uint8_t *data)
 {
-	if (r->sampled || n > EVENT_LEN - off)
+	if (!oracle_wish_counts(o, r) || n > EVENT_LEN - off)
 		return;
 	memcpy(r->wish + off, data, n);
 	r->wish_loaded |= (uint8_t)(((1u << n) - 1) << off);
@@ -227,7 +227,7 @@ static void load(struct oracle *o, enum vmem_for what, uint64_t a, uint32_t n, c
 	else if (what == VMEM_EVENT)
 		load_wish(o, r, (uint32_t)(a - r->at[VQ_DRIVER]), n, data);
 	else if (n == 2 && (a - r->at[VQ_DESC]) % 16 == FLAGS_AT)
-		poll(r, (uint16_t)((a - r->at[VQ_DESC]) / 16), value16(data));
+		poll(o, r, (uint16_t)((a - r->at[VQ_DESC]) / 16), value16(data));
 }
 
 /* -- used entries

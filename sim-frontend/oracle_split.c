@@ -71,7 +71,7 @@ static void load_slot(struct oracle *o, struct ring *r, uint32_t off, uint16_t h
 /* The driver's wish, as the device saw it, decides whether it must notify. */
 static void load_wish(const struct oracle *o, struct ring *r, uint32_t off, uint16_t v)
 {
-	if (r->sampled)
+	if (!oracle_wish_counts(o, r))
 		return;
 	if (o->event_idx && off == RING_BASE + 2u * r->size)
 		oracle_wish(r, vring_need_event(v, r->published, r->asked));
@@ -94,7 +94,7 @@ static void load(struct oracle *o, enum vmem_for what, uint64_t a, uint32_t n, c
 		load_wish(o, r, off, value16(data));
 	} else if (off == RING_IDX) {
 		r->seen = value16(data);
-		r->looked = true;
+		oracle_looks(o, r);
 	}
 }
 

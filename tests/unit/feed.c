@@ -136,8 +136,15 @@ void feed_index(struct feed *f, uint16_t index)
 	oracle_store(f->oracle, VMEM_USED_IDX, gpa(FEED_DEVICE + 2), 2, &index);
 }
 
+static void fence(struct feed *f)
+{
+	if (!f->weak)
+		oracle_fence(f->oracle);
+}
+
 void feed_wish(struct feed *f, uint16_t value)
 {
+	fence(f);
 	feed_load(f, VMEM_EVENT, FEED_DRIVER, 2, &value);
 	feed_load(f, VMEM_EVENT, FEED_DRIVER + 4 + 2ull * f->size, 2, &value);
 }
@@ -172,6 +179,7 @@ void feed_want(struct feed *f, bool wanted)
 {
 	uint16_t event[2] = {0, wanted ? VRING_PACKED_EVENT_FLAG_ENABLE : VRING_PACKED_EVENT_FLAG_DISABLE};
 	uint16_t at = wanted ? (uint16_t)(f->used - 1) : f->used;
+	fence(f);
 	if (f->packed)
 		feed_load(f, VMEM_EVENT, FEED_DRIVER, 4, event);
 	else
@@ -214,6 +222,7 @@ static uint16_t avail_word(const struct feed *f, bool available)
 void feed_look(struct feed *f, bool available)
 {
 	uint16_t word = avail_word(f, available);
+	fence(f);
 	if (f->packed)
 		feed_load(f, VMEM_AVAIL_IDX, FEED_DESC + 16ull * feed_packed_slot(f, f->take) + 14, 2, &word);
 	else

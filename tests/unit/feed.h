@@ -36,6 +36,7 @@ struct feed {
 	uint64_t features;
 	bool packed, event_idx;
 	uint8_t status; /* the device's status register */
+	bool weak;      /* the device leaves fences out */
 	uint16_t size;
 	struct vring_desc desc[FEED_SIZE];  /* split: the ring's table */
 	struct vring_desc table[FEED_SIZE]; /* an indirect one at FEED_TABLE */
@@ -68,7 +69,7 @@ void feed_get(struct feed *, uint16_t n);
  */
 void feed_use(struct feed *, uint16_t n, uint32_t len);
 void feed_show(struct feed *);              /* makes used entries visible */
-void feed_want(struct feed *, bool wanted); /* the driver's wish is loaded */
+void feed_want(struct feed *, bool wanted); /* a fence, and the driver's wish is loaded */
 /* Data and status of n are stored, without an error. */
 void feed_fill(struct feed *, uint16_t n);
 void feed_load(struct feed *, enum vmem_for, uint64_t a, uint32_t n, const void *data);
@@ -78,7 +79,7 @@ void feed_status(struct feed *, uint64_t a, uint8_t status);
 /* The device asks for kicks, now or at `ahead` entries from here with EVENT_IDX; or for none. */
 void feed_ask(struct feed *, uint16_t ahead);
 void feed_mute(struct feed *);
-/* It looks whether something is available. */
+/* It looks whether something is available, behind a fence. */
 void feed_look(struct feed *, bool available);
 /* At rest; available: the driver's ring says so. */
 void feed_quiet(struct feed *, bool available);
@@ -98,7 +99,7 @@ void feed_slot(struct feed *, uint16_t slot, uint16_t head); /* the load of an a
 void feed_desc(struct feed *, uint16_t i);                   /* of one descriptor alone */
 void feed_used(struct feed *, uint32_t id, uint32_t len);
 void feed_index(struct feed *, uint16_t index);
-void feed_wish(struct feed *, uint16_t value); /* the driver's flags or used_event are loaded */
+void feed_wish(struct feed *, uint16_t value); /* a fence, and the driver's flags or used_event are loaded */
 
 /* -- packed rings (feed_packed.c); positions are those of struct feed */
 uint16_t feed_packed_slot(const struct feed *, uint16_t pos);

@@ -21,6 +21,7 @@ static void take(struct feed *f, uint16_t n)
 
 static void events(struct feed *f, uint16_t flags, uint16_t off_wrap)
 {
+	oracle_fence(f->oracle);
 	feed_load(f, VMEM_EVENT, FEED_DRIVER + 2, 2, &flags);
 	feed_load(f, VMEM_EVENT, FEED_DRIVER, 2, &off_wrap);
 }
@@ -59,6 +60,7 @@ static void position_is_not_loaded(void **state)
 	take(f, 1);
 	feed_use(f, 0, 513);
 	feed_show(f);
+	oracle_fence(f->oracle);
 	feed_load(f, VMEM_EVENT, FEED_DRIVER + 2, 2, &flags);
 	feed_expect(f, ORACLE_NOTIFICATION, "");
 }

@@ -44,6 +44,17 @@ static void looks_twice(void **state)
 	feed_silent(f);
 }
 
+/* The processor may load the wish before it stores the entry. */
+static void looks_without_a_fence(void **state)
+{
+	struct feed *f = *state;
+	complete(f, 0);
+	f->weak = true;
+	feed_show(f);
+	feed_want(f, false);
+	feed_expect(f, ORACLE_NOTIFICATION, "split.usednotif.3");
+}
+
 static void interrupts_without_a_look(void **state)
 {
 	struct feed *f = *state;
@@ -91,6 +102,29 @@ static void asks_and_does_not_look(void **state)
 	feed_look(f, false);
 	feed_ask(f, 0);
 	feed_expect(f, ORACLE_NOTIFICATION, "");
+}
+
+static void asks_and_looks_without_a_fence(void **state)
+{
+	struct feed *f = *state;
+	feed_good(f, 0);
+	f->weak = true;
+	feed_ask(f, 0);
+	feed_look(f, false);
+	feed_expect(f, ORACLE_NOTIFICATION, "");
+}
+
+/* The first look does not count, the second one does. */
+static void asks_and_looks_twice(void **state)
+{
+	struct feed *f = *state;
+	feed_good(f, 0);
+	f->weak = true;
+	feed_ask(f, 0);
+	feed_look(f, false);
+	f->weak = false;
+	feed_look(f, false);
+	feed_silent(f);
 }
 
 static void asks_looks_and_leaves_it(void **state)
@@ -211,7 +245,7 @@ static void change_is_not_told(void **state)
 {
 	struct feed *f = *state;
 	oracle_config_changes(f->oracle);
-	feed_expect(f, ORACLE_NOTIFICATION, "");
+	feed_expect(f, ORACLE_NOTIFICATION, "blk.op.2");
 }
 
 static void change_is_told(void **state)
@@ -285,6 +319,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FEED_BOTH(looks_before_it_shows, 0),
 		FEED_BOTH(looks_twice, 0),
+		FEED_BOTH(looks_without_a_fence, 0),
 		FEED_BOTH(looks_twice, FEED_EVENT_IDX),
 		FEED_BOTH(interrupts_without_a_look, 0),
 		FEED_BOTH(one_look_for_two_steps, 0),
@@ -292,6 +327,9 @@ int main(void)
 		FEED_BOTH(interrupt_after_a_reset, 0),
 		FEED_BOTH(asks_and_does_not_look, 0),
 		FEED_BOTH(asks_and_does_not_look, FEED_EVENT_IDX),
+		FEED_BOTH(asks_and_looks_without_a_fence, 0),
+		FEED_BOTH(asks_and_looks_without_a_fence, FEED_EVENT_IDX),
+		FEED_BOTH(asks_and_looks_twice, 0),
 		FEED_BOTH(asks_looks_and_leaves_it, 0),
 		FEED_BOTH(asks_looks_and_leaves_it, FEED_EVENT_IDX),
 		FEED_BOTH(asks_and_looks, 0),

@@ -106,7 +106,7 @@ static void avail_event_negotiated(void **state)
 	uint16_t v = 1;
 	oracle_features(f->oracle, FEED_EVENT_IDX);
 	oracle_store(f->oracle, VMEM_EVENT, gpa(FEED_DEVICE + 4 + 8ull * FEED_SIZE), 2, &v);
-	feed_load(f, VMEM_AVAIL_IDX, FEED_DRIVER + 2, 2, &(uint16_t){0});
+	feed_look(f, false);
 	feed_silent(f);
 }
 
