@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include <stddef.h>
+
+#include <linux/virtio_blk.h>
 #include <linux/virtio_ids.h>
+#include <linux/virtio_mmio.h>
 #include <stdlib.h>
 
 #include "judges.h"
+#include "oracle_int.h"
 
 bool judges_create(struct sim_device *d)
 {
@@ -10,6 +15,8 @@ bool judges_create(struct sim_device *d)
 	d->judges = j;
 	if (!j)
 		return false;
+	oracle_status_init(&j->status, d->oracle, &d->mmio, d->vdev);
+	oracle_backend_init(&j->backend, d->oracle, d->vdev);
 	content_init(&j->content, d->oracle, &d->machine->ram, d->vdev, d->type->id == VIRTIO_ID_BLOCK);
 	return true;
 }
@@ -19,11 +26,30 @@ void judges_destroy(struct sim_device *d)
 	free(d->judges);
 }
 
+static uint64_t size_of(const struct sim_device *d)
+{
+	return d->made.sectors ? d->made.sectors : SIM_SECTORS_DEFAULT;
+}
+
+/* What the driver must find in the configuration of a disk. */
+static void expect_blk(struct sim_device *d, uint64_t sectors)
+{
+	static const uint8_t zero[3];
+	struct oracle_status *s = &d->judges->status;
+	oracle_status_expect(s, 0, &sectors, sizeof(sectors), STATUS_VALUE);
+	oracle_status_expect(s, offsetof(struct virtio_blk_config, unused), zero, 1, STATUS_PADDING);
+	oracle_status_expect(s, offsetof(struct virtio_blk_config, unused1), zero, 3, STATUS_PADDING);
+}
+
 void judges_restart(struct sim_device *d)
 {
 	struct judges *j = d->judges;
+	oracle_status_restart(&j->status);
+	oracle_backend_restart(&j->backend, size_of(d));
+	if (d->type->id == VIRTIO_ID_BLOCK)
+		expect_blk(d, size_of(d));
 	judges_trust(d);
-	content_restart(&j->content, d->made.sectors ? d->made.sectors : SIM_SECTORS_DEFAULT);
+	content_restart(&j->content, size_of(d));
 	if (d->machine->hostile)
 		content_distrust(&j->content);
 }
@@ -43,4 +69,29 @@ void judges_trust(struct sim_device *d)
 	for (uint32_t i = 0; !m->hostile && i < m->ndevices; i++)
 		if (m->device[i].judges)
 			content_trust(&m->device[i].judges->content);
+}
+
+void judges_resized(struct sim_device *d, uint64_t sectors)
+{
+	content_resized(&d->judges->content, sectors);
+	oracle_backend_resized(&d->judges->backend, sectors);
+	expect_blk(d, sectors);
+	d->judges->status.config_event = true;
+}
+
+void judges_write_ends(struct judges *j, uint64_t off, uint32_t size, uint64_t value)
+{
+	oracle_status_write_ends(&j->status, off, size, value);
+	if (off == VIRTIO_MMIO_QUEUE_NOTIFY || off == VIRTIO_MMIO_INTERRUPT_ACK)
+		return;
+	oracle_backend_write_ends(&j->backend, off, value);
+	if (off >= VIRTIO_MMIO_CONFIG)
+		content_config_written(&j->content);
+}
+
+void judges_used(void *ctx, uint64_t serial, uint32_t len)
+{
+	struct sim_device *d = ctx;
+	if (d->judges)
+		oracle_backend_used(&d->judges->backend, serial, len);
 }

@@ -8,9 +8,13 @@
 #define RINGSIDE_JUDGES_H
 
 #include "machine.h"
+#include "oracle_backend.h"
 #include "oracle_content.h"
+#include "oracle_status.h"
 
 struct judges {
+	struct oracle_status status;
+	struct oracle_backend backend;
 	struct content content;
 };
 
@@ -26,5 +30,41 @@ void judges_restart(struct sim_device *);
  */
 void judges_distrust(struct sim_device *);
 void judges_trust(struct sim_device *);
+
+void judges_resized(struct sim_device *, uint64_t sectors);
+
+void judges_write_ends(struct judges *, uint64_t off, uint32_t size, uint64_t value);
+void judges_used(void *ctx, uint64_t serial, uint32_t len); /* ctx: struct sim_device * */
+
+/* -- what the device does to memory
+ * ---------------------------------------------------------------------------------------------- */
+
+static inline void judges_touch(struct judges *j, enum vmem_for what)
+{
+	if (!j->status.open)
+		oracle_status_touch(&j->status, what);
+}
+
+static inline void judges_load(struct judges *j, enum vmem_for what, uint32_t n, const void *data)
+{
+	judges_touch(j, what);
+	if (what == VMEM_HEADER)
+		oracle_backend_header(&j->backend, n, data);
+}
+
+static inline void judges_store(struct judges *j, enum vmem_for what, gpa_t a, const void *data)
+{
+	judges_touch(j, what);
+	if (what == VMEM_USED_IDX || what == VMEM_USED_ENTRY)
+		j->status.used_stored = true;
+	else if (what == VMEM_STATUS)
+		oracle_backend_status(&j->backend, a.v, *(const uint8_t *)data);
+}
+
+static inline void judges_unpin(struct judges *j, uint32_t stored)
+{
+	if (stored && j->backend.completing)
+		oracle_backend_stored(&j->backend, stored);
+}
 
 #endif

@@ -34,6 +34,7 @@ static void on_interrupt(void *ctx, uint16_t source)
 		recorder_irq(d->recorder, source);
 	m->stats.interrupts++;
 	oracle_interrupt(d->oracle, source);
+	oracle_status_interrupt(&d->judges->status, source);
 	if (m->events && m->events->interrupt)
 		m->events->interrupt(m->events_ctx, d, source);
 }
@@ -95,7 +96,8 @@ __attribute__((noinline)) void machine_violation(void *ctx, const struct violati
 
 static struct oracle *make_oracle(struct sim_device *d)
 {
-	struct oracle_config c = {.nqueues = d->vdev->ops->nqueues, .report = machine_violation, .ctx = d};
+	struct oracle_config c = {
+		.nqueues = d->vdev->ops->nqueues, .report = machine_violation, .used = judges_used, .ctx = d};
 	c.status_byte = d->type->id == VIRTIO_ID_BLOCK;
 	c.status = &d->vdev->status;
 	memcpy(c.queue_size_max, d->vdev->ops->queue_size_max, sizeof(c.queue_size_max));
@@ -232,10 +234,12 @@ static void over(struct sim_device *d)
  * acknowledgement needs no lock. */
 static void write_inside(struct sim_device *d, uint64_t off, uint32_t size, uint64_t value)
 {
-	if (off == VIRTIO_MMIO_INTERRUPT_ACK && !d->recorder)
+	if (off == VIRTIO_MMIO_INTERRUPT_ACK && !d->recorder) {
 		mmio_write(&d->mmio, off, size, value);
-	else if (off == VIRTIO_MMIO_QUEUE_NOTIFY && (value & 0xffff) < d->vdev->nqueues)
+		oracle_status_write_ends(&d->judges->status, off, size, value);
+	} else if (off == VIRTIO_MMIO_QUEUE_NOTIFY && (value & 0xffff) < d->vdev->nqueues) {
 		d->kicked |= 1u << (value & 0xffff);
+	}
 }
 
 void machine_write(struct sim_device *d, uint64_t off, uint32_t size, uint64_t value)
@@ -245,15 +249,15 @@ void machine_write(struct sim_device *d, uint64_t off, uint32_t size, uint64_t v
 		return;
 	}
 	oracle_write_begins(d->oracle, d->vdev, off, size, value);
+	oracle_status_write_begins(&d->judges->status, off, size, value);
 	enter(d);
 	machine_record_guest(d);
 	if (d->recorder)
 		recorder_write(d->recorder, off, size, value);
 	mmio_write(&d->mmio, off, size, value);
-	if (off >= VIRTIO_MMIO_CONFIG)
-		content_config_written(&d->judges->content);
 	leave(d);
 	oracle_write_ends(d->oracle, d->vdev, off, size, value);
+	judges_write_ends(d->judges, off, size, value);
 	over(d);
 }
 
@@ -265,6 +269,8 @@ uint64_t machine_read(struct sim_device *d, uint64_t off, uint32_t size)
 	if (record)
 		recorder_read_begin(d->recorder);
 	uint64_t value = mmio_read(&d->mmio, off, size);
+	if (!d->inside || off == VIRTIO_MMIO_INTERRUPT_STATUS)
+		oracle_status_read(&d->judges->status, off, size, value);
 	if (record)
 		recorder_read(d->recorder, off, size, value);
 	if (m->events && m->events->read)
@@ -286,6 +292,7 @@ void machine_run(struct sim_device *d, uint16_t queue)
 		recorder_run(d->recorder, queue);
 	vdev_run(d->vdev, queue);
 	leave(d);
+	oracle_status_leave(&d->judges->status);
 	over(d);
 }
 
@@ -301,6 +308,7 @@ void machine_done(struct sim_device *d, uint32_t held, struct verdict v)
 	machine_record_guest(d);
 	d->type->finish(d, backend_take(&d->backend, held), v);
 	leave(d);
+	oracle_status_leave(&d->judges->status);
 	over(d);
 }
 
@@ -312,6 +320,7 @@ void machine_publish(struct sim_device *d)
 		recorder_flushed(d->recorder);
 	d->type->publish(d);
 	leave(d);
+	oracle_status_leave(&d->judges->status);
 	over(d);
 }
 
@@ -357,7 +366,8 @@ void machine_resize(struct sim_device *d, uint64_t sectors)
 	if (d->recorder)
 		recorder_resize(d->recorder, sectors);
 	d->type->resize(d, sectors);
-	content_resized(&d->judges->content, sectors);
+	judges_resized(d, sectors);
 	leave(d);
+	oracle_status_leave(&d->judges->status);
 	over(d);
 }

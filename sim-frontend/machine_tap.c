@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What happens to a device from the side while it works: the tap, races, and ops that wait for their moment.
  */
+#include "judges.h"
 #include "machine.h"
 
 /* -- the tap
@@ -43,12 +44,14 @@ static void tap_after(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t 
 	if (d->recorder)
 		recorder_tap.after(d->recorder, kind, what, a, n, data);
 	if (kind == VMEM_LOAD) {
+		judges_load(d->judges, what, n, data);
 		oracle_load(d->oracle, what, a, n, data);
 		return;
 	}
 	ram_touch(&d->machine->ram, a, n);
 	if (d->recorder)
 		guestlog_device_stored(d->machine->guestlog, a, n);
+	judges_store(d->judges, what, a, data);
 	oracle_store(d->oracle, what, a, n, data);
 }
 
@@ -65,8 +68,10 @@ static void *tap_pin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *
 		if (lent && kind == VMEM_LOAD)
 			memcpy(lent, host, n);
 	}
-	if (lent)
-		oracle_pin(d->oracle, lend_index(l, lent), kind, a, n);
+	if (!lent)
+		return NULL;
+	judges_touch(d->judges, VMEM_PAYLOAD);
+	oracle_pin(d->oracle, lend_index(l, lent), kind, a, n);
 	return lent;
 }
 
@@ -81,6 +86,7 @@ static void tap_unpin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void 
 	d->unpin_at = a;
 	d->unpin_stored = stored;
 	oracle_unpin(d->oracle, lend_index(&d->machine->lend, lent), stored);
+	judges_unpin(d->judges, stored);
 	if (stored)
 		ram_touch(&d->machine->ram, a, stored);
 }

@@ -56,6 +56,7 @@ struct oracle_config {
 	bool status_byte;      /* a request's last writable byte is its status, 0 for success (block) */
 	const uint8_t *status; /* the device's status, as the driver may read it; NULL: it is live */
 	void (*report)(void *ctx, const struct violation *);
+	void (*used)(void *ctx, uint64_t serial, uint32_t len); /* NULL, or: a chain was given back */
 	void *ctx;
 };
 

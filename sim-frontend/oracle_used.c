@@ -60,6 +60,8 @@ uint16_t oracle_used(struct oracle *o, struct ring *r, uint32_t id, uint32_t len
 		oracle_loose_flush(o);
 	else if (o->nloose)
 		oracle_loose_settle(o, c);
+	if (o->config.used)
+		o->config.used(o->config.ctx, c->serial, len);
 	do {
 		if (o->in_order)
 			first = r->chain[r->order[r->oldest]];

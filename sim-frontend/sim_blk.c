@@ -4,6 +4,7 @@
 #include <linux/virtio_ids.h>
 #include <stdlib.h>
 
+#include "judges.h"
 #include "simdisk.h"
 #include "machine.h"
 
@@ -34,7 +35,10 @@ static void finish(struct sim_device *d, void *request, struct verdict v)
 	if (d->recorder)
 		recorder_done_blk(d->recorder, io, (enum blk_result)v.result, bytes);
 	machine_point(d, POINT_COMPLETION, WHEN_ANY);
+	oracle_backend_done_begins(&d->judges->backend, io->id, (enum blk_result)v.result, bytes,
+				   bytes == io->len);
 	blk_io_done(&s->blk, io, (enum blk_result)v.result, bytes);
+	oracle_backend_done_ends(&d->judges->backend);
 }
 
 static void submit(void *ctx, struct blk_io *io)
@@ -42,6 +46,7 @@ static void submit(void *ctx, struct blk_io *io)
 	struct sim_device *d = ctx;
 	if (d->recorder)
 		recorder_enter_blk(d->recorder, io);
+	oracle_backend_submit_blk(&d->judges->backend, io);
 	machine_point(d, POINT_SUBMIT, WHEN_ANY);
 	if (!backend_keep(&d->backend, io, d->machine->clock_ns))
 		finish(d, io, backend_verdict(&d->backend));

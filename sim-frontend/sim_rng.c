@@ -39,7 +39,9 @@ static void finish(struct sim_device *d, void *request, struct verdict v)
 	if (d->recorder)
 		recorder_done_rng(d->recorder, io, n);
 	machine_point(d, POINT_COMPLETION, WHEN_ANY);
+	oracle_backend_done_begins(&d->judges->backend, io->id, BLK_DONE, n, true);
 	rng_io_done(&s->rng, io, n);
+	oracle_backend_done_ends(&d->judges->backend);
 }
 
 static void submit(void *ctx, struct rng_io *io)
@@ -47,6 +49,7 @@ static void submit(void *ctx, struct rng_io *io)
 	struct sim_device *d = ctx;
 	if (d->recorder)
 		recorder_enter_rng(d->recorder, io);
+	oracle_backend_submit_rng(&d->judges->backend, io);
 	machine_point(d, POINT_SUBMIT, WHEN_ANY);
 	if (!backend_keep(&d->backend, io, d->machine->clock_ns))
 		finish(d, io, backend_verdict(&d->backend));
