@@ -129,6 +129,16 @@ bool driver_negotiate(struct driver *g, uint64_t without)
 	return g->negotiated;
 }
 
+bool driver_wind(struct driver *g, uint16_t queue, uint16_t n)
+{
+	struct driver_queue *q = &g->queue[queue];
+	if (!q->up || q->packed || q->avail || q->used || q->nposted || !g->live)
+		return false;
+	q->avail = q->kicked = q->used = n;
+	driver_split_wind(g, q);
+	return true;
+}
+
 void driver_ok(struct driver *g)
 {
 	put32(g, VIRTIO_MMIO_STATUS, STATUS_START | VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK);

@@ -101,6 +101,8 @@ bool driver_negotiate(struct driver *, uint64_t without);
 bool driver_set_up(struct driver *, uint16_t queue, uint32_t size);
 /* By its register, where RING_RESET is negotiated; the queue can be set up again at once. */
 void driver_reset_queue(struct driver *, uint16_t queue);
+/* A live split queue that was not used yet goes on from index n. False: it is no such queue. */
+bool driver_wind(struct driver *, uint16_t queue, uint16_t n);
 void driver_ok(struct driver *);
 void driver_reset(struct driver *);
 

@@ -143,6 +143,7 @@ struct used {
 uint32_t driver_split_areas(const struct driver *, uint16_t size, uint32_t at[3]);
 uint32_t driver_packed_areas(uint16_t size, uint32_t at[3]);
 /* Memory and positions of an empty ring. */
+void driver_split_wind(struct driver *, struct driver_queue *);
 void driver_split_start(struct driver *, struct driver_queue *);
 void driver_packed_start(struct driver *, struct driver_queue *);
 /* Takes n entries, which are there, and an id. */

@@ -324,6 +324,19 @@ void machine_publish(struct sim_device *d)
 	over(d);
 }
 
+void machine_wind(struct sim_device *d, uint16_t queue, uint16_t n)
+{
+	if (d->recorder) {
+		note(d, "a queue that is recorded starts at its beginning");
+		return;
+	}
+	if (!vdev_queue_ready(d->vdev, queue) || !driver_wind(d->driver, queue, n))
+		return;
+	struct vq *q = &d->vdev->queue[queue];
+	q->next_avail = q->seen_avail = q->next_used = q->published = n;
+	oracle_queue_wound(d->oracle, queue, n);
+}
+
 static void tick_device(struct sim_device *d)
 {
 	struct backend *b = &d->backend;

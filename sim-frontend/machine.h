@@ -188,6 +188,9 @@ void machine_done(struct sim_device *, uint32_t held,
 		  struct verdict); /* completes a held request; not published yet */
 void machine_publish(struct sim_device *);
 void machine_resize(struct sim_device *, uint64_t sectors);
+/* A live split queue that was not used yet goes on from index n, on both sides: as if so many chains had gone
+ * through it. */
+void machine_wind(struct sim_device *, uint16_t queue, uint16_t n);
 /* Time passes; what the backends delayed until then completes, in that order. */
 void machine_tick(struct machine *, uint64_t ns);
 /* The host crashes and comes up again: the device as if reset, nothing answered that was in flight, and of

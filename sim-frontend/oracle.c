@@ -250,6 +250,14 @@ static void pins_gone(struct oracle *o, uint16_t queue, const char *why)
 	}
 }
 
+void oracle_queue_wound(struct oracle *o, uint16_t queue, uint16_t n)
+{
+	struct ring *r = &o->ring[queue];
+	r->taken = r->stored = r->published = r->asked = n;
+	r->slot = r->seen = n;
+	r->kick_at = n; /* where the device asked for kicks with the event index, it said 0 */
+}
+
 void oracle_queue_gone(struct oracle *o, uint16_t queue)
 {
 	pins_gone(o, queue, "the queue was disabled");

@@ -82,6 +82,8 @@ void oracle_write_ends(struct oracle *, struct vdev *, uint64_t off, uint32_t si
 void oracle_features(struct oracle *, uint64_t accepted);
 void oracle_queue_ready(struct oracle *, uint16_t queue, gpa_t desc, gpa_t driver, gpa_t device,
 			uint16_t size);
+/* As if n chains had gone through the (split) queue, which was not used yet. */
+void oracle_queue_wound(struct oracle *, uint16_t queue, uint16_t n);
 void oracle_queue_gone(struct oracle *, uint16_t queue);
 void oracle_reset(struct oracle *);
 /* Chains that the device took, ever. */

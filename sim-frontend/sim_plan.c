@@ -194,6 +194,9 @@ void sim_start(struct sim *s, uint32_t dev)
 	for (uint32_t q = 0; q < p->nqueues; q++)
 		sim_op(s, OP_QUEUE, dev, q, draw_size(r, s->plan->ring), 0, 0);
 	sim_op(s, OP_DRIVER_OK, dev, 0, 0, 0, 0);
+	for (uint32_t q = 0; s->plan->ring == SIM_RING_SPLIT && q < p->nqueues; q++)
+		if (rand_bits(r, 1)) /* soon at the wrap */
+			sim_op(s, OP_WIND, dev, q, UINT16_MAX - rand_bits(r, 6), 0, 0);
 }
 
 void sim_set_up(struct sim *s, uint32_t dev)

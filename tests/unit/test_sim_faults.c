@@ -154,6 +154,29 @@ static void cut_and_read(void **state)
 	}
 }
 
+/* Indices that start near their wrap: with and without event indices, on rings of any size. */
+static void wound_queues(void **state)
+{
+	(void)state;
+	for (uint32_t size = 4; size <= 64; size *= 2)
+		for (uint64_t without = 0; without <= 1ull << 29; without += 1ull << 29) {
+			nused = 0;
+			step(OP_NEGOTIATE, without, 0, 0, 0);
+			step(OP_QUEUE, 0, size, 0, 0);
+			step(OP_DRIVER_OK, 0, 0, 0, 0);
+			step(OP_WIND, 0, 65530, 0, 0);
+			for (uint64_t i = 0; i < 10; i++) {
+				request(i & 1 ? OUT : IN, i / 2);
+				step(OP_REAP, 0, 0, 0, 0);
+			}
+			assert_int_equal(nused, 10);
+			assert_int_equal(m.device[0].vdev->queue[0].next_avail, 4);
+			step(OP_WIND, 0, 77, 0, 0); /* too late */
+			assert_int_equal(m.device[0].vdev->queue[0].next_avail, 4);
+		}
+	assert_int_equal(m.stats.offences, 0);
+}
+
 /* -- the disk by itself
  * -------------------------------------------------------------------------------------- */
 
@@ -240,6 +263,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(held_is_never_due, setup, teardown),
 		cmocka_unit_test_setup_teardown(reset_drains, setup, teardown),
 		cmocka_unit_test_setup_teardown(cut_and_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(wound_queues, setup, teardown),
 		cmocka_unit_test(what_survives),
 		cmocka_unit_test(back_to_the_start),
 	};
