@@ -185,6 +185,8 @@ static void hook_fence(void *ctx)
 {
 	(void)ctx;
 	point();
+	if (oracle)
+		oracle_fence(oracle);
 }
 
 static void hook_after(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, uint32_t n,
