@@ -17,6 +17,7 @@ int cmd_diff(int argc, char **argv);
 int cmd_lift(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int run_program(const char *path); /* a program's text, as `ringside run` does it; the exit status */
 int cmd_sim(int argc, char **argv);
 int cmd_shrink(int argc, char **argv);
 int cmd_show(int argc, char **argv);

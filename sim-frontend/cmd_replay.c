@@ -1,24 +1,30 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
+#include "clauses.h"
 #include "cmd.h"
 #include "replay.h"
 #include "textout.h"
+#include "trial.h"
 
 #define LAST_OPS 20 /* shown before a divergence */
 
-static bool loose;
+static bool loose, gdb;
+static const char *program_name; /* as it was called */
 
 static const struct usage usage = {
 	.command = "replay",
 	.operands = "FILE",
-	.about = "Gives a trace's inputs to fresh devices, without the guest, and holds what they do against "
-		 "what they did.\n"
-		 "Exit status: 0 every output matched, 1 a divergence (printed with the ops before it), 2 a "
-		 "file that cannot be\n"
-		 "replayed. A trace that was cut short is replayed up to its last whole chunk.",
+	.about =
+		"Gives a trace's inputs to fresh devices, without the guest, and holds what they do against "
+		"what they did;\n"
+		"the oracles judge it. A program (FILE.txt) is run, as by ringside run.\n"
+		"Exit status: 0 every output matched, 1 a divergence (printed with the ops before it) or a "
+		"violation, 2 a file\n"
+		"that cannot be replayed. A trace that was cut short is replayed up to its last whole chunk.",
 	.operands_min = 1,
 	.operands_max = 1,
 	.option =
@@ -26,6 +32,7 @@ static const struct usage usage = {
 			{.name = "--loose",
 			 .flag = &loose,
 			 .help = "for changed code: compare what the guest could see, not each access"},
+			{.name = "--gdb", .flag = &gdb, .help = "print how to stop there in a debugger"},
 		},
 };
 
@@ -67,6 +74,18 @@ static void print_divergence(const struct replay *r, const char *path)
 	trace_print_range(path, r->at > LAST_OPS ? r->at - LAST_OPS : 1, r->at - 1, "  ", stdout);
 }
 
+static void print_violation(const struct replay *r, const char *path)
+{
+	const struct violation *v = &r->violation;
+	printf("VIOLATION %s%s%s at op %" PRIu64 " of %s, device %u: %s\n", v->oracle, *v->clause ? " " : "",
+	       v->clause, r->violated_at, path, r->violated_dev, v->what);
+	clause_print(stdout, v->clause);
+	printf("the last ops up to it:\n");
+	fflush(stdout);
+	trace_print_range(path, r->violated_at > LAST_OPS ? r->violated_at - LAST_OPS : 1, r->violated_at,
+			  "  ", stdout);
+}
+
 static void print_counts(const char *path, const char *how, const struct replay_counts *c, double seconds)
 {
 	printf("%s: %s: %" PRIu64 " events, %" PRIu64 " loads, %" PRIu64
@@ -86,10 +105,17 @@ static int replay_strict(const char *path, struct trace_reader *trace)
 		replay_destroy(&r);
 		return fail("%s: %s", path, err);
 	}
+	if (!replay_judge(&r)) {
+		replay_destroy(&r);
+		return fail("out of memory");
+	}
 	replay_run(&r);
 	double seconds = seconds_since(&start);
 	if (trace->bad) {
 		status = fail("%s", trace->error);
+	} else if (r.violated) {
+		print_violation(&r, path);
+		status = EXIT_FAILURE;
 	} else if (r.diverged) {
 		print_divergence(&r, path);
 		status = EXIT_FAILURE;
@@ -122,12 +148,87 @@ static int replay_loose(const char *path, struct trace_reader *trace)
 	return differences ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* -- programs
+ * ------------------------------------------------------------------------------------------------------ */
+
+/* A trace says so by its name or in its first bytes; anything else must be a text. */
+static bool is_trace(const char *path)
+{
+	char magic[8] = "";
+	size_t n = strlen(path);
+	FILE *f = fopen(path, "rb");
+	if (!f || (n > 7 && !strcmp(path + n - 7, ".vtrace"))) {
+		if (f)
+			fclose(f);
+		return true;
+	}
+	bool text = fread(magic, 1, sizeof(magic), f) == 0 || memcmp(magic, TRACE_MAGIC, sizeof(magic)) != 0;
+	fclose(f);
+	return !text;
+}
+
+static void print_gdb(const char *where, const char *path)
+{
+	printf("gdb -q -ex 'set breakpoint pending on' %s \\\n    -ex 'set environment "
+	       "ASAN_OPTIONS=abort_on_error=1' "
+	       "-ex run --args %s replay %s\n",
+	       where, program_name, path);
+}
+
+/* In a program the failing op is known beforehand: stop where it begins, and where the oracle speaks. */
+static int gdb_program(const char *path)
+{
+	struct listing l;
+	struct outcome v;
+	char err[512], where[200];
+	struct trials *t = trials_create();
+	if (!t)
+		return fail("out of memory");
+	if (!listing_read(&l, path, err, sizeof(err)))
+		return fail("%s", err);
+	trials_fork(t);
+	bool ran = trials_run(t, &l, &v);
+	if (!ran)
+		fail("%s", v.what);
+	else if (!v.failed)
+		printf("%s: nothing fails\n", path);
+	else if (v.op > l.nops)
+		snprintf(where, sizeof(where), "-ex 'break program_quiesce' -ex 'break machine_violation'");
+	else
+		snprintf(where, sizeof(where),
+			 "-ex 'break program_step if m->op == %" PRIu64 "' -ex 'break machine_violation'",
+			 v.op - 1);
+	if (ran && v.failed) {
+		printf("# %s\n", v.what);
+		print_gdb(where, path);
+	}
+	trials_destroy(t);
+	listing_free(&l);
+	return ran ? v.failed : EXIT_USAGE;
+}
+
+static int replay_program(const char *path)
+{
+	if (gdb)
+		return gdb_program(path);
+	if (loose)
+		return fail("replay: --loose compares with a trace, and %s is a program", path);
+	return run_program(path);
+}
+
 int cmd_replay(int argc, char **argv)
 {
+	program_name = argv[-1]; /* the program's name stands before the command's */
 	int n = cli_parse(&usage, argc, argv);
 	struct trace_reader trace;
 	if (n < 0)
 		return cli_status(n);
+	if (!is_trace(argv[0]))
+		return replay_program(argv[0]);
+	if (gdb) {
+		print_gdb("-ex 'break replay_violation'", argv[0]);
+		return EXIT_SUCCESS;
+	}
 	if (!trace_open(&trace, argv[0]))
 		return fail("%s", trace.error);
 	int status = loose ? replay_loose(argv[0], &trace) : replay_strict(argv[0], &trace);

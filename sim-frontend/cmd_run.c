@@ -123,7 +123,9 @@ static int run_file(struct run *r, const char *path)
 		return fail("%s", r->text.error);
 	int status = EXIT_USAGE;
 	if (r->text.text.trace)
-		fail("%s is a recorded trace, not a program: see ringside replay", path);
+		fail("%s is a recorded trace, not a program: ringside assemble makes a file of it that "
+		     "ringside replay takes",
+		     path);
 	else if (make_devices(r, path)) {
 		r->narrator.quiet = quiet;
 		narrate(&r->narrator, &r->machine);
@@ -133,17 +135,20 @@ static int run_file(struct run *r, const char *path)
 	return status;
 }
 
-int cmd_run(int argc, char **argv)
+int run_program(const char *path)
 {
-	int n = cli_parse(&usage, argc, argv), status;
-	if (n < 0)
-		return cli_status(n);
 	struct run *r = calloc(1, sizeof(*r));
 	if (!r || !machine_create(&r->machine))
 		return fail("out of memory");
 	r->machine.violation = on_violation;
-	status = run_file(r, argv[0]);
+	int status = run_file(r, path);
 	machine_destroy(&r->machine);
 	free(r);
 	return status;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	int n = cli_parse(&usage, argc, argv);
+	return n < 0 ? cli_status(n) : run_program(argv[0]);
 }

@@ -118,6 +118,7 @@ static void after(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, u
 	struct op did = {.code = OP_STORE, .dev = d->nr, .arg = {what, a.v}, .len = n, .data = data};
 	if (kind == VMEM_STORE && expect(replay_of(d), &did, 2))
 		advance(replay_of(d));
+	judge_memory(replay_of(d), d, kind, what, a, n, data);
 }
 
 /*
@@ -152,6 +153,8 @@ static void *pin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *host
 		return NULL;
 	bool granted = r->next.arg[3];
 	advance(r);
+	if (granted)
+		judge_pin(r, d, kind, a, n);
 	return granted ? host : NULL;
 }
 
@@ -165,6 +168,7 @@ static void unpin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *hos
 	did.arg[4] = stored && d->next_hash < d->nhashes ? d->hash[d->next_hash++] : 0;
 	if (expect_payload(r, &did, OP_UNPIN_ARGS, host, n))
 		advance(r);
+	judge_unpin(r, d, kind, a, n, stored);
 }
 
 /* -- doors out: the rest
@@ -182,11 +186,14 @@ static void interrupt(void *ctx, uint16_t source)
 	struct twin_device *d = ctx;
 	replay_of(d)->count.interrupts++;
 	expect_simple(d, OP_IRQ, source);
+	judge_interrupt(replay_of(d), d, source);
 }
 
 static void again(void *ctx, uint16_t queue)
 {
-	expect_simple(ctx, OP_AGAIN, queue); /* the run that follows stands in the trace */
+	struct twin_device *d = ctx;
+	expect_simple(d, OP_AGAIN, queue); /* the run that follows stands in the trace */
+	judge_again(replay_of(d), d, queue);
 }
 
 static void offence(void *ctx, enum offence o)
@@ -301,7 +308,7 @@ static bool give(struct twin_device *d, const struct op *op)
 	}
 }
 
-static void step(struct replay *r)
+static void replay_step(struct replay *r)
 {
 	struct op op = r->next;
 	if (op.dev >= r->twin.ndevices) {
@@ -327,8 +334,10 @@ static void step(struct replay *r)
 	}
 	advance(r);
 	r->count.inputs++;
+	judge_begins(r, d, &op);
 	if (!give(d, &op))
 		diverge(r, NULL);
+	judge_ends(r, d, &op);
 }
 
 bool replay_create(struct replay *r, struct trace_reader *trace, char *err, size_t max)
@@ -346,8 +355,8 @@ bool replay_create(struct replay *r, struct trace_reader *trace, char *err, size
 
 void replay_run(struct replay *r)
 {
-	while (r->have_next && !r->diverged)
-		step(r);
+	while (r->have_next && !r->diverged && !r->violated)
+		replay_step(r);
 }
 
 uint64_t replay_state_hash(const struct replay *r)
@@ -360,5 +369,6 @@ uint64_t replay_state_hash(const struct replay *r)
 
 void replay_destroy(struct replay *r)
 {
+	judge_free(r);
 	twin_destroy(&r->twin);
 }

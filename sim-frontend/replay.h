@@ -12,6 +12,7 @@
 #ifndef RINGSIDE_REPLAY_H
 #define RINGSIDE_REPLAY_H
 
+#include "oracle.h"
 #include "trace/op.h"
 #include "tracefile.h"
 #include "twin.h"
@@ -35,15 +36,37 @@ struct replay {
 	struct op did, says;
 	uint8_t did_data[64];
 	uint32_t did_len; /* bytes of data; the first 64 are kept */
+	/* The first violation, where somebody judges (replay_judge.c). */
+	bool violated;
+	struct violation violation;
+	uint8_t violated_dev;
+	uint64_t violated_at; /* op number, from 1 */
+	struct judge *judge;  /* NULL: nobody does */
 	/* How deep we are in submit or drain: completions recorded there are delivered there. */
 	uint32_t depth;
 };
 
 /* False, with a reason in err, when the head can not be met. */
 bool replay_create(struct replay *, struct trace_reader *, char *err, size_t max);
-void replay_run(struct replay *);                  /* to the end or the first divergence */
+/* From now on oracles judge what the devices do; what needs a backend's data or the guest's memory as it is
+ * they can not. False: no memory. */
+bool replay_judge(struct replay *);
+void replay_run(struct replay *);                  /* to the end, the first divergence or violation */
 uint64_t replay_state_hash(const struct replay *); /* of all outputs and all devices' final state */
 void replay_destroy(struct replay *);
+
+/* -- for replay.c: what the judges hear; all of them do nothing where nobody judges */
+void judge_begins(struct replay *, struct twin_device *, const struct op *);
+void judge_ends(struct replay *, struct twin_device *, const struct op *);
+void judge_memory(struct replay *, struct twin_device *, enum vmem_kind, enum vmem_for, gpa_t, uint32_t n,
+		  const void *data);
+void judge_pin(struct replay *, struct twin_device *, enum vmem_kind, gpa_t, uint32_t n);
+void judge_unpin(struct replay *, struct twin_device *, enum vmem_kind, gpa_t, uint32_t n, uint32_t stored);
+void judge_interrupt(struct replay *, struct twin_device *, uint16_t source);
+void judge_again(struct replay *, struct twin_device *, uint16_t queue);
+void judge_free(struct replay *);
+/* Not inlined: a debugger stops here, in the midst of what the device does. */
+void replay_violation(void *ctx, const struct violation *);
 
 /* The loose kind, in loose.c; prints its findings to standard output. Returns the number of differences. */
 uint64_t loose_run(struct trace_reader *, struct replay_counts *, char *err, size_t max);

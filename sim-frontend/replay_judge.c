@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The oracles at a strict replay: they hear of every register write, load, store, pin and interrupt. */
+#include <stdlib.h>
+
+#include <linux/virtio_ids.h>
+
+#include "replay.h"
+
+struct judge_pin {
+	uint64_t addr;
+	uint32_t n;
+	enum vmem_kind kind;
+	bool live;
+};
+
+struct judge {
+	struct {
+		struct oracle *oracle;
+		struct judge_pin pin[ORACLE_PINS_MAX];
+	} of[OP_DEV_MAX];
+};
+
+__attribute__((noinline)) void replay_violation(void *ctx, const struct violation *v)
+{
+	struct twin_device *d = ctx;
+	struct replay *r = d->twin->owner;
+	if (r->violated || r->diverged)
+		return;
+	r->violated = true;
+	r->violation = *v;
+	r->violated_dev = d->nr;
+	r->violated_at = r->count.events;
+}
+
+static struct oracle *make_oracle(struct twin_device *d)
+{
+	struct oracle_config c = {.nqueues = d->vdev->ops->nqueues, .report = replay_violation, .ctx = d};
+	c.status_byte = d->head->id == VIRTIO_ID_BLOCK;
+	c.status = &d->vdev->status;
+	memcpy(c.queue_size_max, d->vdev->ops->queue_size_max, sizeof(c.queue_size_max));
+	return oracle_create(&c);
+}
+
+bool replay_judge(struct replay *r)
+{
+	r->judge = calloc(1, sizeof(*r->judge));
+	for (uint32_t i = 0; r->judge && i < r->twin.ndevices; i++) {
+		r->judge->of[i].oracle = make_oracle(&r->twin.device[i]);
+		if (!r->judge->of[i].oracle)
+			return false;
+	}
+	return r->judge;
+}
+
+void judge_free(struct replay *r)
+{
+	for (uint32_t i = 0; r->judge && i < r->twin.ndevices; i++)
+		if (r->judge->of[i].oracle)
+			oracle_destroy(r->judge->of[i].oracle);
+	free(r->judge);
+	r->judge = NULL;
+}
+
+/* NULL: nobody judges. What follows a divergence means nothing. */
+static struct oracle *oracle_of(const struct replay *r, const struct twin_device *d)
+{
+	return r->judge && !r->diverged ? r->judge->of[d->nr].oracle : NULL;
+}
+
+void judge_begins(struct replay *r, struct twin_device *d, const struct op *op)
+{
+	struct oracle *o = oracle_of(r, d);
+	if (!o || op->code == OP_READ)
+		return;
+	if (op->code == OP_WRITE)
+		oracle_write_begins(o, d->vdev, op->arg[0], (uint32_t)op->arg[1], op->arg[2]);
+	if (op->code == OP_RUN && op->arg[0] < d->vdev->nqueues)
+		oracle_runs(o, (uint16_t)op->arg[0]);
+	oracle_enter(o);
+	if (op->code == OP_RESIZE)
+		oracle_config_changes(o);
+}
+
+void judge_ends(struct replay *r, struct twin_device *d, const struct op *op)
+{
+	struct oracle *o = oracle_of(r, d);
+	if (!o || op->code == OP_READ)
+		return;
+	oracle_leave(o);
+	if (op->code == OP_WRITE)
+		oracle_write_ends(o, d->vdev, op->arg[0], (uint32_t)op->arg[1], op->arg[2]);
+}
+
+void judge_memory(struct replay *r, struct twin_device *d, enum vmem_kind kind, enum vmem_for what, gpa_t a,
+		  uint32_t n, const void *data)
+{
+	struct oracle *o = oracle_of(r, d);
+	if (o && kind == VMEM_LOAD)
+		oracle_load(o, what, a, n, data);
+	else if (o)
+		oracle_store(o, what, a, n, data);
+}
+
+/* A pin has no name in a trace: the oldest of the same range is as good as any. */
+void judge_pin(struct replay *r, struct twin_device *d, enum vmem_kind kind, gpa_t a, uint32_t n)
+{
+	struct oracle *o = oracle_of(r, d);
+	for (uint32_t i = 0; o && i < ORACLE_PINS_MAX; i++) {
+		struct judge_pin *p = &r->judge->of[d->nr].pin[i];
+		if (p->live)
+			continue;
+		*p = (struct judge_pin){.addr = a.v, .n = n, .kind = kind, .live = true};
+		oracle_pin(o, i, kind, a, n);
+		return;
+	}
+}
+
+void judge_unpin(struct replay *r, struct twin_device *d, enum vmem_kind kind, gpa_t a, uint32_t n,
+		 uint32_t stored)
+{
+	struct oracle *o = oracle_of(r, d);
+	for (uint32_t i = 0; o && i < ORACLE_PINS_MAX; i++) {
+		struct judge_pin *p = &r->judge->of[d->nr].pin[i];
+		if (!p->live || p->addr != a.v || p->n != n || p->kind != kind)
+			continue;
+		p->live = false;
+		oracle_unpin(o, i, stored);
+		return;
+	}
+}
+
+void judge_interrupt(struct replay *r, struct twin_device *d, uint16_t source)
+{
+	struct oracle *o = oracle_of(r, d);
+	if (o)
+		oracle_interrupt(o, source);
+}
+
+void judge_again(struct replay *r, struct twin_device *d, uint16_t queue)
+{
+	struct oracle *o = oracle_of(r, d);
+	if (o)
+		oracle_again(o, queue);
+}
