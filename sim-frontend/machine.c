@@ -7,6 +7,7 @@
 #include "hash.h"
 #include "judges.h"
 #include "machine.h"
+#include "written.h"
 
 #define AGAINS_MAX 64      /* runs that a device may ask for before the guest gets its turn */
 #define HEAP_RINGS 0x4000u /* region 0 up to here, and region 2 from its end less the buffers, hold rings */
@@ -269,6 +270,7 @@ uint64_t machine_read(struct sim_device *d, uint64_t off, uint32_t size)
 	if (record)
 		recorder_read_begin(d->recorder);
 	uint64_t value = mmio_read(&d->mmio, off, size);
+	CHECK_WRITTEN(&value, sizeof(value));
 	if (!d->inside || off == VIRTIO_MMIO_INTERRUPT_STATUS)
 		oracle_status_read(&d->judges->status, off, size, value);
 	if (record)

@@ -3,6 +3,7 @@
  */
 #include "judges.h"
 #include "machine.h"
+#include "written.h"
 
 /* -- the tap
  * ------------------------------------------------------------------------------------------------------- */
@@ -48,6 +49,7 @@ static void tap_after(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t 
 		oracle_load(d->oracle, what, a, n, data);
 		return;
 	}
+	CHECK_WRITTEN(data, n);
 	ram_touch(&d->machine->ram, a, n);
 	if (d->recorder)
 		guestlog_device_stored(d->machine->guestlog, a, n);
