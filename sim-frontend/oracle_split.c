@@ -23,15 +23,19 @@ static uint16_t value16(const uint8_t *data)
 /* -- the available ring
  * -------------------------------------------------------------------------------------- */
 
-/* The chain that was taken last lives, and its entry is loaded again in a later entry into the device. */
+/*
+ * The chain that was taken last lives, and its entry is loaded again in a later entry into the device. In a
+ * ring of one entry the next chain has the same; there the index tells whether there is a next one.
+ */
 static bool given_back(const struct oracle *o, const struct ring *r)
 {
-	return r->slot_entry != o->entry && r->latest && r->latest->live;
+	return r->slot_entry != o->entry && r->latest && r->latest->live &&
+	       (r->size > 1 || r->seen == r->taken);
 }
 
 /*
  * The same entry again: in one entry into the device that is a double fetch; later, the device had given the
- * chain back. In a ring of one entry each chain is in the same slot.
+ * chain back.
  */
 static void load_again(struct oracle *o, struct ring *r)
 {

@@ -151,6 +151,24 @@ static void done_early(void **state)
 	feed_silent(f);
 }
 
+/* A driver that does not wait in a ring of one: the device may be done with the first, which nobody can see.
+ */
+static void the_next_in_a_ring_of_one(void **state)
+{
+	struct feed *f = *state;
+	feed_stop(f);
+	feed_start(f, FEED_IN_ORDER, 1);
+	f->desc[0] = (struct vring_desc){FEED_STATUS, 1, VRING_DESC_F_WRITE, 0};
+	feed_get(f, 0);
+	feed_status(f, FEED_STATUS, 0);
+	feed_silent(f);
+	feed_get(f, 0);
+	feed_status(f, FEED_STATUS, 0);
+	feed_use(f, 0, 1);
+	feed_index(f, 2);
+	feed_silent(f);
+}
+
 /* Three chains whose status is the same byte, completed in the end: nobody can tell whose it was. */
 static void shared_status(void **state)
 {
@@ -200,6 +218,7 @@ int main(void)
 		ORDER(covered_and_completed),
 		ORDER(given_back),
 		ORDER(done_early),
+		FEED_TEST(the_next_in_a_ring_of_one, FEED_IN_ORDER),
 		ORDER(shared_status),
 		ORDER(the_same_twice),
 	};
