@@ -4,7 +4,8 @@
 #
 #   tests/check-clauses.sh [ROOT]
 #
-# Each test that it names is there and is run; each clause that an oracle or an offence names stands in it. What can be seen
+# Each test that it names is there and is run; each clause that an oracle or an offence names stands in it, as checked where
+# an oracle does. What can be seen
 # without reading sources is in tests/unit/test_clauses.c.
 set -u
 cd "${1:-$(dirname "$0")/..}" || exit 2
@@ -41,6 +42,13 @@ verdict clauses-named "$(
 	grep -noE '"(drv\.)?[a-z]+(\.[a-z]+)*\.[0-9]+"' core/offence.def sim-frontend/*.c | tr -d '"' |
 		while IFS=: read -r file line id; do
 			grep -qE "^(DRIVER_)?CLAUSE\(\"${id//./\\.}\"," $table || echo "$file:$line: $id is not in $table"
+		done
+)"
+# Who judges a clause at run time, says so in the table.
+verdict clauses-checked "$(
+	grep -noE '"[a-z]+(\.[a-z]+)*\.[0-9]+"' sim-frontend/oracle*.c | grep -v '"drv\.' | tr -d '"' |
+		while IFS=: read -r file line id; do
+			grep -qE "^CLAUSE\(\"${id//./\\.}\", .* CHECKED, " $table || echo "$file:$line: $id is judged here, and $table does not say CHECKED"
 		done
 )"
 exit $failed
