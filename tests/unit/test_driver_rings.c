@@ -371,7 +371,7 @@ static void any_program_runs(void **state)
 		assert_int_equal(machine_hash(&m), hash);
 	}
 	assert_true(m.stats.answered > 2000);
-	assert_true(m.stats.offence[OFFENCE_ID_RANGE] && m.stats.offence[OFFENCE_ID_IN_FLIGHT]);
+	assert_true(m.stats.offences > 1000); /* which ones depends on the table of ops */
 }
 
 int main(void)
