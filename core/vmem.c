@@ -5,6 +5,7 @@ void vmem_init(struct vmem *m, const struct vmem_map *map)
 {
 	memset(m, 0, sizeof(*m));
 	m->map = map;
+	m->last = &map->region[0];
 	vmem_set_tap(m, NULL, NULL);
 }
 
@@ -95,9 +96,12 @@ static void tap_after(const struct vmem *m, enum vmem_kind kind, enum vmem_for w
  * not. */
 static uint8_t *vmem_whole(struct vmem *m, gpa_t a, uint32_t n)
 {
-	const struct vmem_region *r = vmem_find(m, a);
+	const struct vmem_region *r = m->last;
+	if (a.v - r->gpa >= r->len)
+		r = vmem_find(m, a);
 	if (!r || n > r->len - (a.v - r->gpa))
 		return NULL;
+	m->last = r;
 	if (!m->tap)
 		vmem_stay_near(m, r);
 	return r->host + (a.v - r->gpa);

@@ -107,6 +107,7 @@ struct vmem {
 	uint64_t near_gpa, near_len;
 	uint8_t *near_host;
 	const struct vmem_map *map;
+	const struct vmem_region *last; /* that was accessed */
 	const struct vmem_tap *tap;
 	void *tap_ctx;
 };

@@ -171,10 +171,9 @@ static void start_queue(struct driver *g, struct driver_queue *q, uint16_t size)
 	q->nposted = 0;
 	q->hidden = false;
 	q->generation++;
-	if (machine_is_unwatched(g->device))
-		ram_touch(g->ram, q->area, q->area_len);
+	ram_touch(g->ram, q->area, q->area_len); /* once for all that both sides will store */
 	if (q->packed)
-		driver_packed_start(g, q);
+		driver_packed_start(q);
 	else
 		driver_split_start(g, q);
 }

@@ -109,12 +109,10 @@ static inline struct content *driver_content(const struct driver *g)
 	return &g->device->judges->content;
 }
 
-/* Stores into a ring (all of it in one region). */
-static inline void ring_put(struct driver *g, struct driver_queue *q, int area, uint32_t off, const void *p,
-			    uint32_t n)
+/* Stores into a ring: all of it is in one region, and marked since it was set up. */
+static inline void ring_put(struct driver_queue *q, int area, uint32_t off, const void *p, uint32_t n)
 {
 	memcpy(q->host[area] + off, p, n);
-	ram_touch(g->ram, gpa_add(q->gpa[area], off), n);
 }
 
 static inline uint16_t ring_get16(const struct driver_queue *q, int area, uint32_t off)
@@ -145,7 +143,7 @@ uint32_t driver_packed_areas(uint16_t size, uint32_t at[3]);
 /* Memory and positions of an empty ring. */
 void driver_split_wind(struct driver *, struct driver_queue *);
 void driver_split_start(struct driver *, struct driver_queue *);
-void driver_packed_start(struct driver *, struct driver_queue *);
+void driver_packed_start(struct driver_queue *);
 /* Takes n entries, which are there, and an id. */
 void driver_split_take(struct driver_queue *, struct plan *, uint32_t n);
 void driver_packed_take(struct driver_queue *, struct plan *, uint32_t n);
@@ -169,13 +167,11 @@ bool driver_packed_wants_kick(const struct driver *, const struct driver_queue *
 void driver_split_put_wish(struct driver *, struct driver_queue *);
 void driver_packed_put_wish(struct driver *, struct driver_queue *);
 /* driver_chain: so many entries are ours, and the answer is to be taken like any other; 0: not so. */
-uint32_t driver_split_raw(struct driver *, struct driver_queue *, uint16_t head, const uint8_t *desc,
-			  uint32_t ndesc);
-uint32_t driver_packed_raw(struct driver *, struct driver_queue *, uint16_t id, const uint8_t *desc,
-			   uint32_t ndesc);
+uint32_t driver_split_raw(struct driver_queue *, uint16_t head, const uint8_t *desc, uint32_t ndesc);
+uint32_t driver_packed_raw(struct driver_queue *, uint16_t id, const uint8_t *desc, uint32_t ndesc);
 /* driver_publish */
-void driver_split_again(struct driver *, struct driver_queue *, uint16_t head, uint16_t advance);
-void driver_packed_again(struct driver *, struct driver_queue *, uint16_t id, uint16_t advance);
+void driver_split_again(struct driver_queue *, uint16_t head, uint16_t advance);
+void driver_packed_again(struct driver_queue *, uint16_t id, uint16_t advance);
 
 /* An id between fresh and size becomes ours; those below it are free. */
 static inline void claim_id(struct driver_queue *q, uint16_t id, uint16_t n)

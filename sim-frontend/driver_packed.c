@@ -24,10 +24,9 @@ uint32_t driver_packed_areas(uint16_t size, uint32_t at[3])
 	return at[DEVICE] + EVENT_LEN;
 }
 
-void driver_packed_start(struct driver *g, struct driver_queue *q)
+void driver_packed_start(struct driver_queue *q)
 {
 	memset(q->host[DESC], 0, q->area_len);
-	ram_touch(g->ram, q->area, q->area_len);
 	q->avail = q->kicked = q->used = WRAP;
 	q->since = q->unseen = 0;
 }
@@ -80,30 +79,28 @@ static uint64_t upper_half(const struct vring_desc *d, uint16_t flags)
 	return d->len | (uint64_t)d->next << 32 | (uint64_t)flags << 48;
 }
 
-static void put_desc(struct driver *g, struct driver_queue *q, uint16_t pos, const struct vring_desc *d)
+static void put_desc(struct driver_queue *q, uint16_t pos, const struct vring_desc *d)
 {
 	put_pair(q->host[DESC] + slot_at(pos), d->addr, upper_half(d, d->flags ^ available(pos)));
-	ram_touch(g->ram, gpa_add(q->gpa[DESC], slot_at(pos)), 16);
 }
 
 /* Its flags stay what they were. */
-static void put_first(struct driver *g, struct driver_queue *q, const struct vring_desc *d)
+static void put_first(struct driver_queue *q, const struct vring_desc *d)
 {
 	uint32_t at = slot_at(q->avail);
 	put_pair(q->host[DESC] + at, d->addr, upper_half(d, ring_get16(q, DESC, at + FLAGS_AT)));
-	ram_touch(g->ram, gpa_add(q->gpa[DESC], at), 16);
 }
 
-static void put_flags(struct driver *g, struct driver_queue *q, uint16_t pos, uint16_t flags)
+static void put_flags(struct driver_queue *q, uint16_t pos, uint16_t flags)
 {
-	ring_put(g, q, DESC, slot_at(pos) + FLAGS_AT, &flags, 2);
+	ring_put(q, DESC, slot_at(pos) + FLAGS_AT, &flags, 2);
 }
 
 /*
  * The chain at `avail`, n slots long, becomes available. A silent one waits for a later one that is not, and
  * then both appear: the device sees nothing of what lies behind the flags that are held back.
  */
-static void show(struct driver *g, struct driver_queue *q, uint16_t flags, uint32_t n, bool silent)
+static void show(struct driver_queue *q, uint16_t flags, uint32_t n, bool silent)
 {
 	flags ^= available(q->avail);
 	if (silent && !q->hidden) {
@@ -111,10 +108,10 @@ static void show(struct driver *g, struct driver_queue *q, uint16_t flags, uint3
 		q->hidden_at = q->avail;
 		q->hidden_flags = flags;
 	} else {
-		put_flags(g, q, q->avail, flags);
+		put_flags(q, q->avail, flags);
 	}
 	if (q->hidden && !silent) {
-		put_flags(g, q, q->hidden_at, q->hidden_flags);
+		put_flags(q, q->hidden_at, q->hidden_flags);
 		q->hidden = false;
 	}
 	q->avail = add(q, q->avail, n);
@@ -125,21 +122,20 @@ static void show(struct driver *g, struct driver_queue *q, uint16_t flags, uint3
 	}
 }
 
-static void put_chain(struct driver *g, struct driver_queue *q, const struct vring_desc *d, uint32_t n,
-		      bool silent)
+static void put_chain(struct driver_queue *q, const struct vring_desc *d, uint32_t n, bool silent)
 {
 	for (uint32_t i = n; i-- > 1;)
-		put_desc(g, q, add(q, q->avail, i), &d[i]);
-	put_first(g, q, d);
-	show(g, q, d->flags, n, silent);
+		put_desc(q, add(q, q->avail, i), &d[i]);
+	put_first(q, d);
+	show(q, d->flags, n, silent);
 }
 
 /* BREAK_JUMP: the list goes on behind the chain's end, all around the ring. */
-static void put_endless(struct driver *g, struct driver_queue *q, struct vring_desc *d, uint32_t n)
+static void put_endless(struct driver_queue *q, struct vring_desc *d, uint32_t n)
 {
 	d[n - 1].flags |= VRING_DESC_F_NEXT;
 	for (uint32_t i = n; i < q->size; i++)
-		put_desc(g, q, add(q, q->avail, i), &d[n - 1]);
+		put_desc(q, add(q, q->avail, i), &d[n - 1]);
 }
 
 /* In an indirect table only WRITE means anything: no id, no NEXT (2.8.7). */
@@ -148,7 +144,7 @@ static void put_table(struct driver *g, const struct plan *p, const struct vring
 	for (uint32_t i = 0; i < p->npieces; i++) {
 		struct vring_packed_desc e;
 		put_pair(&e, table[i].addr, upper_half(&table[i], table[i].flags));
-		ram_write(g->ram, gpa_add(p->table, 16 * i), &e, sizeof(e));
+		ram_put(g->ram, gpa_add(p->table, 16 * i), &e, sizeof(e));
 	}
 }
 
@@ -161,10 +157,10 @@ void driver_packed_publish(struct driver *g, struct driver_queue *q, const struc
 	if (g->how == BREAK_HEAD)
 		last->next = (uint16_t)(q->size + g->value);
 	if (g->how == BREAK_JUMP)
-		put_endless(g, q, ring, p->nindex);
-	put_chain(g, q, ring, p->nindex, g->how == BREAK_SILENT);
+		put_endless(q, ring, p->nindex);
+	put_chain(q, ring, p->nindex, g->how == BREAK_SILENT);
 	if (g->how == BREAK_TWICE)
-		put_chain(g, q, last, 1, false);
+		put_chain(q, last, 1, false);
 }
 
 /* -- used entries
@@ -210,8 +206,8 @@ void driver_packed_put_wish(struct driver *g, struct driver_queue *q)
 		event = add(q, event, n);
 	}
 	if (flags == VRING_PACKED_EVENT_FLAG_DESC)
-		ring_put(g, q, DRIVER, EVENT_POS, &event, 2);
-	ring_put(g, q, DRIVER, EVENT_FLAGS, &flags, 2);
+		ring_put(q, DRIVER, EVENT_POS, &event, 2);
+	ring_put(q, DRIVER, EVENT_FLAGS, &flags, 2);
 }
 
 /* -- by hand
@@ -226,8 +222,7 @@ static bool claim(struct driver_queue *q, uint16_t id, uint32_t ndesc)
 }
 
 /* Slots that are not ours are overwritten as well: who asks for that, gets it. */
-uint32_t driver_packed_raw(struct driver *g, struct driver_queue *q, uint16_t id, const uint8_t *desc,
-			   uint32_t ndesc)
+uint32_t driver_packed_raw(struct driver_queue *q, uint16_t id, const uint8_t *desc, uint32_t ndesc)
 {
 	struct vring_desc d[16];
 	uint32_t n = ndesc < 16 ? ndesc : 16;
@@ -240,19 +235,19 @@ uint32_t driver_packed_raw(struct driver *g, struct driver_queue *q, uint16_t id
 	if (!n)
 		return 0;
 	d[n - 1].next = id;
-	put_chain(g, q, d, n, false);
+	put_chain(q, d, n, false);
 	return claim(q, id, n) ? n : 0;
 }
 
 /* What stands in the next slots is made available once more, whatever it is. */
-void driver_packed_again(struct driver *g, struct driver_queue *q, uint16_t id, uint16_t advance)
+void driver_packed_again(struct driver_queue *q, uint16_t id, uint16_t advance)
 {
 	uint32_t n = advance < 8 ? advance : advance % 8;
 	for (uint32_t i = 0; i == 0 || i < n; i++) {
 		uint32_t at = slot_at(q->avail);
 		uint16_t flags = ring_get16(q, DESC, at + FLAGS_AT) & (uint16_t) ~(F_AVAIL | F_USED);
 		if (i == 0)
-			ring_put(g, q, DESC, at + FLAGS_AT - 2, &id, 2);
-		show(g, q, flags, 1, false);
+			ring_put(q, DESC, at + FLAGS_AT - 2, &id, 2);
+		show(q, flags, 1, false);
 	}
 }

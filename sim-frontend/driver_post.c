@@ -27,7 +27,10 @@ static bool get_block(struct driver *g, struct plan *p, const struct driver_requ
 	enum heap_place place = where == 3 && (q->shape & SHAPE_RIGHT) ? HEAP_LAST : places[where];
 	p->block_len = block_need(p, q);
 	p->heap = where == 3 ? &m->heap_high : &m->heap_low;
-	return heap_get(p->heap, p->block_len, place, &p->block);
+	if (!heap_get(p->heap, p->block_len, place, &p->block))
+		return false;
+	ram_touch(g->ram, p->block, heap_round(p->block_len)); /* once for all that both sides will store */
+	return true;
 }
 
 /* Lays the segments out one behind the other, in their order or in the opposite one, the table at the front.
@@ -68,7 +71,6 @@ static void fill_part(uint8_t *p, uint32_t n, uint64_t v)
 
 static void fill(struct driver *g, gpa_t a, uint32_t n)
 {
-	ram_touch(g->ram, a, n);
 	while (n) {
 		uint32_t part = n;
 		uint8_t *p = ram_at(g->ram, a, &part);
@@ -81,14 +83,12 @@ static void fill(struct driver *g, gpa_t a, uint32_t n)
 static void write_pieces(struct driver *g, const struct plan *p)
 {
 	uint32_t done = 0, data = 0; /* bytes of the header and the ranges, and of what follows */
-	if (machine_is_unwatched(g->device))
-		ram_touch(g->ram, p->block, p->block_len);
 	for (uint32_t i = 0; i < p->nread; i++) {
 		uint32_t len = p->piece[i].len, left = p->bytes_len - done, n = len < left ? len : left;
 		if (n == HEADER_LEN) /* by far the most: one load, one store */
-			ram_write(g->ram, p->piece[i].at, p->bytes + done, HEADER_LEN);
+			ram_put(g->ram, p->piece[i].at, p->bytes + done, HEADER_LEN);
 		else
-			ram_write(g->ram, p->piece[i].at, p->bytes + done, n);
+			ram_put(g->ram, p->piece[i].at, p->bytes + done, n);
 		done += n;
 		if (len > n && p->content)
 			content_fill(driver_content(g), p->content, gpa_add(p->piece[i].at, n), data,
@@ -269,8 +269,8 @@ void driver_chain(struct driver *g, uint16_t queue, uint16_t head, const void *d
 	struct driver_queue *q = &g->queue[queue];
 	if (!make_ready(g, queue))
 		return;
-	uint32_t ours = q->packed ? driver_packed_raw(g, q, head, desc, ndesc)
-				  : driver_split_raw(g, q, head, desc, ndesc);
+	uint32_t ours =
+		q->packed ? driver_packed_raw(q, head, desc, ndesc) : driver_split_raw(q, head, desc, ndesc);
 	if (ours) {
 		q->room = (uint16_t)(q->room - ours);
 		remember(q, head, 0, ours);
@@ -284,8 +284,8 @@ void driver_publish(struct driver *g, uint16_t queue, uint16_t head, uint16_t ad
 	if (!make_ready(g, queue))
 		return;
 	if (q->packed)
-		driver_packed_again(g, q, head, advance);
+		driver_packed_again(q, head, advance);
 	else
-		driver_split_again(g, q, head, advance);
+		driver_split_again(q, head, advance);
 	g->device->machine->stats.requests++;
 }

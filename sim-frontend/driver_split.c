@@ -32,12 +32,12 @@ void driver_split_start(struct driver *g, struct driver_queue *q)
 {
 	static const uint8_t zero[4];
 	q->avail = q->kicked = q->used = 0;
-	ring_put(g, q, AVAIL, 0, zero, 4);
-	ring_put(g, q, USED, 0, zero, 4);
+	ring_put(q, AVAIL, 0, zero, 4);
+	ring_put(q, USED, 0, zero, 4);
 	if (!driver_has(g, VIRTIO_RING_F_EVENT_IDX))
 		return;
-	ring_put(g, q, AVAIL, used_event_at(q), zero, 2);
-	ring_put(g, q, USED, avail_event_at(q), zero, 2);
+	ring_put(q, AVAIL, used_event_at(q), zero, 2);
+	ring_put(q, USED, avail_event_at(q), zero, 2);
 }
 
 /* The indices in memory say what ours do. */
@@ -83,20 +83,20 @@ static void put_tables(struct driver *g, struct driver_queue *q, const struct pl
 		       const struct vring_desc *ring, const struct vring_desc *table)
 {
 	for (uint32_t i = 0; i < p->nindex; i++) {
-		ring_put(g, q, DESC, 16u * p->index[i], &ring[i], 16);
+		ring_put(q, DESC, 16u * p->index[i], &ring[i], 16);
 		if (i + 1 < p->nindex)
 			q->next[p->index[i]] = p->index[i + 1];
 	}
 	for (uint32_t i = 0; p->indirect && i < p->npieces - p->ndirect; i++)
-		ram_write(g->ram, gpa_add(p->table, 16 * i), &table[i], sizeof(table[i]));
+		ram_put(g->ram, gpa_add(p->table, 16 * i), &table[i], sizeof(table[i]));
 }
 
-static void publish_head(struct driver *g, struct driver_queue *q, uint16_t head, bool silent)
+static void publish_head(struct driver_queue *q, uint16_t head, bool silent)
 {
-	ring_put(g, q, AVAIL, RING_BASE + 2u * (q->avail & (q->size - 1u)), &head, 2);
+	ring_put(q, AVAIL, RING_BASE + 2u * (q->avail & (q->size - 1u)), &head, 2);
 	q->avail++;
 	if (!silent)
-		ring_put(g, q, AVAIL, RING_IDX, &q->avail, 2);
+		ring_put(q, AVAIL, RING_IDX, &q->avail, 2);
 }
 
 void driver_split_publish(struct driver *g, struct driver_queue *q, const struct plan *p,
@@ -106,12 +106,12 @@ void driver_split_publish(struct driver *g, struct driver_queue *q, const struct
 	put_tables(g, q, p, ring, table);
 	if (g->how == BREAK_HEAD)
 		head = (uint16_t)(q->size + g->value);
-	publish_head(g, q, head, g->how == BREAK_SILENT);
+	publish_head(q, head, g->how == BREAK_SILENT);
 	if (g->how == BREAK_TWICE)
-		publish_head(g, q, head, false);
+		publish_head(q, head, false);
 	if (g->how == BREAK_JUMP) {
 		uint16_t idx = (uint16_t)(q->avail + q->size + 1u + g->value);
-		ring_put(g, q, AVAIL, RING_IDX, &idx, 2);
+		ring_put(q, AVAIL, RING_IDX, &idx, 2);
 	}
 }
 
@@ -149,13 +149,13 @@ void driver_split_put_wish(struct driver *g, struct driver_queue *q)
 {
 	uint16_t flags = q->wish == WISH_NONE ? VRING_AVAIL_F_NO_INTERRUPT : 0;
 	if (!driver_has(g, VIRTIO_RING_F_EVENT_IDX)) {
-		ring_put(g, q, AVAIL, 0, &flags, 2);
+		ring_put(q, AVAIL, 0, &flags, 2);
 		return;
 	}
 	uint16_t event = q->wish == WISH_ALL    ? q->used
 			 : q->wish == WISH_NONE ? (uint16_t)(q->used - 1)
 						: (uint16_t)(q->used + q->ahead);
-	ring_put(g, q, AVAIL, used_event_at(q), &event, 2);
+	ring_put(q, AVAIL, used_event_at(q), &event, 2);
 }
 
 /* -- by hand
@@ -174,22 +174,21 @@ static bool claim(struct driver_queue *q, uint16_t head, uint32_t ndesc)
 	return true;
 }
 
-uint32_t driver_split_raw(struct driver *g, struct driver_queue *q, uint16_t head, const uint8_t *desc,
-			  uint32_t ndesc)
+uint32_t driver_split_raw(struct driver_queue *q, uint16_t head, const uint8_t *desc, uint32_t ndesc)
 {
 	for (uint32_t i = 0; i < ndesc && head + i < q->size; i++)
-		ring_put(g, q, DESC, 16u * (head + i), desc + 16u * i, 16);
-	publish_head(g, q, head, false);
+		ring_put(q, DESC, 16u * (head + i), desc + 16u * i, 16);
+	publish_head(q, head, false);
 	return claim(q, head, ndesc) ? ndesc : 0;
 }
 
-void driver_split_again(struct driver *g, struct driver_queue *q, uint16_t head, uint16_t advance)
+void driver_split_again(struct driver_queue *q, uint16_t head, uint16_t advance)
 {
-	publish_head(g, q, head, false);
+	publish_head(q, head, false);
 	if (advance <= q->size) /* a whole ring of old entries teaches no more than a few of them */
 		advance %= 8;
 	if (advance <= 1)
 		return;
 	q->avail = (uint16_t)(q->avail + advance - 1);
-	ring_put(g, q, AVAIL, RING_IDX, &q->avail, 2);
+	ring_put(q, AVAIL, RING_IDX, &q->avail, 2);
 }

@@ -265,7 +265,8 @@ void machine_write(struct sim_device *d, uint64_t off, uint32_t size, uint64_t v
 uint64_t machine_read(struct sim_device *d, uint64_t off, uint32_t size)
 {
 	struct machine *m = d->machine;
-	/* Another processor's look at a register in the middle of the work changes nothing, and is no input. */
+	/* Another processor's look at a register in the middle of the work changes nothing, and is no input.
+	 */
 	bool record = d->recorder && !d->inside;
 	if (record)
 		recorder_read_begin(d->recorder);

@@ -204,8 +204,7 @@ void machine_no_races(struct sim_device *);
 void machine_set_wild(struct sim_device *, bool);
 /* After the oracles were switched, or a recorder came or went. */
 void machine_choose_tap(struct sim_device *);
-/* Nobody sees what the device stores: the driver must mark what it gives away (ram_touch). */
-bool machine_is_unwatched(const struct sim_device *);
+
 /* The op waits for its moment, in place of w's own. True: it does not, as enough of them do. */
 bool machine_when(struct sim_device *, const struct when *w, const struct op *);
 /* The op waits until the device has returned. */

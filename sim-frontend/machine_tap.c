@@ -154,17 +154,12 @@ static const struct vmem_tap watched_tap = {.before = watched_before,
 					    .unpinned = tap_unpinned,
 					    .fence = watched_fence};
 
-bool machine_is_unwatched(const struct sim_device *d)
-{
-	return oracle_is_silent(d->oracle) && !d->recorder && !d->wild;
-}
-
 void machine_choose_tap(struct sim_device *d)
 {
 	const struct vmem_tap *tap = &calm_tap;
 	if (d->nraces || d->nwhens)
 		tap = &watched_tap;
-	else if (machine_is_unwatched(d))
+	else if (oracle_is_silent(d->oracle) && !d->recorder && !d->wild)
 		tap = NULL;
 	vmem_set_tap(&d->mem, tap, d);
 }

@@ -211,9 +211,9 @@ static void poison(struct content *c, const struct content_slot *s, const struct
 	const struct content_piece *last = &q->piece[q->npieces - 1];
 	for (uint32_t i = q->nread; s->kind == KIND_READ && i < q->npieces; i++)
 		for (uint32_t at = 0, n = q->piece[i].len; at < n; at += 512)
-			ram_write(c->ram, gpa_add(q->piece[i].at, at), &mark, n - at < 8 ? n - at : 8);
+			ram_put(c->ram, gpa_add(q->piece[i].at, at), &mark, n - at < 8 ? n - at : 8);
 	if (q->has_status && q->npieces > q->nread && last->len)
-		ram_write(c->ram, gpa_add(last->at, last->len - 1), &status, 1);
+		ram_put(c->ram, gpa_add(last->at, last->len - 1), &status, 1);
 }
 
 static void remember_pieces(struct content *c, struct content_slot *s, const struct content_request *q)
@@ -272,7 +272,6 @@ void content_fill(struct content *c, uint16_t slot, gpa_t a, uint32_t off, uint3
 {
 	const struct content_slot *s = &c->slot[slot];
 	uint64_t first = s->nranges ? s->range[0].sector : 0;
-	ram_touch(c->ram, a, n);
 	for (uint32_t part; n; n -= part, off += part, a = gpa_add(a, part)) {
 		uint32_t at = off % PATTERN_LEN;
 		part = n < PATTERN_LEN - at ? n : PATTERN_LEN - at;

@@ -110,7 +110,10 @@ void content_restart(struct content *, uint64_t sectors);
 
 /* -- the driver
  * ---------------------------------------------------------------------------------------------------- */
-/* Returns a number for the calls below, 0: none. Poisons what the device is to write. */
+/*
+ * Returns a number for the calls below, 0: none. Poisons what the device is to write. The pieces were marked
+ * (ram_touch) by the driver.
+ */
 uint16_t content_posted(struct content *, const struct content_request *);
 /* The payload of a write: its n bytes from `off` on. */
 void content_fill(struct content *, uint16_t slot, gpa_t, uint32_t off, uint32_t n);

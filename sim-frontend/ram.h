@@ -82,6 +82,17 @@ static inline bool ram_write(struct ram *r, gpa_t a, const void *in, uint32_t n)
 	memcpy(host, in, n);
 	return true;
 }
+
+/* ram_write for n bytes that are guest memory and were marked before. */
+static inline void ram_put(struct ram *r, gpa_t a, const void *in, uint32_t n)
+{
+	uint8_t *host = n ? ram_whole(r, a, n) : NULL;
+	if (host)
+		memcpy(host, in, n);
+	else
+		ram_write_slow(r, a, in, n);
+}
+
 uint64_t ram_hash(const struct ram *, uint64_t h); /* of what was dirtied */
 
 #endif
