@@ -43,12 +43,12 @@ void driver_split_start(struct driver *g, struct driver_queue *q)
 /* The indices in memory say what ours do. */
 void driver_split_wind(struct driver *g, struct driver_queue *q)
 {
-	ring_put(g, q, AVAIL, RING_IDX, &q->avail, 2);
-	ring_put(g, q, USED, RING_IDX, &q->used, 2);
+	ring_put(q, AVAIL, RING_IDX, &q->avail, 2);
+	ring_put(q, USED, RING_IDX, &q->used, 2);
 	if (!driver_has(g, VIRTIO_RING_F_EVENT_IDX))
 		return;
-	ring_put(g, q, USED, avail_event_at(q), &q->avail, 2);
-	ring_put(g, q, AVAIL, used_event_at(q), &q->used, 2);
+	ring_put(q, USED, avail_event_at(q), &q->avail, 2);
+	ring_put(q, AVAIL, used_event_at(q), &q->used, 2);
 }
 
 /* -- publishing
