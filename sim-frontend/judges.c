@@ -84,7 +84,8 @@ void judges_write_ends(struct judges *j, uint64_t off, uint32_t size, uint64_t v
 	oracle_status_write_ends(&j->status, off, size, value);
 	if (off == VIRTIO_MMIO_QUEUE_NOTIFY || off == VIRTIO_MMIO_INTERRUPT_ACK)
 		return;
-	oracle_backend_write_ends(&j->backend, off, value);
+	if (size == 4 || off >= VIRTIO_MMIO_CONFIG)
+		oracle_backend_write_ends(&j->backend, off, value);
 	if (off >= VIRTIO_MMIO_CONFIG)
 		content_config_written(&j->content);
 }
