@@ -236,6 +236,7 @@ static void over(struct sim_device *d)
 static void write_inside(struct sim_device *d, uint64_t off, uint32_t size, uint64_t value)
 {
 	if (off == VIRTIO_MMIO_INTERRUPT_ACK && !d->recorder) {
+		oracle_write_begins(d->oracle, d->vdev, off, size, value);
 		mmio_write(&d->mmio, off, size, value);
 		oracle_status_write_ends(&d->judges->status, off, size, value);
 	} else if (off == VIRTIO_MMIO_QUEUE_NOTIFY && (value & 0xffff) < d->vdev->nqueues) {

@@ -128,7 +128,7 @@ static void empty(struct ring *r)
 		memset(r->staged, 0, r->size_max * sizeof(*r->staged));
 	r->nowned = 0;
 	r->oldest = 0;
-	r->irq_due = r->any_slot = r->again = r->must_look = false;
+	r->irq_due = r->covered = r->any_slot = r->again = r->must_look = false;
 	r->sampled = true;
 	r->slot = r->seen = r->taken = r->stored = r->published = r->asked = r->elem_mask = 0;
 	r->kicks = KICKS_UNKNOWN;
@@ -152,7 +152,7 @@ void oracle_restart(struct oracle *o)
 		o->near[i] = o->ring;
 	o->npins = o->depth = o->touched = 0;
 	oracle_features(o, 0);
-	o->tangled = o->config_due = o->packed = false;
+	o->tangled = o->unacked = o->config_due = o->packed = false;
 	o->layout = &oracle_split;
 	o->nloose = 0;
 	o->walk.chain = o->newest = NULL;

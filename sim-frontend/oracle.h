@@ -86,6 +86,7 @@ void oracle_queue_ready(struct oracle *, uint16_t queue, gpa_t desc, gpa_t drive
 void oracle_queue_wound(struct oracle *, uint16_t queue, uint16_t n);
 void oracle_queue_gone(struct oracle *, uint16_t queue);
 void oracle_reset(struct oracle *);
+void oracle_acknowledged(struct oracle *); /* used buffer notifications */
 /* Chains that the device took, ever. */
 uint64_t oracle_taken(const struct oracle *);
 /*

@@ -105,6 +105,7 @@ struct ring {
 
 	/* used buffer notifications */
 	bool irq_due, sampled; /* sampled: the driver's wish was loaded since the latest publication */
+	bool covered;          /* when it published, an interrupt was unacknowledged: it tells of this, too */
 	uint64_t fences_shown; /* oracle.fences at the latest publication */
 	ring_pos asked;        /* published, when the driver's wish was loaded last */
 	uint8_t wish_loaded;   /* packed: bytes of the driver's wish loaded since then */
@@ -185,6 +186,7 @@ struct oracle {
 	uint32_t depth;   /* of entries: a guest's step may run inside of the device's work */
 	bool tangled;     /* the guest made it so that nobody could tell what is whose: nothing is judged */
 	bool worked;      /* the work oracle spoke in this entry */
+	bool unacked;     /* a used buffer notification that the driver did not acknowledge yet */
 	bool config_due;  /* the configuration changed */
 	uint32_t touched; /* bit per queue: published, or asked for kicks, in this entry */
 	uint32_t npins;

@@ -4,7 +4,8 @@
  *
  * The driver, of used buffers: after it made used entries visible the device must look at what the driver
  * wants to hear of, and do it. A look from before does not count: the driver may have changed its mind,
- * looked at the ring once more, found nothing and gone to sleep in between.
+ * looked at the ring once more, found nothing and gone to sleep in between. An interrupt that was not
+ * acknowledged when the entries became visible tells of them, too: the driver acknowledges, and then looks.
  *
  * The device, of available buffers: when it asks for notifications again it must look at the ring after that,
  * and go on with what it finds. A driver that was just then publishing does not notify.
@@ -20,6 +21,7 @@ void oracle_publish(struct oracle *o, struct ring *r, ring_pos p)
 {
 	r->published = p;
 	r->sampled = false;
+	r->covered |= o->unacked;
 	r->fences_shown = o->fences;
 	r->wish_loaded = 0;
 	o->touched |= 1u << ring_number(o, r);
@@ -41,17 +43,18 @@ static const char *must_notify(const struct oracle *o)
 
 static void judge_interrupt(struct oracle *o, struct ring *r)
 {
-	if (r->irq_due)
+	bool due = !r->covered;
+	if (due && r->irq_due)
 		oracle_cry(o, ORACLE_NOTIFICATION, must_notify(o),
 			   "queue %u: the driver asked to be notified of used index %u, and was not",
 			   ring_number(o, r), r->asked);
-	else if (!r->sampled)
+	else if (due && !r->sampled)
 		oracle_cry(o, ORACLE_NOTIFICATION, must_notify(o),
 			   "queue %u: used index %u was published without a look, behind a fence, at what "
 			   "the driver "
 			   "asked for",
 			   ring_number(o, r), r->published);
-	r->irq_due = false;
+	r->irq_due = r->covered = false;
 	r->sampled = true;
 }
 
@@ -71,6 +74,12 @@ void oracle_interrupt(struct oracle *o, uint16_t source)
 	r->irq_due = false;
 	r->sampled = true;
 	r->asked = r->published;
+	o->unacked = true;
+}
+
+void oracle_acknowledged(struct oracle *o)
+{
+	o->unacked = false;
 }
 
 uint64_t oracle_wasted(const struct oracle *o)

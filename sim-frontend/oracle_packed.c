@@ -112,10 +112,12 @@ static bool begin(struct oracle *o, uint64_t a, uint32_t n, const uint8_t *data)
 	uint16_t slot = (uint16_t)(off / 16);
 	if (!r || is_walked(&o->walk, r, slot))
 		return false;
-	if (off % 16 == FLAGS_AT && n == 2)
+	if (off % 16 == FLAGS_AT && n == 2) {
 		poll(o, r, slot, value16(data));
+		return false;
+	}
 	bool polled = r->any_slot && r->slot == slot, all = off % 16 == 0 && n >= 16;
-	if (slot != slot_of(r, r->taken) || (off % 16 == FLAGS_AT && n == 2))
+	if (slot != slot_of(r, r->taken))
 		return false;
 	if (polled && is_refill(o, r, r->seen))
 		oracle_chain_unpop(r);

@@ -54,6 +54,8 @@ void oracle_write_begins(struct oracle *o, const struct vdev *d, uint64_t off, u
 		o->regs.feature_sel = (uint32_t)value;
 	else if (off == VIRTIO_MMIO_DRIVER_FEATURES)
 		write_features(o, d, (uint32_t)value);
+	else if (off == VIRTIO_MMIO_INTERRUPT_ACK && value & VDEV_ISR_QUEUE)
+		oracle_acknowledged(o);
 	else if (off == VIRTIO_MMIO_STATUS)
 		write_status(o, d, (uint32_t)value);
 	else

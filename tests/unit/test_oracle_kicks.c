@@ -44,6 +44,44 @@ static void looks_twice(void **state)
 	feed_silent(f);
 }
 
+/* The driver has not taken notice of the one before: it will find this one, too. */
+static void one_interrupt_for_two(void **state)
+{
+	struct feed *f = *state;
+	feed_good(f, 0);
+	feed_silent(f);
+	complete(f, 1);
+	feed_show(f);
+	feed_want(f, true);
+	feed_silent(f);
+}
+
+/* It had: what it found was all there was. */
+static void acknowledged_before(void **state)
+{
+	struct feed *f = *state;
+	feed_good(f, 0);
+	feed_silent(f);
+	oracle_acknowledged(f->oracle);
+	complete(f, 1);
+	feed_show(f);
+	feed_want(f, true);
+	feed_expect(f, ORACLE_NOTIFICATION, "split.usednotif.3");
+}
+
+/* In the midst of the device's work, and then it looks at the ring. */
+static void acknowledged_after(void **state)
+{
+	struct feed *f = *state;
+	feed_good(f, 0);
+	feed_silent(f);
+	complete(f, 1);
+	feed_show(f);
+	oracle_acknowledged(f->oracle);
+	feed_want(f, true);
+	feed_silent(f);
+}
+
 /* The processor may load the wish before it stores the entry. */
 static void looks_without_a_fence(void **state)
 {
@@ -319,6 +357,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FEED_BOTH(looks_before_it_shows, 0),
 		FEED_BOTH(looks_twice, 0),
+		FEED_BOTH(one_interrupt_for_two, 0),
+		FEED_BOTH(acknowledged_before, 0),
+		FEED_BOTH(acknowledged_after, 0),
 		FEED_BOTH(looks_without_a_fence, 0),
 		FEED_BOTH(looks_twice, FEED_EVENT_IDX),
 		FEED_BOTH(interrupts_without_a_look, 0),
