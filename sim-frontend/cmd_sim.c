@@ -195,6 +195,10 @@ static bool take_options(struct sim_jobs *j)
 	if (!word("--ring", ring, rings, 4, &n))
 		return false;
 	o->ring = n;
+	if (o->ring == SIM_RING_BOTH && o->guest > SIM_GUEST_GOOD) {
+		fail("sim: --ring both compares the answers to legal programs: --guest good");
+		return false;
+	}
 	return take_faults(&o->faults) && take_oracles(&o->oracles_off) && take_seed(&o->seed) &&
 	       take_numbers(j);
 }

@@ -60,8 +60,9 @@ struct sim_type {
 		     const struct device_options *); /* a fresh device; also between runs */
 	void (*finish)(struct sim_device *, void *io, struct verdict);
 	void (*publish)(struct sim_device *);
-	void (*resize)(struct sim_device *, uint64_t sectors); /* NULL: has no size */
-	void (*power_cut)(struct sim_device *, uint64_t seed); /* NULL: keeps nothing */
+	void (*resize)(struct sim_device *, uint64_t sectors);   /* NULL: has no size */
+	void (*power_cut)(struct sim_device *, uint64_t seed);   /* NULL: keeps nothing */
+	uint64_t (*hash)(const struct sim_device *, uint64_t h); /* of what the backend keeps */
 };
 
 const struct sim_type *sim_type(uint16_t id); /* NULL: none of that id */

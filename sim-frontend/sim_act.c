@@ -29,6 +29,8 @@ static void post(struct sim *s, uint32_t dev)
 	uint32_t queue = draw_queue(s, dev), bits = rand_bits(&s->plan->rand, 8);
 	for (uint32_t n = 1 + (bits & (s->plan->device[dev].batch - 1u)); n; n--)
 		sim_post(s, dev, queue);
+	if (s->plan->twice)
+		bits = UINT32_MAX;
 	if (bits >> 3 & 7)
 		sim_op(s, OP_KICK, dev, queue, 0, 0, 0);
 	if (bits >> 6)
@@ -207,9 +209,9 @@ static void restart(struct sim *s, uint32_t dev)
 static void new_queue(struct sim *s, uint32_t dev)
 {
 	const struct vdev *v = s->machine.device[dev].vdev;
-	if (vdev_has(v, VIRTIO_F_RING_RESET) && rand_bits(&s->plan->rand, 1))
+	if (!s->plan->twice && vdev_has(v, VIRTIO_F_RING_RESET) && rand_bits(&s->plan->rand, 1))
 		sim_op(s, OP_QUEUE_RESET, dev, draw_queue(s, dev), 0, 0, 0);
-	uint32_t queue = draw_queue(s, dev), size = rand_bits(&s->plan->rand, 6);
+	uint32_t queue = draw_queue(s, dev), size = s->plan->twice ? 64 : rand_bits(&s->plan->rand, 6);
 	sim_op(s, OP_QUEUE, dev, queue, size, 0, 0);
 }
 

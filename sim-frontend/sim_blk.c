@@ -136,6 +136,12 @@ static void power_cut(struct sim_device *d, uint64_t seed)
 	simdisk_power_cut(&s->disk, seed);
 }
 
+static uint64_t hash(const struct sim_device *d, uint64_t h)
+{
+	const struct sim_blk *s = d->state;
+	return simdisk_hash(&s->disk, h);
+}
+
 const struct sim_type sim_blk = {
 	.id = VIRTIO_ID_BLOCK,
 	.name = "blk",
@@ -146,4 +152,5 @@ const struct sim_type sim_blk = {
 	.publish = publish,
 	.resize = resize,
 	.power_cut = power_cut,
+	.hash = hash,
 };

@@ -50,6 +50,7 @@ struct sim_plan {
 	struct rand rand;
 	enum sim_guest guest; /* never mix */
 	enum sim_ring ring;   /* split or packed */
+	bool twice;           /* the program runs on both: it must not depend on the ring, or on time */
 	uint32_t faults;      /* that this run may have */
 	uint32_t steps;       /* acts */
 	uint8_t turn[SIM_TURNS];

@@ -30,6 +30,8 @@ static bool may(const struct sim_plan *p, enum sim_act a)
 {
 	const uint32_t failing = 1u << SIM_FAULT_EIO | 1u << SIM_FAULT_ENOSPC | 1u << SIM_FAULT_SHORT |
 				 1u << SIM_FAULT_UNSUPPORTED;
+	if (p->twice && (a == ACT_WHEN || a == ACT_HOLD || a == ACT_DONE || a == ACT_DELAY || a == ACT_POWER))
+		return false;
 	if (a > ACT_GOOD_LAST)
 		return p->guest == SIM_GUEST_HOSTILE;
 	if (a == ACT_FAULT)
@@ -84,11 +86,15 @@ static void draw_requests(struct sim *s, struct sim_device_plan *d)
 	if (d->shape_mask && rand_bits(r, 1))
 		d->shape_mask |= 3 << SHAPE_TABLE_SHIFT;
 	d->batch = (uint8_t)(1u << rand_bits(r, 2));
+	if (s->plan->twice) /* both rings have room for them */
+		d->batch = 2;
 }
 
 static enum sim_guest draw_guest(struct sim *s)
 {
 	uint32_t x = rand_bits(&s->plan->rand, 3);
+	if (s->plan->twice)
+		return SIM_GUEST_GOOD;
 	if (s->options.guest != SIM_GUEST_MIX)
 		return s->options.guest;
 	return x < 4 ? SIM_GUEST_GOOD : x < 5 ? SIM_GUEST_SLOPPY : SIM_GUEST_HOSTILE;
@@ -115,10 +121,13 @@ void sim_draw_plan(struct sim *s)
 {
 	struct sim_plan *p = s->plan;
 	uint32_t log2 = STEPS_LOG_MIN + rand_below(&p->rand, STEPS_LOG_MAX - STEPS_LOG_MIN);
+	p->twice = s->options.ring == SIM_RING_BOTH;
+	if (p->twice)
+		log2 = STEPS_LOG_MIN + (log2 & 1);
 	p->guest = draw_guest(s);
 	p->ring = rand_bits(&p->rand, 1) ? SIM_RING_SPLIT : SIM_RING_PACKED;
-	if (s->options.ring == SIM_RING_SPLIT || s->options.ring == SIM_RING_PACKED)
-		p->ring = s->options.ring;
+	if (s->options.ring != SIM_RING_ANY)
+		p->ring = p->twice ? SIM_RING_SPLIT : s->options.ring;
 	p->faults = rand_once(&p->rand, 2) ? 0 : s->options.faults & rand_bits(&p->rand, SIM_FAULTS);
 	p->steps = (1u << log2) + rand_bits(&p->rand, log2);
 	draw_turns(p);
@@ -134,8 +143,10 @@ static uint64_t draw_sectors(struct rand *r)
 }
 
 /* 0: the type's own. */
-static uint32_t draw_size(struct rand *r, enum sim_ring ring)
+static uint32_t draw_size(const struct sim_plan *p, struct rand *r, enum sim_ring ring)
 {
+	if (p->twice) /* both have room for two of the longest chains, and memory for all rings */
+		return 64;
 	uint32_t log2 = rand_bits(r, 4);
 	if (ring == SIM_RING_PACKED && log2 && rand_bits(r, 1)) /* need not be a power of two */
 		return rand_bits(r, log2);
@@ -149,7 +160,8 @@ static void make(struct sim *s, uint32_t dev)
 	if (rand_bits(r, 2))
 		flags &= ~(uint32_t)DEVICE_READ_ONLY;
 	uint64_t sectors = draw_sectors(r);
-	sim_op(s, OP_MAKE, dev, flags, sectors, rand_once(r, 2) ? draw_size(r, SIM_RING_SPLIT) : 0, 0);
+	sim_op(s, OP_MAKE, dev, flags, sectors, rand_once(r, 2) ? draw_size(s->plan, r, SIM_RING_SPLIT) : 0,
+	       0);
 }
 
 /* Features of rings and transports. */
@@ -160,7 +172,7 @@ static void offer(struct sim *s, uint32_t dev)
 	any = rand_bits(r, 1) ? any & rand_u64(r) : 0;
 	if (s->plan->ring == SIM_RING_PACKED)
 		any |= 1ull << VIRTIO_F_RING_PACKED;
-	if (any)
+	if (any || s->plan->twice)
 		sim_op(s, OP_OFFER, dev, any, 0, 0, 0);
 }
 
@@ -192,9 +204,9 @@ void sim_start(struct sim *s, uint32_t dev)
 	sim_op(s, OP_NEGOTIATE, dev, draw_without(r), 0, 0, 0);
 	p->nqueues = (uint8_t)(rand_bits(r, 1) ? 1 : 1 + rand_below(r, d->vdev->nqueues));
 	for (uint32_t q = 0; q < p->nqueues; q++)
-		sim_op(s, OP_QUEUE, dev, q, draw_size(r, s->plan->ring), 0, 0);
+		sim_op(s, OP_QUEUE, dev, q, draw_size(s->plan, r, s->plan->ring), 0, 0);
 	sim_op(s, OP_DRIVER_OK, dev, 0, 0, 0, 0);
-	for (uint32_t q = 0; s->plan->ring == SIM_RING_SPLIT && q < p->nqueues; q++)
+	for (uint32_t q = 0; s->plan->ring == SIM_RING_SPLIT && !s->plan->twice && q < p->nqueues; q++)
 		if (rand_bits(r, 1)) /* soon at the wrap */
 			sim_op(s, OP_WIND, dev, q, UINT16_MAX - rand_bits(r, 6), 0, 0);
 }

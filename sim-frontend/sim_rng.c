@@ -98,6 +98,12 @@ static void publish(struct sim_device *d)
 	rng_publish(&rng_of(d)->rng);
 }
 
+static uint64_t hash(const struct sim_device *d, uint64_t h)
+{
+	const struct sim_rng *s = d->state;
+	return hash_u64(h, s->given);
+}
+
 const struct sim_type sim_rng = {
 	.id = VIRTIO_ID_RNG,
 	.name = "rng",
@@ -106,4 +112,5 @@ const struct sim_type sim_rng = {
 	.init = init,
 	.finish = finish,
 	.publish = publish,
+	.hash = hash,
 };

@@ -56,6 +56,17 @@ void simdisk_flushed(struct simdisk *d)
 	memset(d->loose, 0, sizeof(d->loose));
 }
 
+uint64_t simdisk_hash(const struct simdisk *d, uint64_t h)
+{
+	for (uint32_t w = 0; w < SIMDISK_SECTORS_KEPT / 64; w++) {
+		if (d->written[w] | d->zeroed[w])
+			h = hash_u64(hash_u64(h, d->written[w]), d->zeroed[w] ^ w);
+		for (uint64_t left = d->written[w]; left; left &= left - 1)
+			h = hash_bytes(h, d->data[64 * w + (uint32_t)__builtin_ctzll(left)], BLK_SECTOR_LEN);
+	}
+	return h;
+}
+
 void simdisk_power_cut(struct simdisk *d, uint64_t seed)
 {
 	for (uint64_t s = 0; s < SIMDISK_SECTORS_KEPT; s++) {

@@ -33,6 +33,7 @@ void simdisk_reset(struct simdisk *);
 void simdisk_do(struct simdisk *, const struct blk_io *, uint32_t bytes);
 /* All that was written is stable. */
 void simdisk_flushed(struct simdisk *);
+uint64_t simdisk_hash(const struct simdisk *, uint64_t h);
 /* Each sector that is not stable stays as it is, or is again what was stable, as the seed decides. */
 void simdisk_power_cut(struct simdisk *, uint64_t seed);
 
