@@ -5,8 +5,7 @@
 #   tests/check-clauses.sh [ROOT]
 #
 # Each test that it names is there and is run; each clause that an oracle or an offence names stands in it, as checked where
-# an oracle does. What can be seen
-# without reading sources is in tests/unit/test_clauses.c.
+# an oracle does. What can be seen without reading sources is in tests/unit/test_clauses.c.
 set -u
 cd "${1:-$(dirname "$0")/..}" || exit 2
 
