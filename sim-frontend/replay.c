@@ -171,6 +171,12 @@ static void unpin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *hos
 	judge_unpin(r, d, kind, a, n, stored);
 }
 
+static void fence(void *ctx)
+{
+	struct twin_device *d = ctx;
+	judge_fence(replay_of(d), d);
+}
+
 /* -- doors out: the rest
  * ------------------------------------------------------------------------------------------- */
 
@@ -263,7 +269,7 @@ static void drain(struct twin_device *d)
 
 static const struct twin_doors doors = {
 	.host = {interrupt, again, clock_ns, offence},
-	.tap = {.before = before, .after = after, .pin = pin, .unpin = unpin},
+	.tap = {.before = before, .after = after, .pin = pin, .unpin = unpin, .fence = fence},
 	.submit = submit,
 	.drain = drain,
 };

@@ -101,6 +101,14 @@ void judge_memory(struct replay *r, struct twin_device *d, enum vmem_kind kind, 
 		oracle_store(o, what, a, n, data);
 }
 
+/* No trace holds it: it is the device's own, as it works. */
+void judge_fence(struct replay *r, struct twin_device *d)
+{
+	struct oracle *o = oracle_of(r, d);
+	if (o)
+		oracle_fence(o);
+}
+
 /* A pin has no name in a trace: the oldest of the same range is as good as any. */
 void judge_pin(struct replay *r, struct twin_device *d, enum vmem_kind kind, gpa_t a, uint32_t n)
 {
