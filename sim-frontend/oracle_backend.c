@@ -191,6 +191,8 @@ static bool must_sync(const struct oracle_backend *b, const struct blk_io *io)
 
 static struct backend_ask *begin(struct oracle_backend *b, uint32_t id, uint32_t max)
 {
+	if (oracle_is_off(b->oracle, ORACLE_BACKEND))
+		return NULL;
 	if (id >= max) {
 		CRY(b, "", "a request is submitted with id %u", id);
 		return NULL;
