@@ -7,6 +7,7 @@
 #include "oracle_int.h"
 
 #define CRY(b, clause, ...) oracle_cry((b)->oracle, ORACLE_BACKEND, clause, __VA_ARGS__)
+#define OFF(b)              oracle_is_off((b)->oracle, ORACLE_BACKEND)
 #define HAS(word, bit)      ((word) >> (bit)&1)
 
 void oracle_backend_init(struct oracle_backend *b, struct oracle *o, struct vdev *v)
@@ -84,6 +85,8 @@ static const struct chain *current(const struct oracle_backend *b)
 
 void oracle_backend_header(struct oracle_backend *b, uint32_t n, const void *data)
 {
+	if (OFF(b))
+		return;
 	look_at_chain(b);
 	if (n > BACKEND_HEADER_MAX - b->header_len)
 		n = BACKEND_HEADER_MAX - b->header_len;
@@ -216,7 +219,7 @@ static struct backend_ask *begin(struct oracle_backend *b, uint32_t id, uint32_t
 
 void oracle_backend_submit_blk(struct oracle_backend *b, const struct blk_io *io)
 {
-	struct backend_ask *a = begin(b, io->id, BLK_INFLIGHT_MAX);
+	struct backend_ask *a = OFF(b) ? NULL : begin(b, io->id, BLK_INFLIGHT_MAX);
 	if (!a)
 		return;
 	a->type = (uint8_t)io->type;
@@ -293,6 +296,8 @@ static void check_early(struct oracle_backend *b, uint64_t at)
 
 void oracle_backend_status(struct oracle_backend *b, uint64_t at, uint8_t status)
 {
+	if (OFF(b))
+		return;
 	if (b->completing) {
 		check_answer(b, &b->ask[b->completing - 1], status);
 		return;
@@ -311,6 +316,8 @@ void oracle_backend_status(struct oracle_backend *b, uint64_t at, uint8_t status
 
 void oracle_backend_submit_rng(struct oracle_backend *b, const struct rng_io *io)
 {
+	if (OFF(b))
+		return;
 	look_at_chain(b);
 	struct backend_ask *a = begin(b, io->id, RNG_INFLIGHT_MAX);
 	const struct chain *c = current(b);
@@ -344,6 +351,8 @@ void oracle_backend_done_begins(struct oracle_backend *b, uint16_t id, enum blk_
 				bool whole)
 {
 	struct backend_ask *a = &b->ask[id];
+	if (OFF(b))
+		return;
 	a->state = ASK_DONE;
 	a->bytes = bytes;
 	a->result = (uint8_t)(result == BLK_DONE && !whole ? BLK_IO_ERROR : result);
@@ -364,7 +373,7 @@ void oracle_backend_stored(struct oracle_backend *b, uint32_t n)
 
 void oracle_backend_done_ends(struct oracle_backend *b)
 {
-	if (b->vdev->ops->id == VIRTIO_ID_BLOCK)
+	if (b->completing && b->vdev->ops->id == VIRTIO_ID_BLOCK)
 		b->ask[b->completing - 1].state = ASK_NONE;
 	b->completing = 0;
 }
