@@ -71,6 +71,14 @@ if "$ringside" run "$work/dev.txt" >"$work/out" 2>&1 && grep -q 'FLUSH: UNSUPP' 
 else
 	fail device-line "$(tail -n 2 "$work/out")"
 fi
+# Bit 34 is RING_PACKED: only a packed ring can have five entries.
+printf 'device blk0 features=0x14d30000046\ndevice rng1 features=0x530000000\nblk0 negotiate\nblk0 queue size=5\nblk0 driver_ok\nblk0 post\nblk0 kick\nblk0 queue_reset\nblk0 reap\nblk0 read reg=0x44 size=4\nblk0 queue size=5\nblk0 post\nblk0 kick\nblk0 reap\nrng1 post\nrng1 kick\nrng1 reap\n' >"$work/dev.txt"
+if "$ringside" run "$work/dev.txt" >"$work/out" 2>&1 && grep -q 'rng1 used: queue 0 id 0 len 1' "$work/out" && grep -q 'blk0 used: queue 0 id 0 len 513' "$work/out" &&
+	grep -q 'register 0x044 is 0x0' "$work/out" && [ "$("$ringside" run --record "$work/dev.vtrace" "$work/dev.txt" >"$work/out" && "$ringside" show "$work/dev.vtrace" | grep -c 'reg=0x038 size=4 value=0x5 ')" = 2 ]; then
+	pass device-line-packed
+else
+	fail device-line-packed "$(tail -n 2 "$work/out")"
+fi
 printf 'device rng0\ndevice blk1\nrng0 post len=5\nrng0 kick\nblk1 post type=in len=512\nblk1 kick\nblk1 reap\nrng0 reap\n' >"$work/two.txt"
 if "$ringside" run "$work/two.txt" >"$work/out" 2>&1 && grep -q 'rng0 used: queue 0 id 0 len 6' "$work/out" && grep -q 'blk1 used: queue 0 id 0 len 513, IN: OK' "$work/out"; then
 	pass two-devices
