@@ -14,32 +14,34 @@ void heap_reset(struct heap *h)
 	memset(h->used, 0, sizeof(h->used));
 }
 
-/* The first block from i on that is used (or free), or nblocks. */
-static uint32_t next(const struct heap *h, uint32_t i, bool used)
+/* The first block from i on, below end, that is used (or free), or end. */
+static uint32_t next(const struct heap *h, uint32_t i, uint32_t end, bool used)
 {
 	uint64_t flip = used ? 0 : UINT64_MAX;
-	for (uint32_t from = i % 64; i < h->nblocks; i += 64 - from, from = 0) {
+	for (uint32_t from = i % 64; i < end; i += 64 - from, from = 0) {
 		uint64_t bits = (h->used[i / 64] ^ flip) >> from;
 		if (bits) {
 			i += (uint32_t)__builtin_ctzll(bits);
-			return i < h->nblocks ? i : h->nblocks;
+			return i < end ? i : end;
 		}
 	}
-	return h->nblocks;
+	return end;
 }
 
-/* One more than the last block below i that is used (or free), or 0. */
-static uint32_t last(const struct heap *h, uint32_t i, bool used)
+/* One more than the last block below i, not below end, that is used (or free), or end. */
+static uint32_t last(const struct heap *h, uint32_t i, uint32_t end, bool used)
 {
 	uint64_t flip = used ? 0 : UINT64_MAX;
-	while (i) {
+	while (i > end) {
 		uint32_t above = 63 - (i - 1) % 64;
 		uint64_t bits = (h->used[(i - 1) / 64] ^ flip) << above;
-		if (bits)
-			return i - (uint32_t)__builtin_clzll(bits);
-		i -= 64 - above;
+		if (bits) {
+			i -= (uint32_t)__builtin_clzll(bits);
+			break;
+		}
+		i = i > 64 - above ? i - (64 - above) : 0;
 	}
-	return 0;
+	return i > end ? i : end;
 }
 
 static void flip(struct heap *h, uint32_t first, uint32_t n)
@@ -56,21 +58,20 @@ static void flip(struct heap *h, uint32_t first, uint32_t n)
 /* The first run of n free blocks, or nblocks. */
 static uint32_t first_run(const struct heap *h, uint32_t n)
 {
-	for (uint32_t i = 0, end; (i = next(h, i, false)) < h->nblocks; i = end) {
-		end = next(h, i, true);
-		if (end - i >= n)
+	for (uint32_t i = 0, end; (i = next(h, i, h->nblocks, false)) + n <= h->nblocks; i = end) {
+		end = next(h, i, i + n, true);
+		if (end == i + n)
 			return i;
 	}
 	return h->nblocks;
 }
 
-/* The end of the last one is the end of a run. */
 static uint32_t last_run(const struct heap *h, uint32_t n)
 {
-	for (uint32_t end = h->nblocks, i; (end = last(h, end, false)); end = i) {
-		i = last(h, end, true);
-		if (end - i >= n)
-			return end - n;
+	for (uint32_t i = h->nblocks, end; (i = last(h, i, 0, false)) >= n; i = end) {
+		end = last(h, i, i - n, true);
+		if (end == i - n)
+			return end;
 	}
 	return h->nblocks;
 }
@@ -79,7 +80,7 @@ static uint32_t seam_run(const struct heap *h, uint32_t n)
 {
 	uint32_t before = (n + 1) / 2;
 	uint32_t first = h->seam >= before ? h->seam - before : 0;
-	bool is_free = first + n <= h->nblocks && next(h, first, true) >= first + n;
+	bool is_free = first + n <= h->nblocks && next(h, first, first + n, true) == first + n;
 	return is_free ? first : first_run(h, n);
 }
 
