@@ -3,11 +3,13 @@
  * oracle_backend: what the device asks of its backend, held against the chain that it took, and what it tells
  * the driver, held against what the backend said.
  *
- *   asked     whole sectors inside of the capacity; nothing written to a read-only disk; type, sector, length
- *             and ranges as in the header that the device loaded; write-through where the driver can not
- * flush or turned the cache off answered  OK only after the backend has done all of it, and of a flush only
- * after one that was submitted when all that the driver knows to be written was; entropy: as many bytes as
- * the source gave reset     what was in flight reaches the guest no more
+ *   asked     whole sectors inside of the capacity; nothing written to a read-only disk; type,
+ *             sector, length and ranges as in the header that the device loaded; write-through where
+ *             the driver can not flush or turned the cache off
+ *   answered  OK only after the backend has done all of it, and of a flush only after one that was
+ *             submitted when all that the driver knows to be written was; entropy: as many bytes as
+ *             the source gave
+ *   reset     what was in flight reaches the guest no more
  *
  * Legal, though odd: a request refused with an error for the device's own reasons; OK without the backend
  * where there is nothing to do; one flush for several; more write-through than was asked for.

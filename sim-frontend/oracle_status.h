@@ -3,14 +3,16 @@
  * oracle_status: the status machine and the registers, as a driver meets them. It watches every register read
  * and write, every interrupt, and whether the device touches guest memory at all.
  *
- *   status      a bit appears only when the driver wrote it (but NEEDS_RESET), and stays until a reset;
- *               FEATURES_OK stays for what was offered and does not for anything else; the features in force
- * are those accepted before it; nothing is consumed or notified before DRIVER_OK or while no queue is ready;
- * NEEDS_RESET of a live device comes with a configuration interrupt reset       after status 0: status,
- * InterruptStatus and every QueueReady are 0 interrupts  an event's bit stands in InterruptStatus from the
- * interrupt to its acknowledgement, whatever else comes in between, and no other bit does registers constants
- * are constant, QueueReady and QueueReset tell the truth, a register changes nothing that is not its own
- *   config      equal bytes at any width and time, unless ConfigGeneration or the driver made a difference
+ *   status      a bit appears only when the driver wrote it (but NEEDS_RESET) and stays until a reset;
+ *               FEATURES_OK stays for what was offered, and for nothing else; the features in force
+ *               are those accepted before it; nothing is consumed or notified before DRIVER_OK, or
+ *               while no queue is ready; NEEDS_RESET comes with a configuration interrupt
+ *   reset       after status 0: status, InterruptStatus and every QueueReady are 0
+ *   interrupts  an event's bit stands in InterruptStatus from the interrupt to its acknowledgement,
+ *               whatever else comes in between, and no other bit does
+ *   registers   constants are constant, QueueReady and QueueReset tell the truth, a register changes
+ *               nothing that is not its own
+ *   config      equal bytes at any width and time, but for a new ConfigGeneration or a driver's write
  *
  * Legal, though odd: a set of features refused that is not all that is offered and was never accepted; an
  * interrupt bit for used buffers whose notification the driver suppressed; a generation that changes for
