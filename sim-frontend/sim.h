@@ -41,7 +41,7 @@ struct sim_options {
 	enum sim_ring ring;
 	uint32_t faults;      /* bit per enum sim_fault */
 	uint32_t oracles_off; /* bit per enum oracle_kind */
-	uint32_t request_len; /* 0: drawn; else every transfer is so long, for benchmarks */
+	uint32_t request_len; /* 0: all is drawn; else plain reads and writes of so many bytes: benchmarks */
 };
 
 /* One run's ops, in the order in which they were executed. */

@@ -86,6 +86,13 @@ static void draw_requests(struct sim *s, struct sim_device_plan *d)
 	if (d->shape_mask && rand_bits(r, 1))
 		d->shape_mask |= 3 << SHAPE_TABLE_SHIFT;
 	d->batch = (uint8_t)(1u << rand_bits(r, 2));
+	if (s->options.request_len) {
+		for (int i = 0; i < 8; i++)
+			d->type[i] = i & 1;
+		d->sectors = 256;
+		d->shape_mask = 0;
+		d->batch = 8;
+	}
 	if (s->plan->twice) /* both rings have room for them */
 		d->batch = 2;
 }
@@ -131,6 +138,11 @@ void sim_draw_plan(struct sim *s)
 	p->faults = rand_once(&p->rand, 2) ? 0 : s->options.faults & rand_bits(&p->rand, SIM_FAULTS);
 	p->steps = (1u << log2) + rand_bits(&p->rand, log2);
 	draw_turns(p);
+	if (s->options.request_len) {
+		p->ring = SIM_RING_SPLIT;
+		p->steps = SIM_OPS_MAX;
+		memset(p->turn, ACT_POST, sizeof(p->turn));
+	}
 	draw_devices(s);
 }
 
