@@ -10,6 +10,7 @@ make -s -j"$(nproc)" FLAVOUR=fuzz fuzz-bench
 echo "bench: $(nproc) processors, load $(cut -d' ' -f1 /proc/loadavg); gcc -O2 unless said otherwise"
 build/plain/bench_ring
 build/clang/bench_ring | sed 's/^bench \([^ ]*\)/bench \1-clang/'
+build/plain/bench_sim
 build/plain/bench_record
 for trace in corpus/traces/*.vtrace; do
 	build/plain/bench_replay "$trace"
