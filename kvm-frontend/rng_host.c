@@ -10,7 +10,7 @@ static void submit(void *ctx, struct rng_io *io)
 	size_t n = 0;
 
 	while (n < io->span.len) {
-		ssize_t got = getrandom(out + n, io->span.len - n, GRND_NONBLOCK);
+		ssize_t got = getrandom(out + n, io->span.len - n, 0);
 
 		if (got > 0)
 			n += (size_t)got;
@@ -18,6 +18,13 @@ static void submit(void *ctx, struct rng_io *io)
 			break;
 	}
 	r->done(r->ctx, io, (uint32_t)n);
+}
+
+bool rng_host_ready(void)
+{
+	uint8_t byte;
+
+	return getrandom(&byte, 1, 0) == 1;
 }
 
 static void drain(void *ctx)

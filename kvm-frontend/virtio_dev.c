@@ -354,6 +354,8 @@ static int create_rng(struct virtio_dev *d, uint64_t offer, char err[ERR_MAX])
 	struct rng_backend backend = {.submit = rng_submit, .drain = rng_drain, .ctx = d};
 
 	snprintf(d->name, sizeof(d->name), "rng");
+	if (!rng_host_ready())
+		return err_set(err, "--rng: the host gives no random numbers: %s", strerror(errno));
 	d->rng = calloc(1, sizeof(*d->rng));
 	if (!d->rng)
 		return err_set(err, "out of memory");
