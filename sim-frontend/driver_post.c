@@ -62,11 +62,14 @@ static void place_pieces(struct plan *p, const struct driver_request *q)
 /* What a payload holds must differ from request to request, no more; so it is made many bytes at a time. */
 static void fill_part(uint8_t *p, uint32_t n, uint64_t v)
 {
-	pair a = {v, v + FILL_STEP}, step = {2 * FILL_STEP, 2 * FILL_STEP};
-	for (; n >= sizeof(a); n -= (uint32_t)sizeof(a), p += sizeof(a), a += step)
+	pair a = {v, v + FILL_STEP}, b = {v + 2 * FILL_STEP, v + 3 * FILL_STEP};
+	pair step = {4 * FILL_STEP, 4 * FILL_STEP};
+	for (; n >= 2 * sizeof(a); n -= 2 * (uint32_t)sizeof(a), p += 2 * sizeof(a), a += step, b += step) {
 		memcpy(p, &a, sizeof(a));
-	pair rest = a;
-	memcpy(p, &rest, n);
+		memcpy(p + sizeof(a), &b, sizeof(b));
+	}
+	pair rest[2] = {a, b};
+	memcpy(p, rest, n);
 }
 
 static void fill(struct driver *g, gpa_t a, uint32_t n)
