@@ -128,6 +128,7 @@ static void empty(struct ring *r)
 		memset(r->staged, 0, r->size_max * sizeof(*r->staged));
 	r->nowned = 0;
 	r->oldest = 0;
+	r->unavailable = false;
 	r->irq_due = r->covered = r->any_slot = r->again = r->must_look = false;
 	r->sampled = true;
 	r->slot = r->seen = r->taken = r->stored = r->published = r->asked = r->elem_mask = 0;

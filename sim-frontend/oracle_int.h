@@ -98,6 +98,8 @@ struct ring {
 	uint8_t elem[8];
 	struct staged *staged; /* by slot */
 
+	bool unavailable; /* packed: the chain loaded last was not: nothing may be done with it */
+
 	/* split: the available entry and index that were loaded last; packed: the flags, and of which slot */
 	bool any_slot;
 	uint16_t slot, seen;

@@ -121,7 +121,8 @@ static bool begin(struct oracle *o, uint64_t a, uint32_t n, const uint8_t *data)
 		return false;
 	if (polled && is_refill(o, r, r->seen))
 		oracle_chain_unpop(r);
-	if (!all && !(polled && waiting(r, r->seen)))
+	r->unavailable = !all && !(polled && waiting(r, r->seen));
+	if (r->unavailable)
 		return false;
 	if (o->nloose)
 		oracle_loose_flush(o);
@@ -162,10 +163,11 @@ static void step_slot(struct oracle *o, const struct vring_packed_desc *d)
 {
 	struct walk *w = &o->walk;
 	struct chain *c = w->chain;
-	const struct ring *r = &o->ring[c->queue];
+	struct ring *r = &o->ring[c->queue];
 	bool more = d->flags & VRING_DESC_F_NEXT, table = d->flags & VRING_DESC_F_INDIRECT;
-	bool fits = is_available(r, ring_add(r, r->taken, c->ndesc), d->flags) &&
-		    (!table || (!more && !c->ndesc && d->len >= 16)) && (!more || c->ndesc + 1u < r->size);
+	r->unavailable = !is_available(r, ring_add(r, r->taken, c->ndesc), d->flags);
+	bool fits = !r->unavailable && (!table || (!more && !c->ndesc && d->len >= 16)) &&
+		    (!more || c->ndesc + 1u < r->size);
 	c->ndesc++;
 	c->id = d->id;
 	w->need = 16;

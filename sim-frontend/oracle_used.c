@@ -51,8 +51,8 @@ uint16_t oracle_used(struct oracle *o, struct ring *r, uint32_t id, uint32_t len
 {
 	uint32_t span = 0;
 	if (!oracle_owns(r, id)) {
-		oracle_cry(o, ORACLE_USED_RING, "", "queue %u: id %u is completed, but is not in flight",
-			   ring_number(o, r), id);
+		oracle_cry(o, ORACLE_USED_RING, r->unavailable ? "packed.desc.2" : "",
+			   "queue %u: id %u is completed, but is not in flight", ring_number(o, r), id);
 		return 1;
 	}
 	struct chain *c = r->chain[id], *first = c;
