@@ -239,6 +239,7 @@ static void deliver_nested(struct twin_device *d)
 			return;
 		advance(r);
 		r->count.inputs++;
+		judge_done(r, d, done.arg[0]);
 		if (!twin_done(d, done.arg[0], done.arg[1], done.arg[2]))
 			diverge(r, NULL);
 	}
@@ -246,6 +247,7 @@ static void deliver_nested(struct twin_device *d)
 
 static void submit(struct twin_device *d, const struct op *op)
 {
+	judge_submit(replay_of(d), d, op->arg[0]);
 	if (expect(replay_of(d), op, OP_ARGS_MAX)) {
 		advance(replay_of(d));
 		deliver_nested(d);
@@ -303,6 +305,7 @@ static bool give(struct twin_device *d, const struct op *op)
 		vdev_run(d->vdev, op->arg[0] < VDEV_QUEUES_MAX ? (uint16_t)op->arg[0] : VDEV_QUEUES_MAX);
 		return true;
 	case OP_DONE:
+		judge_done(replay_of(d), d, op->arg[0]);
 		return twin_done(d, op->arg[0], op->arg[1], op->arg[2]);
 	case OP_FLUSHED:
 		twin_publish(d);

@@ -11,12 +11,16 @@ struct judge_pin {
 	uint32_t n;
 	enum vmem_kind kind;
 	bool live;
+	uint64_t request; /* whose it is; NOT_YET: the one that is submitted next */
 };
+
+#define NOT_YET UINT64_MAX
 
 struct judge {
 	struct {
 		struct oracle *oracle;
 		struct judge_pin pin[ORACLE_PINS_MAX];
+		uint64_t done; /* the request that was completed last */
 	} of[OP_DEV_MAX];
 };
 
@@ -109,7 +113,21 @@ void judge_fence(struct replay *r, struct twin_device *d)
 		oracle_fence(o);
 }
 
-/* A pin has no name in a trace: the oldest of the same range is as good as any. */
+/* A pin has no name in a trace. Requests may lend the same range and be completed in any order, so it is told
+ * by whose it is. */
+void judge_submit(struct replay *r, struct twin_device *d, uint64_t request)
+{
+	for (uint32_t i = 0; oracle_of(r, d) && i < ORACLE_PINS_MAX; i++)
+		if (r->judge->of[d->nr].pin[i].request == NOT_YET)
+			r->judge->of[d->nr].pin[i].request = request;
+}
+
+void judge_done(struct replay *r, struct twin_device *d, uint64_t request)
+{
+	if (oracle_of(r, d))
+		r->judge->of[d->nr].done = request;
+}
+
 void judge_pin(struct replay *r, struct twin_device *d, enum vmem_kind kind, gpa_t a, uint32_t n)
 {
 	struct oracle *o = oracle_of(r, d);
@@ -117,7 +135,7 @@ void judge_pin(struct replay *r, struct twin_device *d, enum vmem_kind kind, gpa
 		struct judge_pin *p = &r->judge->of[d->nr].pin[i];
 		if (p->live)
 			continue;
-		*p = (struct judge_pin){.addr = a.v, .n = n, .kind = kind, .live = true};
+		*p = (struct judge_pin){.addr = a.v, .n = n, .kind = kind, .live = true, .request = NOT_YET};
 		oracle_pin(o, i, kind, a, n);
 		return;
 	}
@@ -129,7 +147,8 @@ void judge_unpin(struct replay *r, struct twin_device *d, enum vmem_kind kind, g
 	struct oracle *o = oracle_of(r, d);
 	for (uint32_t i = 0; o && i < ORACLE_PINS_MAX; i++) {
 		struct judge_pin *p = &r->judge->of[d->nr].pin[i];
-		if (!p->live || p->addr != a.v || p->n != n || p->kind != kind)
+		if (!p->live || p->addr != a.v || p->n != n || p->kind != kind ||
+		    (p->request != NOT_YET && p->request != r->judge->of[d->nr].done))
 			continue;
 		p->live = false;
 		oracle_unpin(o, i, stored);
