@@ -245,7 +245,7 @@ static void write_begins(struct content *c, struct content_slot *s)
 
 uint16_t content_posted(struct content *c, const struct content_request *q)
 {
-	uint16_t i = oracle_is_off(c->oracle, ORACLE_CONTENT) ? 0 : slot_get(c);
+	uint16_t i = oracle_is_silent(c->oracle) ? 0 : slot_get(c);
 	struct content_slot *s = &c->slot[i];
 	if (!i)
 		return 0;
