@@ -33,8 +33,10 @@ static void on_interrupt(void *ctx, uint16_t source)
 	struct machine *m = d->machine;
 	if (d->recorder)
 		recorder_irq(d->recorder, source);
-	m->stats.interrupts++;
+	uint64_t wasted = oracle_wasted(d->oracle);
 	oracle_interrupt(d->oracle, source);
+	m->stats.interrupts++;
+	m->stats.wasted += oracle_wasted(d->oracle) - wasted;
 	oracle_status_interrupt(&d->judges->status, source);
 	if (m->events && m->events->interrupt)
 		m->events->interrupt(m->events_ctx, d, source);

@@ -129,6 +129,7 @@ struct sim_device {
 /* What a program did, all runs together. */
 struct machine_stats {
 	uint64_t runs, ops, requests, answered, failed, kicks, interrupts, offences;
+	uint64_t wasted; /* interrupts that the driver had asked not to get: the rule is a SHOULD */
 	uint64_t offence[OFFENCE_COUNT];
 };
 

@@ -69,7 +69,7 @@ void oracle_interrupt(struct oracle *o, uint16_t source)
 		oracle_cry(o, ORACLE_NOTIFICATION, oracle_any_ready(o) ? "vqreset.1" : "reset.2",
 			   "queue %u: a used buffer notification is sent, and the queue is not ready",
 			   source);
-	else if (r->sampled && !r->irq_due)
+	else if (r->sampled && !r->irq_due && !(o->off >> ORACLE_NOTIFICATION & 1))
 		o->wasted++;
 	r->irq_due = false;
 	r->sampled = true;

@@ -281,6 +281,7 @@ void sim_count_add(struct sim_count *to, const struct sim_count *c)
 	a->failed += b->failed;
 	a->kicks += b->kicks;
 	a->interrupts += b->interrupts;
+	a->wasted += b->wasted;
 	a->offences += b->offences;
 	for (int i = 0; i < OFFENCE_COUNT; i++)
 		a->offence[i] += b->offence[i];

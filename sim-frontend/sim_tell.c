@@ -64,8 +64,8 @@ void sim_tell_summary(struct sim_tell *t, const struct sim_count *c, double seco
 	       seconds, m->runs, c->again, m->ops, c->taken, seconds > 0 ? (double)c->taken / seconds : 0,
 	       1e-9 * (double)c->clock_ns);
 	printf("%" PRIu64 " answered, %" PRIu64 " of them with an error; %" PRIu64 " kicks, %" PRIu64
-	       " interrupts\n",
-	       m->answered, m->failed, m->kicks, m->interrupts);
+	       " interrupts, %" PRIu64 " of them not asked for\n",
+	       m->answered, m->failed, m->kicks, m->interrupts, m->wasted);
 	tell_faults(c);
 	tell_offences(c);
 	printf("hash %016" PRIx64 "\n", c->hash);
