@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # The planted bugs (fuzz/bugs/): every patch applies and builds, and where corpus/bugs/ has a program for it, that program is
-# silent on our tree and shows the bug in the planted one, by the oracle that the patch names. Prints `PASS name` or
+# silent on our tree and shows the bug in the planted one, by the oracle that
+# its first line names. Prints `PASS name` or
 # `FAIL name: why`.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -23,7 +24,7 @@ planted=$(fuzz/bugs/plant.sh clean-plain clean-asan $names 2>/dev/null)
 [ -z "$planted" ] || { echo "$planted"; failures=1; }
 for name in $names; do
 	[ -x build/bugs/"$name" ] || continue
-	build=$(sed -n 's/^build: //p' fuzz/bugs/"$name".patch) want=$(sed -n 's/^oracle: //p' fuzz/bugs/"$name".patch)
+	build=$(sed -n 's/^build: //p' fuzz/bugs/"$name".patch) want=$(sed -n '1s/^# \([a-z-]*\).*/\1/p' corpus/bugs/"$name".txt 2>/dev/null)
 	if [ ! -e corpus/bugs/"$name".txt ]; then
 		pass "$name builds"
 		continue
