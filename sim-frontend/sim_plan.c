@@ -161,7 +161,7 @@ static uint32_t draw_size(const struct sim_plan *p, struct rand *r, enum sim_rin
 		return 64;
 	uint32_t log2 = rand_bits(r, 4);
 	if (ring == SIM_RING_PACKED && log2 && rand_bits(r, 1)) /* need not be a power of two */
-		return rand_bits(r, log2);
+		return rand_bits(r, log2 > 8 ? 8 : log2);
 	return log2 > 8 ? 0 : 1u << log2;
 }
 
