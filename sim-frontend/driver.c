@@ -73,7 +73,7 @@ void driver_forget(struct driver *g)
 {
 	for (uint16_t i = 0; i < g->device->vdev->ops->nqueues; i++)
 		driver_forget_queue(g, i);
-	g->negotiated = g->live = false;
+	g->negotiated = g->live = g->early = false;
 	g->features = 0;
 }
 
@@ -143,6 +143,12 @@ void driver_ok(struct driver *g)
 {
 	put32(g, VIRTIO_MMIO_STATUS, STATUS_START | VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK);
 	g->live = true;
+	g->early = false;
+}
+
+void driver_early(struct driver *g)
+{
+	g->early = !g->live;
 }
 
 static bool place_rings(struct driver *g, struct driver_queue *q, uint16_t queue, uint16_t size)

@@ -104,6 +104,8 @@ void driver_reset_queue(struct driver *, uint16_t queue);
 /* A live split queue that was not used yet goes on from index n. False: it is no such queue. */
 bool driver_wind(struct driver *, uint16_t queue, uint16_t n);
 void driver_ok(struct driver *);
+/* Sloppy: posts come before DRIVER_OK, which is left to the next driver_ok. */
+void driver_early(struct driver *);
 void driver_reset(struct driver *);
 
 struct driver_request {

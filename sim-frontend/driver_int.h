@@ -54,7 +54,7 @@ struct driver_queue {
 struct driver {
 	struct sim_device *device;
 	struct ram *ram;
-	bool negotiated, live, config_known;
+	bool negotiated, live, early, config_known;
 	uint64_t features;
 	uint32_t generation; /* of the configuration that was read */
 	uint64_t capacity;   /* of a disk, in sectors, as last read */

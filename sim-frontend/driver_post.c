@@ -244,7 +244,7 @@ static bool make_ready(struct driver *g, uint16_t queue)
 		return false;
 	if (!g->queue[queue].up && !driver_set_up(g, queue, DRIVER_QUEUE_SIZE))
 		return false;
-	if (!g->live)
+	if (!g->live && !g->early)
 		driver_ok(g);
 	return true;
 }

@@ -106,6 +106,12 @@ static void do_wind(struct sim_device *d, const struct op *op)
 	machine_wind(d, queue_of(op), (uint16_t)op->arg[1]);
 }
 
+static void do_early(struct sim_device *d, const struct op *op)
+{
+	(void)op;
+	driver_early(d->driver);
+}
+
 static void do_tick(struct sim_device *d, const struct op *op)
 {
 	machine_tick(d->machine, op->arg[0] % TIME_MAX_NS);
@@ -221,35 +227,16 @@ static void do_poke(struct sim_device *d, const struct op *op)
 }
 
 static void (*const steps[64])(struct sim_device *, const struct op *) = {
-	[OP_POST] = do_post,
-	[OP_KICK] = do_kick,
-	[OP_REAP] = do_reap,
-	[OP_NEGOTIATE] = do_negotiate,
-	[OP_QUEUE] = do_queue,
-	[OP_DRIVER_OK] = do_driver_ok,
-	[OP_RESET] = do_reset,
-	[OP_CHAIN] = do_chain,
-	[OP_BREAK] = do_break,
-	[OP_HOLD] = do_hold,
-	[OP_FAULT] = do_fault,
-	[OP_RACE] = do_race,
-	[OP_PUBLISH] = do_publish,
-	[OP_NOTIFY] = do_notify,
-	[OP_MAKE] = do_make,
-	[OP_WRITE] = do_write,
-	[OP_READ] = do_read,
-	[OP_RUN] = do_run,
-	[OP_DONE] = do_done,
-	[OP_FLUSHED] = do_flushed,
-	[OP_RESIZE] = do_resize,
-	[OP_WHEN] = do_when,
-	[OP_DELAY] = do_delay,
-	[OP_TICK] = do_tick,
-	[OP_POWER_CUT] = do_power_cut,
-	[OP_POKE] = do_poke,
-	[OP_OFFER] = do_offer,
-	[OP_WIND] = do_wind,
-	[OP_QUEUE_RESET] = do_queue_reset,
+	[OP_POST] = do_post,           [OP_KICK] = do_kick,           [OP_REAP] = do_reap,
+	[OP_NEGOTIATE] = do_negotiate, [OP_QUEUE] = do_queue,         [OP_DRIVER_OK] = do_driver_ok,
+	[OP_RESET] = do_reset,         [OP_CHAIN] = do_chain,         [OP_BREAK] = do_break,
+	[OP_HOLD] = do_hold,           [OP_FAULT] = do_fault,         [OP_RACE] = do_race,
+	[OP_PUBLISH] = do_publish,     [OP_NOTIFY] = do_notify,       [OP_MAKE] = do_make,
+	[OP_WRITE] = do_write,         [OP_READ] = do_read,           [OP_RUN] = do_run,
+	[OP_DONE] = do_done,           [OP_FLUSHED] = do_flushed,     [OP_RESIZE] = do_resize,
+	[OP_WHEN] = do_when,           [OP_DELAY] = do_delay,         [OP_EARLY] = do_early,
+	[OP_TICK] = do_tick,           [OP_POWER_CUT] = do_power_cut, [OP_POKE] = do_poke,
+	[OP_OFFER] = do_offer,         [OP_WIND] = do_wind,           [OP_QUEUE_RESET] = do_queue_reset,
 };
 
 static void execute(struct machine *m, const struct op *op)

@@ -218,10 +218,11 @@ static void new_queue(struct sim *s, uint32_t dev)
 void sim_act(struct sim *s, enum sim_act a, uint32_t dev)
 {
 	static void (*const acts[SIM_ACTS])(struct sim *, uint32_t) = {
-		[ACT_POST] = post,       [ACT_DELAY] = delay, [ACT_TICK] = tick,     [ACT_POWER] = power,
-		[ACT_WHEN] = when,       [ACT_WISH] = wish,   [ACT_LOOK] = look,     [ACT_FAULT] = fault,
-		[ACT_HOLD] = hold,       [ACT_DONE] = done,   [ACT_RESIZE] = resize, [ACT_RESTART] = restart,
-		[ACT_QUEUE] = new_queue,
+		[ACT_POST] = post,       [ACT_SLOPPY] = sim_sloppy, [ACT_DELAY] = delay,
+		[ACT_TICK] = tick,       [ACT_POWER] = power,       [ACT_WHEN] = when,
+		[ACT_WISH] = wish,       [ACT_LOOK] = look,         [ACT_FAULT] = fault,
+		[ACT_HOLD] = hold,       [ACT_DONE] = done,         [ACT_RESIZE] = resize,
+		[ACT_RESTART] = restart, [ACT_QUEUE] = new_queue,
 	};
 	if (acts[a])
 		acts[a](s, dev);

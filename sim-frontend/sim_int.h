@@ -25,6 +25,7 @@ enum sim_act {
 	ACT_RUN,
 	ACT_WHEN,
 	ACT_GOOD_LAST = ACT_WHEN,
+	ACT_SLOPPY,
 	ACT_BREAK,
 	ACT_RACE,
 	ACT_CHAIN,
@@ -74,6 +75,8 @@ void sim_start(struct sim *, uint32_t dev); /* the driver's half of it: the devi
 /* sim_act.c */
 void sim_act(struct sim *, enum sim_act, uint32_t dev);
 void sim_post(struct sim *, uint32_t dev, uint32_t queue);
+/* sim_sloppy.c */
+void sim_sloppy(struct sim *, uint32_t dev);
 /* sim_hostile.c */
 void sim_hostile(struct sim *, enum sim_act, uint32_t dev);
 

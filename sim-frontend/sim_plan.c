@@ -18,11 +18,11 @@
 
 /* How often each act is drawn where the run has it, in 64ths; what is left over are posts. */
 static const uint8_t weight[SIM_ACTS] = {
-	[ACT_KICK] = 4,  [ACT_REAP] = 6,  [ACT_WISH] = 4,   [ACT_LOOK] = 2,    [ACT_FAULT] = 4,
-	[ACT_HOLD] = 4,  [ACT_DONE] = 8,  [ACT_RESIZE] = 1, [ACT_RESTART] = 1, [ACT_QUEUE] = 1,
-	[ACT_RUN] = 2,   [ACT_DELAY] = 4, [ACT_POWER] = 1,  [ACT_TICK] = 4,    [ACT_WHEN] = 6,
-	[ACT_BREAK] = 8, [ACT_RACE] = 6,  [ACT_CHAIN] = 4,  [ACT_PUBLISH] = 4, [ACT_POKE] = 4,
-	[ACT_WRITE] = 4,
+	[ACT_KICK] = 4, [ACT_REAP] = 6,   [ACT_WISH] = 4,   [ACT_LOOK] = 2,    [ACT_FAULT] = 4,
+	[ACT_HOLD] = 4, [ACT_DONE] = 8,   [ACT_RESIZE] = 1, [ACT_RESTART] = 1, [ACT_QUEUE] = 1,
+	[ACT_RUN] = 2,  [ACT_SLOPPY] = 8, [ACT_DELAY] = 4,  [ACT_POWER] = 1,   [ACT_TICK] = 4,
+	[ACT_WHEN] = 6, [ACT_BREAK] = 8,  [ACT_RACE] = 6,   [ACT_CHAIN] = 4,   [ACT_PUBLISH] = 4,
+	[ACT_POKE] = 4, [ACT_WRITE] = 4,
 };
 
 /* False: this run's guest or host does not do such a thing. */
@@ -32,6 +32,8 @@ static bool may(const struct sim_plan *p, enum sim_act a)
 				 1u << SIM_FAULT_UNSUPPORTED;
 	if (p->twice && (a == ACT_WHEN || a == ACT_HOLD || a == ACT_DONE || a == ACT_DELAY || a == ACT_POWER))
 		return false;
+	if (a == ACT_SLOPPY)
+		return p->guest != SIM_GUEST_GOOD;
 	if (a > ACT_GOOD_LAST)
 		return p->guest == SIM_GUEST_HOSTILE;
 	if (a == ACT_FAULT)
@@ -52,7 +54,7 @@ static void draw_turns(struct sim_plan *p)
 	uint32_t n = 0;
 	for (uint32_t a = ACT_POST + 1; a < SIM_ACTS; a++) {
 		uint32_t times = weight[a];
-		bool always = a == ACT_REAP || a == ACT_DONE || a == ACT_TICK;
+		bool always = a == ACT_SLOPPY || a == ACT_REAP || a == ACT_DONE || a == ACT_TICK;
 		if (!may(p, a) || (!always && rand_once(&p->rand, 1)))
 			continue;
 		if (rand_once(&p->rand, 2))
