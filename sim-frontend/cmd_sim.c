@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "clauses.h"
+#include "clauses.h"
 #include "cmd.h"
 #include "sim_file.h"
 #include "sim_jobs.h"
@@ -241,6 +242,7 @@ static int tell_violation(const struct sim_jobs *j)
 	sim_device_ids(&j->options, ids);
 	printf("VIOLATION %s%s%s at op %" PRIu64 " of %u, %s%u: %s\n", v->v.oracle, *v->v.clause ? " " : "",
 	       v->v.clause, v->op, j->log->nops, sim_type(ids[v->dev])->name, v->dev, v->v.what);
+	clause_print(stdout, v->v.clause);
 	clause_print(stdout, v->v.clause);
 	printf("run seed 0x%" PRIx64 "; ", j->log->seed);
 	if (!j->same_again)

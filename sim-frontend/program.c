@@ -12,6 +12,23 @@
 /* -- driver ops
  * ---------------------------------------------------------------------------------------------------- */
 
+/* The guest does what no driver does. It may have sent this device anywhere in memory, onto another one's
+ * rings too. */
+static void go_wild(struct machine *m)
+{
+	for (uint32_t i = 0; i < m->ndevices; i++)
+		machine_set_wild(&m->device[i], true);
+}
+
+/* Some device may still do what it was sent to do. */
+static bool is_wild(const struct machine *m)
+{
+	bool wild = false;
+	for (uint32_t i = 0; i < m->ndevices; i++)
+		wild |= m->device[i].wild;
+	return wild;
+}
+
 static uint16_t queue_of(const struct op *op)
 {
 	return (uint16_t)(op->arg[0] % VDEV_QUEUES_MAX);
@@ -64,7 +81,7 @@ static void do_reset(struct sim_device *d, const struct op *op)
 
 static void do_chain(struct sim_device *d, const struct op *op)
 {
-	machine_set_wild(d, true);
+	go_wild(d->machine);
 	judges_distrust(d);
 	driver_chain(d->driver, (uint16_t)(queue_of(op) % d->vdev->nqueues), (uint16_t)op->arg[1], op->data,
 		     op->len / 16);
@@ -72,7 +89,7 @@ static void do_chain(struct sim_device *d, const struct op *op)
 
 static void do_break(struct sim_device *d, const struct op *op)
 {
-	machine_set_wild(d, true);
+	go_wild(d->machine);
 	driver_break(d->driver, (uint32_t)op->arg[0], (uint32_t)op->arg[1], op->arg[2]);
 }
 
@@ -90,7 +107,7 @@ static void do_fault(struct sim_device *d, const struct op *op)
 static void do_race(struct sim_device *d, const struct op *op)
 {
 	struct race r = {(uint32_t)op->arg[0], (uint32_t)op->arg[2], (enum vmem_for)op->arg[1], op->arg[3]};
-	machine_set_wild(d, true);
+	go_wild(d->machine);
 	judges_distrust(d);
 	machine_race(d, &r);
 }
@@ -119,7 +136,7 @@ static void do_tick(struct sim_device *d, const struct op *op)
 
 static void do_power_cut(struct sim_device *d, const struct op *op)
 {
-	d->wild = d->nraces || driver_is_told(d->driver); /* a reset too */
+	machine_set_wild(d, d->nraces || driver_is_told(d->driver)); /* a reset too */
 	machine_power_cut(d, op->arg[0]);
 }
 
@@ -134,7 +151,7 @@ static void do_when(struct sim_device *d, const struct op *op)
 
 static void do_publish(struct sim_device *d, const struct op *op)
 {
-	machine_set_wild(d, true);
+	go_wild(d->machine);
 	judges_distrust(d);
 	driver_publish(d->driver, (uint16_t)(queue_of(op) % d->vdev->nqueues), (uint16_t)op->arg[1],
 		       (uint16_t)op->arg[2]);
@@ -173,7 +190,7 @@ static void do_write(struct sim_device *d, const struct op *op)
 {
 	uint64_t reg = op->arg[0], size = op->arg[1];
 	uint32_t queue = d->mmio.queue_sel;
-	machine_set_wild(d, true);
+	go_wild(d->machine);
 	if (reg < VIRTIO_MMIO_CONFIG && reg != VIRTIO_MMIO_INTERRUPT_ACK)
 		judges_distrust(d);
 	machine_write(d, reg, (uint32_t)size, op->arg[2]);
@@ -218,10 +235,9 @@ static void do_resize(struct sim_device *d, const struct op *op)
 
 static void do_poke(struct sim_device *d, const struct op *op)
 {
-	for (uint32_t i = 0; i < d->machine->ndevices; i++) {
-		machine_set_wild(&d->machine->device[i], true);
+	go_wild(d->machine);
+	for (uint32_t i = 0; i < d->machine->ndevices; i++)
 		judges_distrust(&d->machine->device[i]);
-	}
 	if (op->len)
 		ram_write(&d->machine->ram, gpa(op->arg[0]), op->data, op->len);
 }
@@ -382,13 +398,14 @@ static void quiesce_by_force(struct sim_device *d)
 
 void program_quiesce(struct machine *m)
 {
+	bool wild = is_wild(m);
 	m->op++;
 	m->waiting = NULL;
 	for (uint32_t i = 0; i < m->ndevices; i++) {
 		struct sim_device *d = &m->device[i];
 		d->backend.hold = d->backend.delay = d->backend.faults = 0;
 		machine_no_races(d);
-		if (d->wild || !driver_is_live(d->driver))
+		if (wild || !driver_is_live(d->driver))
 			quiesce_by_force(d);
 		else
 			quiesce_by_driver(d);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "clauses.h"
 #include "program.h"
 #include "sim_int.h"
 
@@ -38,7 +39,26 @@ static void on_used(void *ctx, struct sim_device *d, uint16_t queue, uint16_t id
 	s->answers = hash_u64(s->answers, what ^ (uint64_t)type << 16 ^ (uint64_t)d->nr << 24);
 }
 
-static const struct machine_events events = {.used = on_used};
+static void on_interrupt(void *ctx, struct sim_device *d, uint16_t source)
+{
+	struct sim *s = ctx;
+	s->outputs = hash_u64(s->outputs, s->answers ^ (uint64_t)d->nr << 16 ^ source);
+}
+
+static void on_offence(void *ctx, struct sim_device *d, enum offence o)
+{
+	struct sim *s = ctx;
+	s->outputs = hash_u64(s->outputs, (uint64_t)d->nr << 32 | o);
+}
+
+static void on_read(void *ctx, struct sim_device *d, uint64_t off, uint32_t size, uint64_t value)
+{
+	struct sim *s = ctx;
+	s->outputs = hash_u64(s->outputs, value ^ off << 32 ^ (uint64_t)size << 56 ^ d->nr);
+}
+
+static const struct machine_events events = {
+	.used = on_used, .interrupt = on_interrupt, .offence = on_offence, .read = on_read};
 
 uint32_t sim_device_ids(const struct sim_options *o, uint16_t ids[MACHINE_DEVICES_MAX])
 {
@@ -135,7 +155,7 @@ void sim_op_data(struct sim *s, uint8_t code, uint32_t dev, uint64_t a, uint64_t
 static void begin(struct sim *s)
 {
 	s->violation.v.oracle = NULL;
-	s->answers = HASH_SEED;
+	s->answers = s->outputs = HASH_SEED;
 	machine_reset(&s->machine);
 }
 
@@ -145,7 +165,7 @@ static uint64_t so_far(struct sim *s)
 		const struct sim_device *d = &s->machine.device[i];
 		s->answers = d->type->hash(d, s->answers);
 	}
-	return hash_u64(machine_hash(&s->machine), s->answers);
+	return hash_u64(hash_u64(machine_hash(&s->machine), s->answers), s->outputs);
 }
 
 /* The liveness phase, and what came of it all. */
@@ -245,6 +265,18 @@ static uint64_t taken(const struct sim *s)
 	return n;
 }
 
+static uint32_t areas(const struct sim_plan *p, const struct machine *m)
+{
+	uint32_t bits = 1u << CLAUSE_BASIC | 1u << CLAUSE_MMIO;
+	bits |= p->ring == SIM_RING_SPLIT || p->twice ? 1u << CLAUSE_SPLIT : 0;
+	bits |= p->ring == SIM_RING_PACKED || p->twice ? 1u << CLAUSE_PACKED : 0;
+	for (uint32_t i = 0; i < m->ndevices; i++)
+		if (p->device[i].on)
+			bits |= 1u << (m->device[i].type->id == VIRTIO_ID_BLOCK ? CLAUSE_BLOCK
+										: CLAUSE_ENTROPY);
+	return bits;
+}
+
 bool sim_run(struct sim *s, uint64_t seed)
 {
 	struct sim_count *c = &s->count;
@@ -254,6 +286,7 @@ bool sim_run(struct sim *s, uint64_t seed)
 	bool calm = judged(s, generate);
 	if (calm && s->options.ring == SIM_RING_BOTH)
 		calm = same_answers(s);
+	c->areas |= areas(s->plan, &s->machine);
 	c->clock_ns += s->machine.clock_ns;
 	c->taken += taken(s) - before;
 	c->machine = s->machine.stats;
@@ -285,6 +318,7 @@ void sim_count_add(struct sim_count *to, const struct sim_count *c)
 	a->offences += b->offences;
 	for (int i = 0; i < OFFENCE_COUNT; i++)
 		a->offence[i] += b->offence[i];
+	to->areas |= c->areas;
 	to->taken += c->taken;
 	to->clock_ns += c->clock_ns;
 	to->again += c->again;

@@ -64,7 +64,8 @@ struct sim_count {
 	struct machine_stats machine;
 	uint64_t taken, clock_ns, again; /* again: runs that were done twice and compared */
 	uint64_t fault[SIM_FAULTS];
-	uint64_t hash; /* of all runs' hashes */
+	uint32_t areas; /* bit per enum clause_area: what of the specification was at work */
+	uint64_t hash;  /* of all runs' hashes */
 };
 
 struct sim_plan; /* what one run's generator may do; sim_int.h */
@@ -77,7 +78,8 @@ struct sim {
 	struct sim_count count;
 	struct sim_violation violation; /* of the latest run */
 	uint64_t hash;                  /* of the latest run */
-	uint64_t answers;               /* so far in this run: what the driver was told */
+	uint64_t answers;               /* so far in this run: what the driver was told of its requests */
+	uint64_t outputs;               /* and what else came out of the devices, in its order */
 	jmp_buf out;                    /* a violation ends the run at once */
 };
 

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "clauses.h"
 #include "sim_tell.h"
 
 static uint64_t faults(const struct sim_count *c)
@@ -20,6 +21,16 @@ static uint32_t kinds_of_offence(const struct sim_count *c)
 	return n;
 }
 
+/* The oracles look at every step, so a rule that one of them judges was exercised where its subject was at
+ * work. */
+static uint32_t clauses(const struct sim_count *c)
+{
+	uint32_t n = 0;
+	for (size_t i = 0; i < clause_count(); i++)
+		n += clause_at(i)->cover == CLAUSE_CHECKED && c->areas >> clause_at(i)->area & 1;
+	return n;
+}
+
 void sim_tell_progress(void *ctx, const struct sim_count *c, double seconds)
 {
 	struct sim_tell *t = ctx;
@@ -29,9 +40,10 @@ void sim_tell_progress(void *ctx, const struct sim_count *c, double seconds)
 	if (!t->terminal && seconds < 1)
 		return;
 	printf("%s%.0f s: %" PRIu64 " runs, %" PRIu64 " requests, %.0f requests/s, %.3f s simulated, %" PRIu64
-	       " faults, %u kinds of offence%s",
+	       " faults, %u clauses judged, %u kinds of offence%s",
 	       t->terminal ? "\r" : "", seconds, c->machine.runs, c->taken, (double)c->taken / seconds,
-	       1e-9 * (double)c->clock_ns, faults(c), kinds_of_offence(c), t->terminal ? "\033[K" : "\n");
+	       1e-9 * (double)c->clock_ns, faults(c), clauses(c), kinds_of_offence(c),
+	       t->terminal ? "\033[K" : "\n");
 	fflush(stdout);
 	t->open = t->terminal;
 }
@@ -66,6 +78,7 @@ void sim_tell_summary(struct sim_tell *t, const struct sim_count *c, double seco
 	printf("%" PRIu64 " answered, %" PRIu64 " of them with an error; %" PRIu64 " kicks, %" PRIu64
 	       " interrupts, %" PRIu64 " of them not asked for\n",
 	       m->answered, m->failed, m->kicks, m->interrupts, m->wasted);
+	printf("clauses judged by oracles: %u\n", clauses(c));
 	tell_faults(c);
 	tell_offences(c);
 	printf("hash %016" PRIx64 "\n", c->hash);
