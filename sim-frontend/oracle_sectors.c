@@ -111,12 +111,14 @@ void sector_anything(struct content *c, struct content_sector *s)
 
 void sector_begin(struct content *c, struct content_sector *s, uint32_t version)
 {
-	if (s->nalts == CONTENT_ALTS_MAX && !make_room(c, s)) {
+	bool full = s->nalts == CONTENT_ALTS_MAX && !make_room(c, s);
+	if (full)
 		sector_anything(c, s);
-		s->alt[s->nlive - 1].over--; /* this one is not among it */
-	}
-	if (s->nalts < CONTENT_ALTS_MAX)
-		add(s, version, IN_FLIGHT);
+	if (s->nalts == CONTENT_ALTS_MAX)
+		return; /* it is among anything, until all that is in flight has ended (sector_settle) */
+	if (full)
+		s->alt[s->nlive - 1].over--; /* it is not */
+	add(s, version, IN_FLIGHT);
 }
 
 void sector_end(struct content *c, struct content_sector *s, uint32_t version)
