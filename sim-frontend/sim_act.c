@@ -4,6 +4,8 @@
 
 #include "sim_int.h"
 
+#define PLAIN_BATCH 16 /* of a benchmark */
+
 static uint32_t draw_queue(struct sim *s, uint32_t dev)
 {
 	uint32_t n = s->plan->device[dev].nqueues;
@@ -27,9 +29,12 @@ void sim_post(struct sim *s, uint32_t dev, uint32_t queue)
 static void post(struct sim *s, uint32_t dev)
 {
 	uint32_t queue = draw_queue(s, dev), bits = rand_bits(&s->plan->rand, 8);
-	for (uint32_t n = 1 + (bits & (s->plan->device[dev].batch - 1u)); n; n--)
+	uint32_t n = 1 + (bits & (s->plan->device[dev].batch - 1u));
+	if (s->plan->plain)
+		n = PLAIN_BATCH;
+	for (; n; n--)
 		sim_post(s, dev, queue);
-	if (s->plan->twice)
+	if (s->plan->twice || s->plan->plain)
 		bits = UINT32_MAX;
 	if (bits >> 3 & 7)
 		sim_op(s, OP_KICK, dev, queue, 0, 0, 0);

@@ -51,6 +51,7 @@ struct sim_plan {
 	struct rand rand;
 	enum sim_guest guest; /* never mix */
 	enum sim_ring ring;   /* split or packed */
+	bool plain;           /* a benchmark: nothing but plain requests */
 	bool twice;           /* the program runs on both: it must not depend on the ring, or on time */
 	uint32_t faults;      /* that this run may have */
 	uint32_t steps;       /* acts */

@@ -93,7 +93,6 @@ static void draw_requests(struct sim *s, struct sim_device_plan *d)
 			d->type[i] = i & 1;
 		d->sectors = 256;
 		d->shape_mask = 0;
-		d->batch = 8;
 	}
 	if (s->plan->twice) /* both rings have room for them */
 		d->batch = 2;
@@ -130,6 +129,7 @@ void sim_draw_plan(struct sim *s)
 {
 	struct sim_plan *p = s->plan;
 	uint32_t log2 = STEPS_LOG_MIN + rand_below(&p->rand, STEPS_LOG_MAX - STEPS_LOG_MIN);
+	p->plain = s->options.request_len;
 	p->twice = s->options.ring == SIM_RING_BOTH;
 	if (p->twice)
 		log2 = STEPS_LOG_MIN + (log2 & 1);
@@ -140,7 +140,7 @@ void sim_draw_plan(struct sim *s)
 	p->faults = rand_once(&p->rand, 2) ? 0 : s->options.faults & rand_bits(&p->rand, SIM_FAULTS);
 	p->steps = (1u << log2) + rand_bits(&p->rand, log2);
 	draw_turns(p);
-	if (s->options.request_len) {
+	if (p->plain) {
 		p->ring = SIM_RING_SPLIT;
 		p->steps = SIM_OPS_MAX;
 		memset(p->turn, ACT_POST, sizeof(p->turn));
@@ -159,6 +159,8 @@ static uint64_t draw_sectors(struct rand *r)
 /* 0: the type's own. */
 static uint32_t draw_size(const struct sim_plan *p, struct rand *r, enum sim_ring ring)
 {
+	if (p->plain)
+		return 128;
 	if (p->twice) /* both have room for two of the longest chains, and memory for all rings */
 		return 64;
 	uint32_t log2 = rand_bits(r, 4);
@@ -215,7 +217,7 @@ void sim_start(struct sim *s, uint32_t dev)
 	struct rand *r = &s->plan->rand;
 	struct sim_device *d = &s->machine.device[dev];
 	struct sim_device_plan *p = &s->plan->device[dev];
-	sim_op(s, OP_NEGOTIATE, dev, draw_without(r), 0, 0, 0);
+	sim_op(s, OP_NEGOTIATE, dev, s->plan->plain ? 0 : draw_without(r), 0, 0, 0);
 	p->nqueues = (uint8_t)(rand_bits(r, 1) ? 1 : 1 + rand_below(r, d->vdev->nqueues));
 	for (uint32_t q = 0; q < p->nqueues; q++)
 		sim_op(s, OP_QUEUE, dev, q, draw_size(s->plan, r, s->plan->ring), 0, 0);
@@ -227,8 +229,9 @@ void sim_start(struct sim *s, uint32_t dev)
 
 void sim_set_up(struct sim *s, uint32_t dev)
 {
-	if (rand_bits(&s->plan->rand, 1))
+	if (!s->plan->plain && rand_bits(&s->plan->rand, 1))
 		make(s, dev);
-	offer(s, dev);
+	if (!s->plan->plain)
+		offer(s, dev);
 	sim_start(s, dev);
 }
