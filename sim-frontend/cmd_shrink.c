@@ -75,9 +75,14 @@ static int write_out(const struct listing *l, const struct outcome *v)
 		return fail("shrink: -o: the name is too long");
 	memcpy(base, output, n);
 	base[n] = 0;
-	if (!shrink_write(l, v, base, err, sizeof(err)))
+	bool recorded;
+	if (!shrink_write(l, v, base, &recorded, err, sizeof(err)))
 		return fail("%s", err);
-	printf("written: %s.txt, %s.vtrace, %s.c\n", base, base, base);
+	if (recorded)
+		printf("written: %s.txt, %s.c, %s.vtrace\n", base, base, base);
+	else
+		printf("written: %s.txt, %s.c; a run that ends the process so leaves no recording\n", base,
+		       base);
 	return EXIT_SUCCESS;
 }
 

@@ -105,7 +105,7 @@ static struct recording *dying;
 static void on_death(void)
 {
 	if (dying)
-		simrecord_finish(&dying->record, &dying->machine);
+		simrecord_rescue(&dying->record);
 	_exit(EXIT_SUCCESS);
 }
 
@@ -167,24 +167,26 @@ static bool record(const struct listing *l, const char *path, char *err, size_t 
 }
 
 /* By a child, which may die of it. */
-static bool write_trace(const struct listing *l, const char *path, char *err, size_t max)
+static bool write_trace(const struct listing *l, const char *path)
 {
+	char err[512];
 	int status = -1;
 	fflush(NULL);
 	pid_t child = fork();
 	if (child == 0) {
-		if (freopen("/dev/null", "w", stderr) && record(l, path, err, max))
+		if (freopen("/dev/null", "w", stderr) && record(l, path, err, sizeof(err)))
 			_exit(EXIT_SUCCESS);
 		_exit(EXIT_FAILURE);
 	}
 	if (child > 0)
 		waitpid(child, &status, 0);
 	if (status)
-		snprintf(err, max, "%s: the run can not be recorded", path);
+		unlink(path);
 	return status == 0;
 }
 
-bool shrink_write(const struct listing *l, const struct outcome *v, const char *base, char *err, size_t max)
+bool shrink_write(const struct listing *l, const struct outcome *v, const char *base, bool *recorded,
+		  char *err, size_t max)
 {
 	char path[1024], *text = text_of(l);
 	bool good = text;
@@ -195,7 +197,7 @@ bool shrink_write(const struct listing *l, const struct outcome *v, const char *
 	snprintf(path, sizeof(path), "%s.c", base);
 	good = good && write_test(text, v, path, err, max);
 	snprintf(path, sizeof(path), "%s.vtrace", base);
-	good = good && write_trace(l, path, err, max);
+	*recorded = good && write_trace(l, path);
 	free(text);
 	return good;
 }

@@ -6,9 +6,10 @@
 #include "trial.h"
 
 /*
- * Writes BASE.txt, BASE.vtrace (a recording of its run, as far as it goes) and BASE.c (a test for
- * tests/regress/). False: err tells.
+ * Writes BASE.txt, BASE.c (a test for tests/regress/) and BASE.vtrace (a recording of its run, as far as it
+ * goes). *recorded: there is a trace; some crashes leave none. False: err tells.
  */
-bool shrink_write(const struct listing *, const struct outcome *, const char *base, char *err, size_t max);
+bool shrink_write(const struct listing *, const struct outcome *, const char *base, bool *recorded, char *err,
+		  size_t max);
 
 #endif

@@ -92,3 +92,10 @@ bool simrecord_finish(struct simrecord *s, struct machine *m)
 	}
 	return trace_finish(&s->writer, TRACE_END_DONE);
 }
+
+void simrecord_rescue(struct simrecord *s)
+{
+	on_full(&s->recorder, 0);
+	if (!s->failed)
+		trace_finish(&s->writer, TRACE_END_ERROR);
+}

@@ -19,5 +19,8 @@ struct simrecord {
 bool simrecord_start(struct simrecord *, struct machine *, const char *path);
 /* Ends the recording; the machine records no more. False: writer.error tells. */
 bool simrecord_finish(struct simrecord *, struct machine *);
+/* The process is about to die in the midst of a device's work: what was recorded is written, nothing else is
+ * touched. */
+void simrecord_rescue(struct simrecord *);
 
 #endif
