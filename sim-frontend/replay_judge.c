@@ -4,6 +4,7 @@
 
 #include <linux/virtio_ids.h>
 
+#include "oracle_status.h"
 #include "replay.h"
 
 struct judge_pin {
@@ -19,6 +20,7 @@ struct judge_pin {
 struct judge {
 	struct {
 		struct oracle *oracle;
+		struct oracle_status status;
 		struct judge_pin pin[ORACLE_PINS_MAX];
 		uint64_t done; /* the request that was completed last */
 	} of[OP_DEV_MAX];
@@ -52,6 +54,9 @@ bool replay_judge(struct replay *r)
 		r->judge->of[i].oracle = make_oracle(&r->twin.device[i]);
 		if (!r->judge->of[i].oracle)
 			return false;
+		struct twin_device *d = &r->twin.device[i];
+		oracle_status_init(&r->judge->of[i].status, r->judge->of[i].oracle, &d->mmio, d->vdev);
+		oracle_status_restart(&r->judge->of[i].status);
 	}
 	return r->judge;
 }
@@ -76,8 +81,11 @@ void judge_begins(struct replay *r, struct twin_device *d, const struct op *op)
 	struct oracle *o = oracle_of(r, d);
 	if (!o || op->code == OP_READ)
 		return;
-	if (op->code == OP_WRITE)
+	if (op->code == OP_WRITE) {
 		oracle_write_begins(o, d->vdev, op->arg[0], (uint32_t)op->arg[1], op->arg[2]);
+		oracle_status_write_begins(&r->judge->of[d->nr].status, op->arg[0], (uint32_t)op->arg[1],
+					   op->arg[2]);
+	}
 	if (op->code == OP_RUN && op->arg[0] < d->vdev->nqueues)
 		oracle_runs(o, (uint16_t)op->arg[0]);
 	oracle_enter(o);
@@ -88,21 +96,40 @@ void judge_begins(struct replay *r, struct twin_device *d, const struct op *op)
 void judge_ends(struct replay *r, struct twin_device *d, const struct op *op)
 {
 	struct oracle *o = oracle_of(r, d);
-	if (!o || op->code == OP_READ)
+	struct oracle_status *s = o ? &r->judge->of[d->nr].status : NULL;
+	if (!o)
 		return;
+	if (op->code == OP_READ) {
+		oracle_status_read(s, op->arg[0], (uint32_t)op->arg[1], op->arg[2]);
+		return;
+	}
+	if (op->code == OP_RESIZE)
+		s->config_event = true;
 	oracle_leave(o);
-	if (op->code == OP_WRITE)
-		oracle_write_ends(o, d->vdev, op->arg[0], (uint32_t)op->arg[1], op->arg[2]);
+	if (op->code != OP_WRITE) {
+		oracle_status_leave(s);
+		return;
+	}
+	oracle_write_ends(o, d->vdev, op->arg[0], (uint32_t)op->arg[1], op->arg[2]);
+	oracle_status_write_ends(s, op->arg[0], (uint32_t)op->arg[1], op->arg[2]);
 }
 
 void judge_memory(struct replay *r, struct twin_device *d, enum vmem_kind kind, enum vmem_for what, gpa_t a,
 		  uint32_t n, const void *data)
 {
 	struct oracle *o = oracle_of(r, d);
-	if (o && kind == VMEM_LOAD)
+	struct oracle_status *s = o ? &r->judge->of[d->nr].status : NULL;
+	if (!o)
+		return;
+	if (!s->open)
+		oracle_status_touch(s, what);
+	if (kind == VMEM_LOAD) {
 		oracle_load(o, what, a, n, data);
-	else if (o)
-		oracle_store(o, what, a, n, data);
+		return;
+	}
+	if (what == VMEM_USED_IDX || what == VMEM_USED_ENTRY)
+		s->used_stored = true;
+	oracle_store(o, what, a, n, data);
 }
 
 /* No trace holds it: it is the device's own, as it works. */
@@ -161,6 +188,8 @@ void judge_interrupt(struct replay *r, struct twin_device *d, uint16_t source)
 	struct oracle *o = oracle_of(r, d);
 	if (o)
 		oracle_interrupt(o, source);
+	if (o)
+		oracle_status_interrupt(&r->judge->of[d->nr].status, source);
 }
 
 void judge_again(struct replay *r, struct twin_device *d, uint16_t queue)
