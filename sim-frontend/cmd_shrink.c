@@ -103,6 +103,21 @@ static int shrink_failure(struct trials *t, struct listing *l, const struct outc
 	return write_out(l, &s.verdict);
 }
 
+/* A recording does not hold the program that it was made from, but that stands next to it. */
+static bool program_of(const char *path, char *text, size_t max)
+{
+	size_t n = strlen(path), end = strlen(".vtrace");
+	bool trace = n > end && !strcmp(path + n - end, ".vtrace");
+	snprintf(text, max, "%.*s%s", (int)(trace ? n - end : n), path, trace ? ".txt" : "");
+	if (!trace || access(text, R_OK) == 0)
+		return true;
+	fail("shrink: %s is a recording, and the program that it is of, %s, is not there; ringside lift "
+	     "makes "
+	     "programs of it",
+	     path, text);
+	return false;
+}
+
 static int shrink_file(const char *path, double seconds_max)
 {
 	struct listing whole, l;
@@ -144,5 +159,6 @@ int cmd_shrink(int argc, char **argv)
 		return fail("shrink: missing option -o OUT: where to write the result");
 	if (seconds && !cli_number("--seconds", seconds, 1u << 30, &limit))
 		return EXIT_USAGE;
-	return shrink_file(argv[0], (double)limit);
+	char path[1024];
+	return program_of(argv[0], path, sizeof(path)) ? shrink_file(path, (double)limit) : EXIT_USAGE;
 }

@@ -243,7 +243,6 @@ static int tell_violation(const struct sim_jobs *j)
 	printf("VIOLATION %s%s%s at op %" PRIu64 " of %u, %s%u: %s\n", v->v.oracle, *v->v.clause ? " " : "",
 	       v->v.clause, v->op, j->log->nops, sim_type(ids[v->dev])->name, v->dev, v->v.what);
 	clause_print(stdout, v->v.clause);
-	clause_print(stdout, v->v.clause);
 	printf("run seed 0x%" PRIx64 "; ", j->log->seed);
 	if (!j->same_again)
 		printf("NONDETERMINISM: the same ops in a fresh process give %s; ", j->again);
