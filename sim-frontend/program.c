@@ -396,15 +396,26 @@ static void quiesce_by_force(struct sim_device *d)
 	}
 }
 
+/* Ahead of all judging: one device may wait for what another one holds, as they share what can be lent. */
+static void end_faults(struct machine *m)
+{
+	for (uint32_t i = 0; i < m->ndevices; i++) {
+		struct sim_device *d = &m->device[i];
+		d->backend.hold = d->backend.delay = d->backend.faults = 0;
+		machine_no_races(d);
+	}
+	for (uint32_t i = 0; i < m->ndevices; i++)
+		settle(&m->device[i]);
+}
+
 void program_quiesce(struct machine *m)
 {
 	bool wild = is_wild(m);
 	m->op++;
 	m->waiting = NULL;
+	end_faults(m);
 	for (uint32_t i = 0; i < m->ndevices; i++) {
 		struct sim_device *d = &m->device[i];
-		d->backend.hold = d->backend.delay = d->backend.faults = 0;
-		machine_no_races(d);
 		if (wild || !driver_is_live(d->driver))
 			quiesce_by_force(d);
 		else
