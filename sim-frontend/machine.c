@@ -117,7 +117,7 @@ static void fresh(struct sim_device *d, const struct device_options *o)
 	oracle_restart(d->oracle);
 	judges_restart(d);
 	d->again = 0;
-	d->wild = d->inside = d->catching_up = false;
+	d->wild = d->inside = false;
 	machine_no_races(d);
 	d->kicked = 0;
 }
@@ -217,19 +217,30 @@ static void leave(struct sim_device *d)
 {
 	oracle_leave(d->oracle);
 	d->inside = false;
+	if (d->recorder && recorder_state_due(d->recorder->rec))
+		recorder_state(d->recorder, mmio_hash(&d->mmio));
+}
+
+static void run_queue(struct sim_device *d, uint16_t queue)
+{
+	d->again &= ~(1u << queue);
+	oracle_runs(d->oracle, queue);
+	enter(d);
+	machine_record_guest(d);
+	if (d->recorder)
+		recorder_run(d->recorder, queue);
+	vdev_run(d->vdev, queue);
+	leave(d);
+	oracle_status_leave(&d->judges->status);
 }
 
 /* The entry is over; who was notified meanwhile runs now. */
 static void over(struct sim_device *d)
 {
-	if (d->recorder && recorder_state_due(d->recorder->rec))
-		recorder_state(d->recorder, mmio_hash(&d->mmio));
-	for (int i = 0; d->kicked && !d->catching_up && i < AGAINS_MAX; i++) {
+	for (int i = 0; d->kicked && i < AGAINS_MAX; i++) {
 		uint16_t queue = (uint16_t)__builtin_ctz(d->kicked);
 		d->kicked &= ~(1u << queue);
-		d->catching_up = true;
-		machine_run(d, queue);
-		d->catching_up = false;
+		run_queue(d, queue);
 	}
 }
 
@@ -290,15 +301,7 @@ void machine_run(struct sim_device *d, uint16_t queue)
 		d->kicked |= 1u << (queue % VDEV_QUEUES_MAX);
 		return;
 	}
-	d->again &= ~(1u << queue);
-	oracle_runs(d->oracle, queue);
-	enter(d);
-	machine_record_guest(d);
-	if (d->recorder)
-		recorder_run(d->recorder, queue);
-	vdev_run(d->vdev, queue);
-	leave(d);
-	oracle_status_leave(&d->judges->status);
+	run_queue(d, queue);
 	over(d);
 }
 

@@ -119,8 +119,7 @@ struct sim_device {
 			   judged */
 	uint32_t nraces;
 	struct race race[MACHINE_RACES_MAX];
-	bool inside; /* it works: nobody else may enter */
-	bool catching_up;
+	bool inside;     /* it works: nobody else may enter */
 	uint32_t kicked; /* bit per queue: notified while it worked */
 	uint32_t nwhens;
 	struct when when[MACHINE_WHENS_MAX];
