@@ -112,35 +112,42 @@ static bool program_of(const char *path, char *text, size_t max)
 	if (!trace || access(text, R_OK) == 0)
 		return true;
 	fail("shrink: %s is a recording, and the program that it is of, %s, is not there; ringside lift "
-	     "makes "
-	     "programs of it",
+	     "makes programs of it",
 	     path, text);
 	return false;
+}
+
+static int shrink_listing(struct trials *t, struct listing *l, const char *path, double seconds_max)
+{
+	struct outcome v;
+	if (find_failure(t, l, &v)) {
+		/* Unlike a violation, a crash leaves nothing to go on with. */
+		if (strncmp(v.check, "signal", 6) != 0 && strncmp(v.check, "sanitizer", 9) != 0)
+			trials_stay(t);
+		return shrink_failure(t, l, &v, seconds_max);
+	}
+	if (v.failed)
+		return EXIT_USAGE;
+	if (!*v.what)
+		printf("%s: nothing fails\n", path);
+	return EXIT_FAILURE;
 }
 
 static int shrink_file(const char *path, double seconds_max)
 {
 	struct listing whole, l;
-	struct outcome v;
 	char err[1200];
 	if (!listing_read(&whole, path, err, sizeof(err)))
 		return fail("%s", err);
 	struct trials *t = trials_create();
 	l = whole;
 	l.op = calloc(whole.nops + 1u, sizeof(*l.op));
-	if (!t || !l.op)
-		return fail("out of memory");
-	memcpy(l.op, whole.op, whole.nops * sizeof(*l.op));
 	int status;
-	if (find_failure(t, &l, &v)) {
-		/* Unlike a violation, a crash leaves nothing to go on with. */
-		if (strncmp(v.check, "signal", 6) != 0 && strncmp(v.check, "sanitizer", 9) != 0)
-			trials_stay(t);
-		status = shrink_failure(t, &l, &v, seconds_max);
+	if (t && l.op) {
+		memcpy(l.op, whole.op, whole.nops * sizeof(*l.op));
+		status = shrink_listing(t, &l, path, seconds_max);
 	} else {
-		status = v.failed ? EXIT_USAGE : EXIT_FAILURE;
-		if (!v.failed && !*v.what)
-			printf("%s: nothing fails\n", path);
+		status = fail("out of memory");
 	}
 	trials_destroy(t);
 	free(l.op);

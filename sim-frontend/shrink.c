@@ -95,7 +95,7 @@ static bool pass_lines(struct shrink *s)
 	return any;
 }
 
-static bool of_queue(const struct op *op, uint8_t dev, uint64_t queue)
+static bool of_queue(const struct op *op, uint32_t dev, uint64_t queue)
 {
 	const struct op_info *info = op_info(op->code);
 	return op->dev == dev && info->nfields && info->field[0].format == OP_QUEUE_NR && op->arg[0] == queue;
@@ -104,7 +104,7 @@ static bool of_queue(const struct op *op, uint8_t dev, uint64_t queue)
 static bool pass_queues(struct shrink *s)
 {
 	bool any = false;
-	for (uint8_t dev = 0; dev < s->best->text.head.ndevices; dev++) {
+	for (uint32_t dev = 0; dev < s->best->text.head.ndevices; dev++) {
 		for (uint64_t queue = 0; queue < VDEV_QUEUES_MAX; queue++) {
 			uint32_t n = 0, all = s->best->nops;
 			for (uint32_t i = 0; i < all; i++)

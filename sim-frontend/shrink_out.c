@@ -91,28 +91,32 @@ struct recording {
 	jmp_buf out;
 };
 
+enum { VIOLATED = 1, DIED };
+
 static void on_violation(struct machine *m, struct sim_device *d, const struct violation *v)
 {
 	struct recording *r = (struct recording *)(void *)m;
 	(void)d;
 	(void)v;
-	longjmp(r->out, 1);
+	longjmp(r->out, VIOLATED);
 }
 
 /* The devices crash: what happened up to there is the recording. */
 static struct recording *dying;
 
-static void on_death(void)
+static _Noreturn void on_death(void)
 {
 	if (dying)
 		simrecord_rescue(&dying->record);
 	_exit(EXIT_SUCCESS);
 }
 
+/* The record is saved outside of the handler: there all functions may be called. */
 static void on_signal(int number)
 {
-	(void)number;
-	on_death();
+	if (!dying)
+		_exit(128 + number);
+	longjmp(dying->out, DIED);
 }
 
 static void prepare_to_die(struct recording *r)
@@ -129,11 +133,15 @@ static void prepare_to_die(struct recording *r)
 
 static void run_from(struct recording *r, const struct listing *l, uint32_t first)
 {
-	if (setjmp(r->out))
-		return;
-	for (uint32_t i = first; i < l->nops; i++)
-		program_step(&r->machine, &l->op[i]);
-	program_quiesce(&r->machine);
+	switch (setjmp(r->out)) {
+	case 0:
+		for (uint32_t i = first; i < l->nops; i++)
+			program_step(&r->machine, &l->op[i]);
+		program_quiesce(&r->machine);
+		break;
+	case DIED:
+		on_death();
+	}
 }
 
 /* As the devices are made by the first ops, so the trace's head says. */

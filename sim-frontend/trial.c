@@ -111,12 +111,23 @@ static void set_timer(int seconds)
 /* -- one try
  * ------------------------------------------------------------------------------------------------------- */
 
+static bool same_device(const struct trace_device *a, const struct trace_device *b)
+{
+	return a->id == b->id && a->transport == b->transport && a->features == b->features &&
+	       a->nqueues == b->nqueues && a->config_len == b->config_len && a->ident_len == b->ident_len &&
+	       !memcmp(a->queue_size_max, b->queue_size_max, sizeof(a->queue_size_max)) &&
+	       !memcmp(a->config, b->config, sizeof(a->config)) &&
+	       !memcmp(a->ident, b->ident, sizeof(a->ident));
+}
+
 static bool same_devices(const struct trials *t, const struct listing *l)
 {
 	const struct trace_text *a = &t->text, *b = &l->text;
-	return t->made && !t->dirty && a->head.ndevices == b->head.ndevices &&
-	       !memcmp(a->head.device, b->head.device, sizeof(a->head.device)) &&
-	       !memcmp(a->given, b->given, sizeof(a->given));
+	bool same = t->made && !t->dirty && a->head.ndevices == b->head.ndevices &&
+		    !memcmp(a->given, b->given, sizeof(a->given));
+	for (uint32_t i = 0; same && i < a->head.ndevices; i++)
+		same = same_device(&a->head.device[i], &b->head.device[i]);
+	return same;
 }
 
 /* A machine with the listing's devices; made anew where they changed, or where nobody knows what the last try
@@ -230,6 +241,8 @@ struct trials *trials_create(void)
 
 void trials_destroy(struct trials *t)
 {
+	if (!t)
+		return;
 	if (t->made)
 		machine_destroy(&t->machine);
 	munmap((void *)(uintptr_t)t->op, sizeof(*t->op));
