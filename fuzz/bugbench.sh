@@ -21,9 +21,9 @@ head_of() { sed -n "s/^$2: //p" fuzz/bugs/"$1".patch; }
 fail() { echo "FAIL bugbench: $1"; failed=1; }
 field() { sed -n "s/^VIOLATION \([a-z-]*\).* at op [0-9]* of \([0-9]*\),.*/\\$2/p" "$finds/$1/sim.out"; }
 
-flavours=$(for name in "${names[@]}"; do head_of "$name" build; done | sort -u)
-echo "bugbench: building ${#names[@]} copies of the tree with a bug each, and without one for$(printf ' %s' $flavours) ..."
-plant_log=$(fuzz/bugs/plant.sh $(printf 'clean-%s ' $flavours) "${names[@]}" 2>build/bugs.log) || { echo "$plant_log"; failed=1; }
+mapfile -t flavours < <(for name in "${names[@]}"; do head_of "$name" build; done | sort -u)
+echo "bugbench: building ${#names[@]} copies of the tree with a bug each, and without one for ${flavours[*]} ..."
+plant_log=$(fuzz/bugs/plant.sh "${flavours[@]/#/clean-}" "${names[@]}" 2>build/bugs.log) || { echo "$plant_log"; failed=1; }
 
 simulate() { # NAME SECONDS: status of the sim; its output in sim.out
 	rm -rf "${finds:?}/$1"
@@ -64,7 +64,7 @@ bench() { # NAME
 	fi
 }
 
-for flavour in $flavours; do
+for flavour in "${flavours[@]}"; do
 	[ -x build/bugs/clean-"$flavour" ] || continue
 	simulate clean-"$flavour" 10 || fail "the tree without a bug ($flavour): $(grep -m1 VIOLATION "$finds/clean-$flavour/sim.out")"
 done

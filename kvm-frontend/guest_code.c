@@ -22,7 +22,7 @@ _Static_assert(offsetof(struct guest_mail, data) == 32 && LAYOUT_PORT_INTERPRETE
 /* rbx: the mailbox. Plain instructions only: where the processor has no virtualisation KVM interprets them.
  */
 __asm__(".pushsection .rodata\n"
-	".globl guest_code_begin, guest_code_end\n"
+	".globl guest_code_begin, guest_code_len\n"
 	"guest_code_begin:\n"
 	".Lnext:	mov	$0x608, %dx\n"
 	"	outb	%al, (%dx)\n"
@@ -64,8 +64,11 @@ __asm__(".pushsection .rodata\n"
 	"9:	mov	%rax, 24(%rbx)\n"
 	"	jmp	.Lnext\n"
 	"guest_code_end:\n"
+	".balign 8\n"
+	"guest_code_len:	.quad guest_code_end - guest_code_begin\n"
 	".popsection\n");
-extern const uint8_t guest_code_begin[], guest_code_end[];
+extern const uint8_t guest_code_begin[];
+extern const uint64_t guest_code_len;
 
 static void write_tables(uint8_t *base)
 {
@@ -108,7 +111,7 @@ struct guest_mail *guest_code_create(struct vmm *vmm, char err[ERR_MAX])
 		return NULL;
 	}
 	write_tables(base);
-	memcpy(base + CODE_AT, guest_code_begin, (size_t)(guest_code_end - guest_code_begin));
+	memcpy(base + CODE_AT, guest_code_begin, guest_code_len);
 	if (ioctl(vmm->vm_fd, KVM_SET_USER_MEMORY_REGION, &slot))
 		err_set(err, "KVM_SET_USER_MEMORY_REGION: %s", strerror(errno));
 	else if (!set_registers(vmm->vcpu.fd, err))

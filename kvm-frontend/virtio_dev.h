@@ -86,8 +86,8 @@ void virtio_dev_finish(struct virtio_dev *);
 void virtio_dev_publish(struct virtio_dev *); /* what disk_poll has answered */
 void virtio_dev_enter(struct virtio_dev *);   /* takes the lock */
 void virtio_dev_leave(struct virtio_dev *);   /* ends a piece of work, and lets go of it */
-void virtio_dev_blk_done(void *dev, struct blk_io *, enum blk_result, uint32_t bytes);
-void virtio_dev_rng_done(void *dev, struct rng_io *, uint32_t bytes);
+void virtio_dev_blk_done(void *ctx, struct blk_io *, enum blk_result, uint32_t bytes);
+void virtio_dev_rng_done(void *ctx, struct rng_io *, uint32_t bytes);
 uint64_t virtio_dev_clock_ns(void *);
 /* virtio_kick.c: each queue's way in, by what the device is and which features the driver accepted. */
 int virtio_kick_create(struct virtio_dev *, uint16_t queue, char err[ERR_MAX]);

@@ -144,7 +144,8 @@ static bool read_all(struct listing *l, struct textfile *t, bool open, const cha
 bool listing_read(struct listing *l, const char *path, char *err, size_t max)
 {
 	struct textfile t;
-	return read_all(l, &t, textfile_open(&t, path), path, err, max);
+	bool open = textfile_open(&t, path);
+	return read_all(l, &t, open, path, err, max);
 }
 
 bool listing_parse(struct listing *l, const char *name, const char *text, char *err, size_t max)
@@ -156,7 +157,8 @@ bool listing_parse(struct listing *l, const char *name, const char *text, char *
 		snprintf(err, max, "%s: %s", name, strerror(errno));
 		return false;
 	}
-	return read_all(l, &t, textfile_take(&t, name, f), name, err, max);
+	bool open = textfile_take(&t, name, f);
+	return read_all(l, &t, open, name, err, max);
 }
 
 void listing_free(struct listing *l)

@@ -122,7 +122,7 @@ static void draw_devices(struct sim *s)
 		draw_requests(s, d);
 	}
 	for (uint32_t i = p->ndevices; i < 4; i++)
-		p->device_of_turn[i] = p->device_of_turn[i % p->ndevices];
+		p->device_of_turn[i] = p->device_of_turn[i - p->ndevices];
 }
 
 void sim_draw_plan(struct sim *s)

@@ -11,7 +11,7 @@ struct sim_tell {
 	bool open; /* the line is not ended yet */
 };
 
-void sim_tell_progress(void *tell, const struct sim_count *, double seconds);
+void sim_tell_progress(void *ctx, const struct sim_count *, double seconds);
 void sim_tell_summary(struct sim_tell *, const struct sim_count *, double seconds);
 
 #endif

@@ -32,8 +32,9 @@ build asan all units corpus-player
 build clang build/clang/ringside corpus-player
 build msan build/msan/ringside core-units corpus-player
 for flavour in plain asan msan; do
+	mapfile -t regress < <(find build/$flavour/tests/regress -type f -executable)
 	run tests/run-unit.sh "$flavour" build/$flavour/tests/test_*
-	run tests/run-unit.sh "$flavour-regress" $(find build/$flavour/tests/regress -type f -executable)
+	run tests/run-unit.sh "$flavour-regress" "${regress[@]}"
 done
 run tests/check-core.sh build/{plain,clang,asan,msan}/libcore.a
 for check in includes style clauses canary; do

@@ -29,7 +29,19 @@ struct op {
 };
 
 enum op_class { OP_CLASS_IN, OP_CLASS_DRV, OP_CLASS_OUT };
-enum op_format { OP_DEC, OP_HEX, OP_GPA, OP_REG, OP_FOR, OP_KIND, OP_QUEUE_NR, OP_TYPE, OP_OFF, OP_BITS, OP_POINT };
+enum op_format {
+	OP_DEC,
+	OP_HEX,
+	OP_GPA,
+	OP_REG,
+	OP_FOR,
+	OP_KIND,
+	OP_QUEUE_NR,
+	OP_TYPE,
+	OP_OFF,
+	OP_BITS,
+	OP_POINT
+};
 
 struct op_field {
 	const char *name;

@@ -17,7 +17,7 @@ prepare() {
 	[ ! -d $tree/core ] || (cd $tree && find core sim-frontend fuzz -type f) | while read -r f; do
 		[ -e "$f" ] || rm -f "$tree/$f"
 	done
-	mkdir -p $(find core sim-frontend fuzz -type d -printf "$tree/%p ")
+	find core sim-frontend fuzz -type d -printf "$tree/%p\0" | xargs -0 mkdir -p
 	find core sim-frontend fuzz Makefile -type f | while read -r f; do
 		if [ ! -e "$tree/$f" ]; then
 			cp -p "$f" "$tree/$f"

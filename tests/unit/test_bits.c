@@ -11,6 +11,14 @@ static uint64_t next(uint64_t *x)
 	return *x;
 }
 
+static uint64_t mostly_ones(uint64_t *x)
+{
+	uint64_t w = 0;
+	for (int i = 0; i < 3; i++)
+		w |= next(x);
+	return w;
+}
+
 static bool one(const uint64_t w[2], uint32_t i)
 {
 	return i < 128 && w[i / 64] >> (i % 64) & 1;
@@ -33,7 +41,7 @@ static void finds_the_first_run(void **state)
 	(void)state;
 	uint64_t x = 1;
 	for (int round = 0; round < 3000; round++) {
-		uint64_t w[2] = {next(&x) | next(&x) | next(&x), next(&x) | next(&x) | next(&x)};
+		uint64_t w[2] = {mostly_ones(&x), mostly_ones(&x)};
 		w[0] |= round % 3 ? 0 : UINT64_MAX << round % 64;
 		w[1] |= round % 5 ? 0 : UINT64_MAX;
 		for (uint32_t n = 1; n <= 64; n++)
