@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "clauses.h"
-#include "clauses.h"
 #include "cmd.h"
 #include "sim_file.h"
 #include "sim_jobs.h"
