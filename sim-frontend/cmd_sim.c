@@ -48,7 +48,7 @@ static const struct usage usage = {
 			{.name = "--seconds",
 			 .value_name = "N",
 			 .value = &seconds,
-			 .help = "default 10 where no steps are given"},
+			 .help = "default 10 where no steps are given; 0: until Ctrl-C"},
 			{.name = "--ring",
 			 .value_name = "split|packed|both|any",
 			 .value = &ring,
@@ -163,13 +163,23 @@ static bool take_seed(uint64_t *value)
 	return true;
 }
 
+/* Of these none at all makes no sense. */
+static bool take_some(const char *option, const char *text, unsigned long long max, unsigned long long *n)
+{
+	if (!cli_number(option, text, max, n))
+		return false;
+	if (!*n)
+		fail("sim: option %s: expected at least 1", option);
+	return *n;
+}
+
 static bool take_numbers(struct sim_jobs *j)
 {
 	unsigned long long n;
-	if (!cli_number("--jobs", jobs, SIM_JOBS_MAX, &n))
+	if (!take_some("--jobs", jobs, SIM_JOBS_MAX, &n))
 		return false;
-	j->njobs = n ? (uint32_t)n : 1;
-	if (steps && !cli_number("--steps", steps, UINT64_MAX, &n))
+	j->njobs = (uint32_t)n;
+	if (steps && !take_some("--steps", steps, UINT64_MAX, &n))
 		return false;
 	j->steps = steps ? n : 0;
 	if (seconds && !cli_number("--seconds", seconds, 1u << 30, &n))
@@ -263,6 +273,9 @@ int cmd_sim(int argc, char **argv)
 		return cli_status(n);
 	if (!take_options(&j))
 		return EXIT_USAGE;
+	if (!sim_file_can_write(directory()))
+		return fail("sim: findings cannot be written into %s: %s; give a directory with --out",
+			    directory(), strerror(errno));
 	tell_options(&j);
 	j.progress = sim_tell_progress;
 	j.ctx = &tell;

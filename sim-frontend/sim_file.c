@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "sim_file.h"
 #include "textout.h"
@@ -47,6 +48,11 @@ static bool make_directory(const char *dir)
 			return false;
 	}
 	return true;
+}
+
+bool sim_file_can_write(const char *dir)
+{
+	return make_directory(dir) && access(dir, W_OK | X_OK) == 0;
 }
 
 bool sim_file_write(const char *dir, const struct sim_options *o, const struct sim_log *log,

@@ -8,6 +8,8 @@
 
 #include "sim.h"
 
+/* Whether a finding could be written; nothing is left behind but the directory. False: errno tells. */
+bool sim_file_can_write(const char *dir);
 /* Into dir, which is made where it is not there; path: the file's name. False: errno tells. */
 bool sim_file_write(const char *dir, const struct sim_options *, const struct sim_log *,
 		    const struct sim_violation *, char *path, size_t max);

@@ -49,8 +49,8 @@ static struct sim *make_sim(const struct sim_options *o, struct job *job)
 {
 	struct sim *s = calloc(1, sizeof(*s));
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	signal(SIGINT, SIG_IGN); /* the watcher tells us */
-	signal(SIGTERM, SIG_DFL);
+	signal(SIGINT, SIG_IGN); /* the watcher tells us, also where the whole group was signalled */
+	signal(SIGTERM, SIG_IGN);
 	if (s && sim_create(s, o, &job->log))
 		return s;
 	fprintf(stderr, "ringside: sim: out of memory\n");

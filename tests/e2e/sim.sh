@@ -52,6 +52,10 @@ status=0
 wait $pid || status=$?
 if [ "$status" = 0 ] && [ -n "$(hash_of "$work/out")" ]; then pass interrupted; else fail interrupted "status $status"; fi
 
+# So does a signal to the whole group, as timeout(1) sends it: what ends the workers then is no finding.
+timeout 2 "$ringside" sim --seconds 100 --jobs 2 --out "$work/none" >"$work/out" 2>&1
+if [ -n "$(hash_of "$work/out")" ] && ! grep -q ^VIOLATION "$work/out"; then pass terminated; else fail terminated "$(tail -n 1 "$work/out")"; fi
+
 # Mistakes: status 2, one line, with the words in it.
 refused() { # refused NAME WORDS OPTION...
 	local name=$1 words=$2 out status=0
@@ -67,6 +71,9 @@ refused commit "expected a commit's hash" --seed-from HEAD
 refused two-seeds 'only one of them' --seed 1 --seed-from 0123abcd
 refused both-hostile 'legal programs' --ring both --guest hostile
 refused jobs 'at most 64' --jobs 65
+refused no-jobs '--jobs: expected at least 1' --jobs 0
+refused no-steps '--steps: expected at least 1' --steps 0
+refused no-directory 'findings cannot be written into' --steps 1 --out "$work/out/sub"
 
 # A bug is found; the file shows it again, and so does a crash's.
 cp -r core "$work/core"
