@@ -12,7 +12,9 @@
 #include "simrecord.h"
 #include "textfile.h"
 
-static const char *record_path, *without_oracle;
+#define ORACLES_MAX 16
+
+static const char *record_path, *without_oracle[ORACLES_MAX];
 static bool quiet;
 
 static const struct usage usage = {
@@ -31,8 +33,9 @@ static const struct usage usage = {
 			 .help = "also record the run as a trace (.vtrace)"},
 			{.name = "--without-oracle",
 			 .value_name = "NAME",
-			 .value = &without_oracle,
-			 .help = "do not judge by this oracle"},
+			 .value = without_oracle,
+			 .times = ORACLES_MAX,
+			 .help = "do not judge by this oracle (all: by none); may be repeated"},
 			{.name = "--quiet", .flag = &quiet, .help = "print the summary only"},
 		},
 };
@@ -61,6 +64,18 @@ static void on_violation(struct machine *m, struct sim_device *d, const struct v
 	}
 }
 
+static bool switch_off(struct machine *m, const char *name)
+{
+	bool known = false;
+	for (uint32_t i = 0; i < m->ndevices; i++) {
+		for (int o = 0; o < ORACLE_COUNT; o++)
+			if (!strcmp(name, oracle_name(o)) || !strcmp(name, "all"))
+				known |= oracle_switch(m->device[i].oracle, oracle_name(o), false);
+		machine_choose_tap(&m->device[i]);
+	}
+	return known;
+}
+
 static bool make_devices(struct run *r, const char *path)
 {
 	char err[512];
@@ -68,12 +83,12 @@ static bool make_devices(struct run *r, const char *path)
 		fail("%s", err);
 		return false;
 	}
-	for (uint32_t i = 0; without_oracle && i < r->machine.ndevices; i++) {
-		if (oracle_switch(r->machine.device[i].oracle, without_oracle, false))
+	for (int i = 0; i < ORACLES_MAX && without_oracle[i]; i++) {
+		if (switch_off(&r->machine, without_oracle[i]))
 			continue;
 		fail("run: no such oracle: %s (ownership, used-ring, fetch-once, work, notification, "
-		     "liveness, resources, status, backend, content)",
-		     without_oracle);
+		     "liveness, resources, status, backend, content, all)",
+		     without_oracle[i]);
 		return false;
 	}
 	return true;

@@ -86,6 +86,14 @@ else
 	fail two-devices "$(tail -n 2 "$work/out")"
 fi
 
+# Oracles can be switched off, one by one or all.
+if "$ringside" run --quiet --without-oracle work --without-oracle content "$work/a.txt" >"$work/out" 2>&1 &&
+	"$ringside" run --quiet --without-oracle all "$work/a.txt" >>"$work/out" 2>&1; then
+	pass without-oracles
+else
+	fail without-oracles "$(tail -n 1 "$work/out")"
+fi
+
 # Mistakes: status 2, one line, with the words in it.
 refused() { # refused NAME WORDS COMMAND...
 	local name=$1 words=$2 out status=0
@@ -103,7 +111,7 @@ refused wrong-field 'bad.txt:2:11: ' "$ringside" run --quiet "$work/bad.txt"
 refused too-large 'large.txt:1:' "$ringside" run "$work/large.txt"
 refused features 'can not be made with features' "$ringside" run "$work/features.txt"
 refused a-trace 'not a program' "$ringside" run "$work/trace.txt"
-refused oracle-name 'no such oracle: frob' "$ringside" run --without-oracle frob "$work/a.txt"
+refused oracle-name 'no such oracle: frob' "$ringside" run --without-oracle work --without-oracle frob "$work/a.txt"
 refused record-directory 'cannot create' "$ringside" run --record "$work/none/x.vtrace" "$work/a.txt"
 
 # Bugs, planted one at a time in a copy of core/: the run must end with status 1 and name the oracle.
