@@ -55,6 +55,12 @@ static const struct vmem_region *vmem_find(const struct vmem *m, gpa_t a)
 	return NULL;
 }
 
+/* The same; it is nearly always the one that was accessed last. */
+static inline const struct vmem_region *vmem_region_at(const struct vmem *m, gpa_t a)
+{
+	return a.v - m->last->gpa < m->last->len ? m->last : vmem_find(m, a);
+}
+
 /* How many of n bytes from a lie in region r, which holds a. */
 static uint32_t vmem_part(const struct vmem_region *r, gpa_t a, uint32_t n)
 {
@@ -65,7 +71,7 @@ static uint32_t vmem_part(const struct vmem_region *r, gpa_t a, uint32_t n)
 bool vmem_covers_slow(const struct vmem *m, gpa_t a, uint64_t len)
 {
 	while (len) {
-		const struct vmem_region *r = vmem_find(m, a);
+		const struct vmem_region *r = vmem_region_at(m, a);
 		if (!r)
 			return false;
 		uint64_t left = r->len - (a.v - r->gpa);
@@ -92,14 +98,12 @@ static void tap_after(const struct vmem *m, enum vmem_kind kind, enum vmem_for w
 		m->tap->after(m->tap_ctx, kind, what, a, n, p);
 }
 
-/* All n bytes (n > 0) in one region, as nearly always: one look, and the next access will find it near. NULL:
- * not. */
-static uint8_t *vmem_whole(struct vmem *m, gpa_t a, uint32_t n)
+/* Where n > 0 bytes lie in the region that was accessed last, as nearly always, or all in another one, which
+ * is then the last. NULL: not. */
+static inline uint8_t *vmem_whole(struct vmem *m, gpa_t a, uint32_t n)
 {
-	const struct vmem_region *r = m->last;
-	if (a.v - r->gpa >= r->len)
-		r = vmem_find(m, a);
-	if (!r || n > r->len - (a.v - r->gpa))
+	const struct vmem_region *r = vmem_region_at(m, a);
+	if (!r || n == 0 || n > r->len - (a.v - r->gpa))
 		return NULL;
 	m->last = r;
 	if (!m->tap)
@@ -107,25 +111,48 @@ static uint8_t *vmem_whole(struct vmem *m, gpa_t a, uint32_t n)
 	return r->host + (a.v - r->gpa);
 }
 
+/* What vmem_read and vmem_write do where the range is not whole: it crosses regions, is empty, or no memory.
+ */
+static bool read_across(const struct vmem *m, enum vmem_for what, gpa_t a, uint8_t *out, uint32_t n)
+{
+	if (n == 0 || !vmem_covers_slow(m, a, n))
+		return n == 0;
+	tap_before(m, VMEM_LOAD, what, a, n);
+	for (uint32_t done = 0, part; done < n; done += part) {
+		const struct vmem_region *r = vmem_find(m, gpa_add(a, done));
+		part = vmem_part(r, gpa_add(a, done), n - done);
+		memcpy(out + done, r->host + (a.v + done - r->gpa), part);
+	}
+	vmem_copied();
+	tap_after(m, VMEM_LOAD, what, a, n, out);
+	return true;
+}
+
+static bool write_across(const struct vmem *m, enum vmem_for what, gpa_t a, const uint8_t *in, uint32_t n)
+{
+	if (n == 0 || !vmem_covers_slow(m, a, n))
+		return n == 0;
+	tap_before(m, VMEM_STORE, what, a, n);
+	for (uint32_t done = 0, part; done < n; done += part) {
+		const struct vmem_region *r = vmem_find(m, gpa_add(a, done));
+		part = vmem_part(r, gpa_add(a, done), n - done);
+		memcpy(r->host + (a.v + done - r->gpa), in + done, part);
+	}
+	vmem_copied();
+	tap_after(m, VMEM_STORE, what, a, n, in);
+	return true;
+}
+
 bool vmem_read_slow(struct vmem *m, enum vmem_for what, gpa_t a, void *out, uint32_t n)
 {
-	const uint8_t *whole = n ? vmem_whole(m, a, n) : NULL;
-	if (!whole && !vmem_covers_slow(m, a, n))
-		return false;
-	if (n == 0)
-		return true;
+	const uint8_t *whole = vmem_whole(m, a, n);
+	if (!whole)
+		return read_across(m, what, a, out, n);
 	tap_before(m, VMEM_LOAD, what, a, n);
-	if (whole &&
-	    n == 16) /* a descriptor, a header: a copy of known size costs a third under sanitizers */
+	if (n == 16) /* a descriptor, a header: a copy of known size costs a third under sanitizers */
 		memcpy(out, whole, 16);
-	else if (whole)
+	else
 		memcpy(out, whole, n);
-	for (uint32_t done = whole ? n : 0; done < n;) {
-		const struct vmem_region *r = vmem_find(m, gpa_add(a, done));
-		uint32_t part = vmem_part(r, gpa_add(a, done), n - done);
-		memcpy((uint8_t *)out + done, r->host + (a.v + done - r->gpa), part);
-		done += part;
-	}
 	vmem_copied();
 	tap_after(m, VMEM_LOAD, what, a, n, out);
 	return true;
@@ -133,20 +160,11 @@ bool vmem_read_slow(struct vmem *m, enum vmem_for what, gpa_t a, void *out, uint
 
 bool vmem_write_slow(struct vmem *m, enum vmem_for what, gpa_t a, const void *in, uint32_t n)
 {
-	uint8_t *whole = n ? vmem_whole(m, a, n) : NULL;
-	if (!whole && !vmem_covers_slow(m, a, n))
-		return false;
-	if (n == 0)
-		return true;
+	uint8_t *whole = vmem_whole(m, a, n);
+	if (!whole)
+		return write_across(m, what, a, in, n);
 	tap_before(m, VMEM_STORE, what, a, n);
-	if (whole)
-		memcpy(whole, in, n);
-	for (uint32_t done = whole ? n : 0; done < n;) {
-		const struct vmem_region *r = vmem_find(m, gpa_add(a, done));
-		uint32_t part = vmem_part(r, gpa_add(a, done), n - done);
-		memcpy(r->host + (a.v + done - r->gpa), (const uint8_t *)in + done, part);
-		done += part;
-	}
+	memcpy(whole, in, n);
 	vmem_copied();
 	tap_after(m, VMEM_STORE, what, a, n, in);
 	return true;
@@ -182,7 +200,7 @@ bool vmem_store16_slow(struct vmem *m, enum vmem_for what, gpa_t a, uint16_t v)
 
 uint32_t vmem_pin(struct vmem *m, enum vmem_kind kind, gpa_t a, uint32_t len, struct vspan *out)
 {
-	const struct vmem_region *r = len ? vmem_find(m, a) : NULL;
+	const struct vmem_region *r = len ? vmem_region_at(m, a) : NULL;
 	if (!r)
 		return 0;
 	uint32_t n = vmem_part(r, a, len < VMEM_PIN_MAX ? len : VMEM_PIN_MAX);
@@ -196,7 +214,7 @@ uint32_t vmem_pin(struct vmem *m, enum vmem_kind kind, gpa_t a, uint32_t len, st
 
 void vmem_unpin(struct vmem *m, enum vmem_kind kind, gpa_t a, struct vspan span, uint32_t stored)
 {
-	const struct vmem_region *r = vmem_find(m, a);
+	const struct vmem_region *r = vmem_region_at(m, a);
 	uint8_t *host = r->host + (a.v - r->gpa); /* it was pinned, so r is there: regions never change */
 	uint32_t n = (uint32_t)span.len;
 	if (m->tap && m->tap->unpin)

@@ -90,7 +90,7 @@ static void write_pieces(struct driver *g, const struct plan *p)
 		uint32_t len = p->piece[i].len, left = p->bytes_len - done, n = len < left ? len : left;
 		if (n == HEADER_LEN) /* by far the most: one load, one store */
 			ram_put(g->ram, p->piece[i].at, p->bytes + done, HEADER_LEN);
-		else
+		else if (n)
 			ram_put(g->ram, p->piece[i].at, p->bytes + done, n);
 		done += n;
 		if (len > n && p->content)

@@ -36,14 +36,22 @@ static void watched_before(void *ctx, enum vmem_kind kind, enum vmem_for what, g
 		run_races(d, what, a);
 }
 
+static void __attribute__((noinline))
+record(struct sim_device *d, enum vmem_kind kind, enum vmem_for what, gpa_t a, uint32_t n, const void *data)
+{
+	if (kind == VMEM_LOAD)
+		machine_record_guest(d); /* another processor's stores, which the load saw */
+	recorder_tap.after(d->recorder, kind, what, a, n, data);
+	if (kind == VMEM_STORE)
+		guestlog_device_stored(d->machine->guestlog, a, n);
+}
+
 static void tap_after(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, uint32_t n,
 		      const void *data)
 {
 	struct sim_device *d = ctx;
-	if (d->recorder && kind == VMEM_LOAD)
-		machine_record_guest(d); /* another processor's stores, which the load saw */
 	if (d->recorder)
-		recorder_tap.after(d->recorder, kind, what, a, n, data);
+		record(d, kind, what, a, n, data);
 	if (kind == VMEM_LOAD) {
 		judges_load(d->judges, what, n, data);
 		oracle_load(d->oracle, what, a, n, data);
@@ -51,8 +59,6 @@ static void tap_after(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t 
 	}
 	CHECK_WRITTEN(data, n);
 	ram_touch(&d->machine->ram, a, n);
-	if (d->recorder)
-		guestlog_device_stored(d->machine->guestlog, a, n);
 	judges_store(d->judges, what, a, data);
 	oracle_store(d->oracle, what, a, n, data);
 }

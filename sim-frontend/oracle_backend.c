@@ -7,7 +7,7 @@
 #include "oracle_int.h"
 
 #define CRY(b, clause, ...) oracle_cry((b)->oracle, ORACLE_BACKEND, clause, __VA_ARGS__)
-#define OFF(b)              oracle_is_off((b)->oracle, ORACLE_BACKEND)
+#define OFF(b)              HAS((b)->oracle->off, ORACLE_BACKEND)
 #define HAS(word, bit)      ((word) >> (bit)&1)
 
 void oracle_backend_init(struct oracle_backend *b, struct oracle *o, struct vdev *v)
@@ -194,7 +194,7 @@ static bool must_sync(const struct oracle_backend *b, const struct blk_io *io)
 
 static struct backend_ask *begin(struct oracle_backend *b, uint32_t id, uint32_t max)
 {
-	if (oracle_is_off(b->oracle, ORACLE_BACKEND))
+	if (OFF(b))
 		return NULL;
 	if (id >= max) {
 		CRY(b, "", "a request is submitted with id %u", id);

@@ -209,9 +209,14 @@ static void poison(struct content *c, const struct content_slot *s, const struct
 	static const uint64_t mark = 0xf5f5f5f5f5f5f5f5ull;
 	static const uint8_t status = NO_STATUS;
 	const struct content_piece *last = &q->piece[q->npieces - 1];
-	for (uint32_t i = q->nread; s->kind == KIND_READ && i < q->npieces; i++)
-		for (uint32_t at = 0, n = q->piece[i].len; at < n; at += 512)
-			ram_put(c->ram, gpa_add(q->piece[i].at, at), &mark, n - at < 8 ? n - at : 8);
+	for (uint32_t i = q->nread; s->kind == KIND_READ && i < q->npieces; i++) {
+		for (uint32_t at = 0, n = q->piece[i].len; at < n; at += 512) {
+			if (n - at >= sizeof(mark))
+				ram_put(c->ram, gpa_add(q->piece[i].at, at), &mark, sizeof(mark));
+			else
+				ram_put(c->ram, gpa_add(q->piece[i].at, at), &mark, n - at);
+		}
+	}
 	if (q->has_status && q->npieces > q->nread && last->len)
 		ram_put(c->ram, gpa_add(last->at, last->len - 1), &status, 1);
 }

@@ -66,17 +66,6 @@ static int region_of(gpa_t a)
 	return -1;
 }
 
-uint8_t *ram_at(const struct ram *r, gpa_t a, uint32_t *n)
-{
-	int i = region_of(a);
-	if (i < 0)
-		return NULL;
-	uint32_t off = (uint32_t)(a.v - plan[i].gpa), left = plan[i].len - off;
-	if (*n > left)
-		*n = left;
-	return r->map.region[i].host + off;
-}
-
 void ram_touch_slow(struct ram *r, gpa_t a, uint32_t n)
 {
 	while (n) {

@@ -30,14 +30,24 @@ bool ram_create(struct ram *); /* false: no memory */
 void ram_destroy(struct ram *);
 void ram_reset(struct ram *); /* all zero again, at the cost of what was dirtied */
 
-/* Host address of a, and in *n (at most what it was) how many bytes follow there; NULL: not guest memory. */
-uint8_t *ram_at(const struct ram *, gpa_t, uint32_t *n);
 void ram_touch_slow(struct ram *, gpa_t, uint32_t n);
 
 /* The one region that n > 0 bytes at a may lie in as a whole. */
 static inline int ram_region(gpa_t a)
 {
 	return a.v >= RAM_HIGH ? 2 : a.v >= RAM_MID;
+}
+
+/* Host address of a, and in *n (at most what it was) how many bytes follow there; NULL: not guest memory. */
+static inline uint8_t *ram_at(const struct ram *r, gpa_t a, uint32_t *n)
+{
+	const struct vmem_region *g = &r->map.region[ram_region(a)];
+	uint64_t off = a.v - g->gpa;
+	if (off >= g->len)
+		return NULL;
+	if (*n > g->len - off)
+		*n = (uint32_t)(g->len - off);
+	return g->host + off;
 }
 
 /* Marks n bytes at a (guest memory) as stored to. */
