@@ -24,7 +24,7 @@ void oracle_backend_restart(struct oracle_backend *b, uint64_t sectors)
 	b->capacity = sectors;
 	b->writes = b->stable = b->need = b->serial = 0;
 	b->cache = b->header_len = 0;
-	b->cache_off = b->answered = false;
+	b->cache_off = b->answered = b->agreed = false;
 	b->completing = 0;
 }
 
@@ -36,15 +36,20 @@ void oracle_backend_resized(struct oracle_backend *b, uint64_t sectors)
 /* -- registers
  * ----------------------------------------------------------------------------------------------------- */
 
-/* What the driver set the cache to, where it may. */
+/* What the driver set the cache to, where it may; and what it is before that. */
 static void look_at_cache(struct oracle_backend *b)
 {
 	uint8_t image[VDEV_CONFIG_MAX] = {0};
+	bool had = b->agreed;
+	b->agreed = b->vdev->status & VIRTIO_CONFIG_S_FEATURES_OK;
 	b->cache_off = false;
 	if (b->vdev->ops->id != VIRTIO_ID_BLOCK || !HAS(b->vdev->accepted, VIRTIO_BLK_F_CONFIG_WCE))
 		return;
 	b->vdev->ops->config_read(b->vdev, image);
 	b->cache_off = !image[offsetof(struct virtio_blk_config, wce)];
+	if (b->agreed && !had && !b->cache_off && !HAS(b->vdev->accepted, VIRTIO_BLK_F_FLUSH))
+		CRY(b, "blk.init.2", "writeback begins as %u without FLUSH",
+		    image[offsetof(struct virtio_blk_config, wce)]);
 }
 
 void oracle_backend_write_ends(struct oracle_backend *b, uint64_t off, uint64_t value)
@@ -142,9 +147,11 @@ static void check_ranges(struct oracle_backend *b, const struct blk_io *io)
 {
 	struct virtio_blk_discard_write_zeroes w;
 	bool known = current(b) && b->header_len == 16u + sizeof(w) * io->nranges;
-	if (!io->nranges || io->nranges > BLK_RANGES_MAX)
+	if (!io->nranges || io->nranges > BLK_RANGES_MAX) {
 		CRY(b, "", "%u ranges are submitted", io->nranges);
-	for (uint32_t i = 0; i < io->nranges && i < BLK_RANGES_MAX; i++) {
+		return;
+	}
+	for (uint32_t i = 0; i < io->nranges; i++) {
 		const struct blk_range *r = &io->range[i];
 		memcpy(&w, b->header + 16 + i * sizeof(w), sizeof(w));
 		if (r->nsectors > BLK_RANGE_MAX || !in_capacity(b, r->sector, r->nsectors))

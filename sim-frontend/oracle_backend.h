@@ -52,6 +52,7 @@ struct oracle_backend {
 	uint32_t cache;    /* how often the driver wrote to the configuration */
 	uint32_t epoch[VDEV_QUEUES_MAX];
 	uint16_t completing; /* id + 1 while the device is told that it is done; 0: none */
+	bool agreed;         /* FEATURES_OK stands */
 	bool cache_off;      /* the driver can flush, but turned the cache off */
 	uint32_t top;        /* ids that were used end here */
 	/* The chain being decoded. */

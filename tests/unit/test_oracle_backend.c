@@ -32,9 +32,9 @@ static void config_read(struct vdev *d, uint8_t *image)
 	image[offsetof(struct virtio_blk_config, wce)] = wce;
 }
 
-static void start(uint16_t id, uint64_t offered, uint64_t accepted)
+static void start(uint64_t offered, uint64_t accepted)
 {
-	ops = (struct vdev_ops){.id = id, .nqueues = 1, .config_read = config_read};
+	ops = (struct vdev_ops){.id = VIRTIO_ID_BLOCK, .nqueues = 1, .config_read = config_read};
 	memset(&dev, 0, sizeof(dev));
 	dev.ops = &ops;
 	dev.nqueues = 1;
@@ -51,15 +51,7 @@ static int setup(void **state)
 {
 	(void)state;
 	feed_start(&f, 0, FEED_SIZE);
-	start(VIRTIO_ID_BLOCK, FLUSH | WCE, FLUSH);
-	return 0;
-}
-
-static int setup_entropy(void **state)
-{
-	(void)state;
-	feed_start(&f, 0, FEED_SIZE);
-	start(VIRTIO_ID_RNG, 0, 0);
+	start(FLUSH | WCE, FLUSH);
 	return 0;
 }
 
@@ -260,6 +252,32 @@ static void an_id_twice(void **state)
 	cries("");
 }
 
+static void an_id_that_no_request_can_have(void **state)
+{
+	(void)state;
+	take(0, VIRTIO_BLK_T_OUT, 8, 512, 0);
+	submit(BLK_INFLIGHT_MAX, BLK_IO_WRITE, 8, 512);
+	cries("");
+}
+
+static void a_wrong_number_of_ranges(void **state)
+{
+	static const uint16_t asked[] = {0, 1, 3, BLK_RANGES_MAX + 1};
+	struct virtio_blk_discard_write_zeroes w[2] = {{9, 2, 0}, {20, 2, 0}};
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		feed_stop(&f);
+		setup(state);
+		take_ranges(0, VIRTIO_BLK_T_DISCARD, w, 2);
+		memset(io.range, 0, sizeof(io.range));
+		io.range[0] = (struct blk_range){9, 2, 0};
+		io.range[1] = (struct blk_range){20, 2, 0};
+		io.nranges = asked[i];
+		submit(0, BLK_IO_DISCARD, 0, 0);
+		cries("");
+	}
+}
+
 static void before_driver_ok(void **state)
 {
 	(void)state;
@@ -282,6 +300,9 @@ static void failure_is_no_success(void **state)
 	cries("");
 	ask_flush(2);
 	done(2, BLK_UNSUPPORTED, true, 1);
+	cries("");
+	ask_flush(3);
+	done(3, BLK_UNSUPPORTED, true, 0);
 	cries("");
 }
 
@@ -384,6 +405,31 @@ static void write_through_with_the_cache_off(void **state)
 	feed_silent(&f);
 }
 
+static void agree(uint64_t accepted)
+{
+	dev.status = 0;
+	oracle_backend_write_ends(&b, VIRTIO_MMIO_STATUS, 0);
+	dev.accepted = accepted;
+	dev.status = 11;
+	oracle_backend_write_ends(&b, VIRTIO_MMIO_STATUS, 11);
+}
+
+static void cache_on_without_flush(void **state)
+{
+	(void)state;
+	wce = 1;
+	agree(FLUSH | WCE);
+	agree(0);
+	wce = 0;
+	agree(WCE);
+	set_cache(1); /* the driver's wish, and its right */
+	dev.status = 15;
+	oracle_backend_write_ends(&b, VIRTIO_MMIO_STATUS, 15);
+	feed_silent(&f);
+	agree(WCE);
+	cries("blk.init.2");
+}
+
 static void from_before_a_reset(void **state)
 {
 	(void)state;
@@ -405,52 +451,7 @@ static void from_before_a_reset(void **state)
 	cries("reset.2");
 }
 
-/* -- entropy
- * -------------------------------------------------------------------------------------------------------- */
-
-static void ask_entropy(uint16_t n)
-{
-	struct rng_io r = {.id = n, .span = {.len = 512}};
-	feed_request(&f, n);
-	feed_take(&f, (uint16_t)(3 * n));
-	oracle_backend_submit_rng(&b, &r);
-}
-
-/* The source gives, the device stores and tells. */
-static void entropy(uint16_t n, uint32_t given, uint32_t stored, uint32_t told)
-{
-	ask_entropy(n);
-	oracle_backend_done_begins(&b, n, BLK_DONE, given, true);
-	oracle_backend_stored(&b, stored);
-	oracle_backend_done_ends(&b);
-	oracle_backend_used(&b, b.ask[n].serial, told);
-}
-
-static void as_much_as_was_given(void **state)
-{
-	(void)state;
-	entropy(0, 512, 512, 512);
-	entropy(1, 3, 3, 3);
-	entropy(2, 0, 0, 0);
-	feed_silent(&f);
-}
-
-static void more_than_was_given(void **state)
-{
-	(void)state;
-	entropy(0, 3, 3, 512);
-	cries("rng.op.1");
-	entropy(1, 3, 512, 3);
-	cries("rng.op.1");
-	entropy(2, 3, 3, 2);
-	cries("rng.op.1");
-	ask_entropy(3);
-	oracle_backend_used(&b, b.ask[3].serial, 8);
-	cries("rng.op.1");
-}
-
-#define DISK(name)    cmocka_unit_test_setup_teardown(name, setup, teardown)
-#define ENTROPY(name) cmocka_unit_test_setup_teardown(name, setup_entropy, teardown)
+#define DISK(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
@@ -464,6 +465,8 @@ int main(void)
 		DISK(not_as_the_header_says),
 		DISK(ranges),
 		DISK(an_id_twice),
+		DISK(an_id_that_no_request_can_have),
+		DISK(a_wrong_number_of_ranges),
 		DISK(before_driver_ok),
 		DISK(failure_is_no_success),
 		DISK(never_submitted),
@@ -473,9 +476,8 @@ int main(void)
 		DISK(one_flush_for_two),
 		DISK(write_through_without_flush),
 		DISK(write_through_with_the_cache_off),
+		DISK(cache_on_without_flush),
 		DISK(from_before_a_reset),
-		ENTROPY(as_much_as_was_given),
-		ENTROPY(more_than_was_given),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -105,6 +105,8 @@ static void constants(void **state)
 		 {VIRTIO_MMIO_STATUS, ""},
 		 {VIRTIO_MMIO_SHM_LEN_LOW, ""},
 		 {VIRTIO_MMIO_SHM_LEN_HIGH, ""},
+		 {VIRTIO_MMIO_SHM_BASE_LOW, ""},
+		 {VIRTIO_MMIO_SHM_BASE_HIGH, ""},
 		 {VIRTIO_MMIO_QUEUE_READY, "mmio.5"}};
 	(void)state;
 	for (size_t i = 0; i < sizeof(r) / sizeof(r[0]); i++) {

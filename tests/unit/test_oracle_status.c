@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <linux/virtio_blk.h>
+
 #include "tests/unit/idle.h"
 
 /* -- status and features
@@ -174,6 +176,18 @@ static void version_is_not_offered(void **state)
 	idle_cries("rfeat.1");
 }
 
+static void cache_mode_without_flush(void **state)
+{
+	(void)state;
+	idle.s.offered |= 1ull << VIRTIO_BLK_F_CONFIG_WCE | 1ull << VIRTIO_BLK_F_FLUSH;
+	idle_put(VIRTIO_MMIO_STATUS, 1);
+	idle_put(VIRTIO_MMIO_STATUS, 0);
+	idle_silent();
+	idle.s.offered &= ~(1ull << VIRTIO_BLK_F_FLUSH);
+	idle_put(VIRTIO_MMIO_STATUS, 1);
+	idle_cries("blk.init.1");
+}
+
 static void buffers_before_driver_ok(void **state)
 {
 	(void)state;
@@ -256,6 +270,7 @@ int main(void)
 		TEST(features_that_change_late),
 		TEST(features_of_the_life_before),
 		TEST(version_is_not_offered),
+		TEST(cache_mode_without_flush),
 		TEST(buffers_before_driver_ok),
 		TEST(memory_without_a_queue),
 		TEST(needs_reset_in_silence),
