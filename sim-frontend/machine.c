@@ -311,6 +311,29 @@ void machine_agains(struct sim_device *d)
 		machine_run(d, (uint16_t)__builtin_ctz(d->again));
 }
 
+void machine_submit(struct sim_device *d, void *request)
+{
+	const struct machine *m = d->machine;
+	machine_point(d, POINT_SUBMIT, WHEN_ANY);
+	if (!backend_keep(&d->backend, request, m->clock_ns))
+		d->type->finish(d, request, backend_verdict(&d->backend));
+	else if (m->events && m->events->held)
+		m->events->held(m->events_ctx, d, d->backend.nheld);
+	if (d->recorder)
+		recorder_leave(d->recorder, false);
+}
+
+void machine_drain(void *ctx)
+{
+	struct sim_device *d = ctx;
+	if (d->recorder)
+		recorder_enter_drain(d->recorder);
+	while (d->backend.nheld)
+		d->type->finish(d, backend_take(&d->backend, 0), backend_verdict(&d->backend));
+	if (d->recorder)
+		recorder_leave(d->recorder, true);
+}
+
 void machine_done(struct sim_device *d, uint32_t held, struct verdict v)
 {
 	enter(d);

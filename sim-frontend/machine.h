@@ -185,6 +185,10 @@ void machine_write(struct sim_device *, uint64_t off, uint32_t size, uint64_t va
 uint64_t machine_read(struct sim_device *, uint64_t off, uint32_t size);
 void machine_run(struct sim_device *, uint16_t queue); /* an ioeventfd, or what the device asked for */
 void machine_agains(struct sim_device *); /* runs the queues that asked for it, a bounded number of times */
+/* For the types: a request that reached the backend is held, or finished at once; where the machine records,
+ * the type has recorded that it came. */
+void machine_submit(struct sim_device *, void *request);
+void machine_drain(void *ctx); /* all that is held is finished; ctx is the device */
 void machine_done(struct sim_device *, uint32_t held,
 		  struct verdict); /* completes a held request; not published yet */
 void machine_publish(struct sim_device *);

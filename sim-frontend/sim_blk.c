@@ -47,24 +47,7 @@ static void submit(void *ctx, struct blk_io *io)
 	if (d->recorder)
 		recorder_enter_blk(d->recorder, io);
 	oracle_backend_submit_blk(&d->judges->backend, io);
-	machine_point(d, POINT_SUBMIT, WHEN_ANY);
-	if (!backend_keep(&d->backend, io, d->machine->clock_ns))
-		finish(d, io, backend_verdict(&d->backend));
-	else if (d->machine->events && d->machine->events->held)
-		d->machine->events->held(d->machine->events_ctx, d, d->backend.nheld);
-	if (d->recorder)
-		recorder_leave(d->recorder, false);
-}
-
-static void drain(void *ctx)
-{
-	struct sim_device *d = ctx;
-	if (d->recorder)
-		recorder_enter_drain(d->recorder);
-	while (d->backend.nheld)
-		finish(d, backend_take(&d->backend, 0), backend_verdict(&d->backend));
-	if (d->recorder)
-		recorder_leave(d->recorder, true);
+	machine_submit(d, io);
 }
 
 static bool create(struct sim_device *d)
@@ -97,7 +80,7 @@ static uint32_t abilities(uint32_t flags)
 static void init(struct sim_device *d, const struct device_options *o)
 {
 	struct sim_blk *s = blk_of(d);
-	struct blk_backend backend = {.submit = submit, .drain = drain, .ctx = d};
+	struct blk_backend backend = {.submit = submit, .drain = machine_drain, .ctx = d};
 	struct blk_options options = {.ident = "ringside simulated"};
 	static const uint16_t queues[4] = {2, 1, 4, 3};
 	backend.sectors = o->sectors ? o->sectors : SIM_SECTORS_DEFAULT;

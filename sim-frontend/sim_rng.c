@@ -50,24 +50,7 @@ static void submit(void *ctx, struct rng_io *io)
 	if (d->recorder)
 		recorder_enter_rng(d->recorder, io);
 	oracle_backend_submit_rng(&d->judges->backend, io);
-	machine_point(d, POINT_SUBMIT, WHEN_ANY);
-	if (!backend_keep(&d->backend, io, d->machine->clock_ns))
-		finish(d, io, backend_verdict(&d->backend));
-	else if (d->machine->events && d->machine->events->held)
-		d->machine->events->held(d->machine->events_ctx, d, d->backend.nheld);
-	if (d->recorder)
-		recorder_leave(d->recorder, false);
-}
-
-static void drain(void *ctx)
-{
-	struct sim_device *d = ctx;
-	if (d->recorder)
-		recorder_enter_drain(d->recorder);
-	while (d->backend.nheld)
-		finish(d, backend_take(&d->backend, 0), backend_verdict(&d->backend));
-	if (d->recorder)
-		recorder_leave(d->recorder, true);
+	machine_submit(d, io);
 }
 
 static bool create(struct sim_device *d)
@@ -86,7 +69,7 @@ static void destroy(struct sim_device *d)
 static void init(struct sim_device *d, const struct device_options *o)
 {
 	struct sim_rng *s = rng_of(d);
-	struct rng_backend backend = {.submit = submit, .drain = drain, .ctx = d};
+	struct rng_backend backend = {.submit = submit, .drain = machine_drain, .ctx = d};
 	s->given = 0;
 	rng_init(&s->rng, &d->mem, &machine_host, d, &backend);
 	if (o->queue_size && o->queue_size < RNG_QUEUE_SIZE)
