@@ -17,6 +17,7 @@
 #include "driver_int.h"
 #include "hash.h"
 #include "program.h"
+#include "tests/unit/silent.h"
 
 #define BIT(nr) (1ull << (nr))
 #define PACKED  BIT(VIRTIO_F_RING_PACKED)
@@ -67,21 +68,11 @@ static void on_interrupt(void *ctx, struct sim_device *dev, uint16_t source)
 
 static const struct machine_events events = {.used = on_used, .note = on_note, .interrupt = on_interrupt};
 
-static void on_violation(struct machine *machine, struct sim_device *dev, const struct violation *v)
-{
-	(void)machine;
-	print_message("%s%u: %s: %s\n", dev->type->name, dev->nr, v->oracle, v->what);
-	fail();
-}
-
 static int setup(void **state)
 {
-	static const struct device_options plain;
 	(void)state;
-	assert_true(machine_create(&m));
-	assert_true(machine_add(&m, VIRTIO_ID_BLOCK, &plain));
-	m.violation = on_violation;
-	m.events = &events;
+	silent_create(&m, &events);
+	silent_add(&m, VIRTIO_ID_BLOCK);
 	d = &m.device[0];
 	g = d->driver;
 	memset(&seen, 0, sizeof(seen));

@@ -19,6 +19,7 @@
 
 #include "driver.h"
 #include "program.h"
+#include "tests/unit/silent.h"
 
 #define EVENT_IDX (1ull << VIRTIO_RING_F_EVENT_IDX)
 #define INDIRECT  (1ull << VIRTIO_RING_F_INDIRECT_DESC)
@@ -54,23 +55,14 @@ static void on_interrupt(void *ctx, struct sim_device *dev, uint16_t source)
 	seen.interrupts++;
 }
 
-static void on_violation(struct machine *machine, struct sim_device *dev, const struct violation *v)
-{
-	(void)machine;
-	print_message("%s%u: %s: %s\n", dev->type->name, dev->nr, v->oracle, v->what);
-	fail();
-}
-
 static const struct machine_events events = {.used = on_used, .interrupt = on_interrupt};
 
 static int setup(void **state)
 {
-	static const struct device_options plain;
 	(void)state;
-	assert_true(machine_create(&m));
-	assert_true(machine_add(&m, VIRTIO_ID_BLOCK, &plain) && machine_add(&m, VIRTIO_ID_RNG, &plain));
-	m.violation = on_violation;
-	m.events = &events;
+	silent_create(&m, &events);
+	silent_add(&m, VIRTIO_ID_BLOCK);
+	silent_add(&m, VIRTIO_ID_RNG);
 	machine_reset(&m);
 	memset(&seen, 0, sizeof(seen));
 	return 0;

@@ -12,6 +12,7 @@
 #include "driver.h"
 #include "program.h"
 #include "simdisk.h"
+#include "tests/unit/silent.h"
 
 static struct machine m;
 static uint32_t nused, nfailed;
@@ -29,22 +30,13 @@ static void on_used(void *ctx, struct sim_device *d, uint16_t queue, uint16_t id
 	nfailed += status != 0;
 }
 
-static void on_violation(struct machine *machine, struct sim_device *d, const struct violation *v)
-{
-	(void)machine;
-	print_message("%s%u: %s: %s\n", d->type->name, d->nr, v->oracle, v->what);
-	fail();
-}
-
 static const struct machine_events events = {.used = on_used};
 
 static int setup(void **state)
 {
-	static const struct device_options plain;
 	(void)state;
-	assert_true(machine_create(&m) && machine_add(&m, VIRTIO_ID_BLOCK, &plain));
-	m.violation = on_violation;
-	m.events = &events;
+	silent_create(&m, &events);
+	silent_add(&m, VIRTIO_ID_BLOCK);
 	machine_reset(&m);
 	nused = nfailed = 0;
 	return 0;

@@ -16,6 +16,7 @@
 #include "driver.h"
 #include "hash.h"
 #include "program.h"
+#include "tests/unit/silent.h"
 
 static struct machine m;
 
@@ -49,20 +50,10 @@ static void on_note(void *ctx, struct sim_device *d, const char *text)
 
 static const struct machine_events events = {.used = on_used, .note = on_note};
 
-static void on_violation(struct machine *machine, struct sim_device *d, const struct violation *v)
-{
-	(void)machine;
-	print_message("%s%u: %s: %s\n", d->type->name, d->nr, v->oracle, v->what);
-	fail();
-}
-
 static void make(struct machine *machine, uint16_t id)
 {
-	static const struct device_options plain;
-	assert_true(machine_create(machine));
-	assert_true(machine_add(machine, id, &plain));
-	machine->violation = on_violation;
-	machine->events = &events;
+	silent_create(machine, &events);
+	silent_add(machine, id);
 }
 
 static int setup(void **state)
@@ -214,10 +205,9 @@ static void features_are_left_out(void **state)
 /* Two devices of different types share the memory and nothing else. */
 static void two_devices(void **state)
 {
-	static const struct device_options plain;
 	uint8_t bytes[256];
 	(void)state;
-	assert_true(machine_add(&m, VIRTIO_ID_RNG, &plain));
+	silent_add(&m, VIRTIO_ID_RNG);
 	for (uint64_t seed = 0; seed < 1000; seed++) {
 		likely_bytes(seed, bytes, sizeof(bytes));
 		for (size_t i = 0; i < sizeof(bytes); i++)

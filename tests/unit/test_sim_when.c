@@ -13,6 +13,7 @@
 
 #include "driver.h"
 #include "program.h"
+#include "tests/unit/silent.h"
 
 static struct machine m;
 static struct {
@@ -53,23 +54,14 @@ static void on_interrupt(void *ctx, struct sim_device *d, uint16_t source)
 	seen.interrupts++;
 }
 
-static void on_violation(struct machine *machine, struct sim_device *d, const struct violation *v)
-{
-	(void)machine;
-	print_message("%s%u: %s: %s\n", d->type->name, d->nr, v->oracle, v->what);
-	fail();
-}
-
 static const struct machine_events events = {.nested = on_nested, .used = on_used, .interrupt = on_interrupt};
 
 static int setup(void **state)
 {
-	static const struct device_options plain;
 	(void)state;
-	assert_true(machine_create(&m));
-	assert_true(machine_add(&m, VIRTIO_ID_BLOCK, &plain) && machine_add(&m, VIRTIO_ID_BLOCK, &plain));
-	m.violation = on_violation;
-	m.events = &events;
+	silent_create(&m, &events);
+	silent_add(&m, VIRTIO_ID_BLOCK);
+	silent_add(&m, VIRTIO_ID_BLOCK);
 	machine_reset(&m);
 	memset(&seen, 0, sizeof(seen));
 	return 0;
