@@ -234,13 +234,34 @@ static void run_queue(struct sim_device *d, uint16_t queue)
 	oracle_status_leave(&d->judges->status);
 }
 
+bool machine_is_locked(const struct sim_device *d)
+{
+	const struct machine *m = d->machine;
+	bool locked = d->inside;
+	for (uint32_t i = 0; d->recorder && i < m->ndevices; i++)
+		locked |= m->device[i].inside;
+	return locked;
+}
+
+static bool catch_up(struct sim_device *d)
+{
+	if (!d->kicked)
+		return false;
+	uint16_t queue = (uint16_t)__builtin_ctz(d->kicked);
+	d->kicked &= ~(1u << queue);
+	run_queue(d, queue);
+	return true;
+}
+
 /* The entry is over; who was notified meanwhile runs now. */
 static void over(struct sim_device *d)
 {
-	for (int i = 0; d->kicked && i < AGAINS_MAX; i++) {
-		uint16_t queue = (uint16_t)__builtin_ctz(d->kicked);
-		d->kicked &= ~(1u << queue);
-		run_queue(d, queue);
+	struct machine *m = d->machine;
+	bool more = true;
+	for (int i = 0; more && i < AGAINS_MAX; i++) {
+		more = catch_up(d);
+		for (uint32_t k = 0; d->recorder && k < m->ndevices; k++)
+			more |= catch_up(&m->device[k]);
 	}
 }
 
@@ -259,7 +280,7 @@ static void write_inside(struct sim_device *d, uint64_t off, uint32_t size, uint
 
 void machine_write(struct sim_device *d, uint64_t off, uint32_t size, uint64_t value)
 {
-	if (d->inside) {
+	if (machine_is_locked(d)) {
 		write_inside(d, off, size, value);
 		return;
 	}
@@ -281,7 +302,7 @@ uint64_t machine_read(struct sim_device *d, uint64_t off, uint32_t size)
 	struct machine *m = d->machine;
 	/* Another processor's look at a register in the middle of the work changes nothing, and is no input.
 	 */
-	bool record = d->recorder && !d->inside;
+	bool record = d->recorder && !machine_is_locked(d);
 	if (record)
 		recorder_read_begin(d->recorder);
 	uint64_t value = mmio_read(&d->mmio, off, size);
@@ -297,7 +318,7 @@ uint64_t machine_read(struct sim_device *d, uint64_t off, uint32_t size)
 
 void machine_run(struct sim_device *d, uint16_t queue)
 {
-	if (d->inside) {
+	if (machine_is_locked(d)) {
 		d->kicked |= 1u << (queue % VDEV_QUEUES_MAX);
 		return;
 	}
@@ -307,7 +328,7 @@ void machine_run(struct sim_device *d, uint16_t queue)
 
 void machine_agains(struct sim_device *d)
 {
-	for (int i = 0; d->again && !d->inside && i < AGAINS_MAX; i++)
+	for (int i = 0; d->again && !machine_is_locked(d) && i < AGAINS_MAX; i++)
 		machine_run(d, (uint16_t)__builtin_ctz(d->again));
 }
 

@@ -210,6 +210,9 @@ void machine_set_wild(struct sim_device *, bool);
 /* After the oracles were switched, or a recorder came or went. */
 void machine_choose_tap(struct sim_device *);
 
+/* It works, so a register access waits. In a recording all that happens has one order, so while it is made
+ * all devices share one lock, as in the VMM. */
+bool machine_is_locked(const struct sim_device *);
 /* The op waits for its moment, in place of w's own. True: it does not, as enough of them do. */
 bool machine_when(struct sim_device *, const struct when *w, const struct op *);
 /* The op waits until the device has returned. */

@@ -288,7 +288,7 @@ static bool at_once(const struct sim_device *d, const struct op *op)
 static void nested(struct machine *m, const struct op *op)
 {
 	struct sim_device *d = &m->device[op->dev % m->ndevices];
-	if (d->inside && !at_once(d, op)) {
+	if (machine_is_locked(d) && !at_once(d, op)) {
 		machine_later(d, op);
 		return;
 	}

@@ -86,6 +86,31 @@ else
 	fail two-devices "$(tail -n 2 "$work/out")"
 fi
 
+# A device that is used while another one works: a recording of it has one order and replays.
+cat >"$work/both.txt" <<'END'
+device blk0
+device blk1
+blk0 post type=out sector=1 len=512
+blk1 post type=in sector=1 len=512
+blk0 when point=before_store for=used_idx
+blk1 kick
+blk0 when point=after_load for=desc
+blk1 read reg=0x61 size=2
+blk0 when point=after_load for=header
+blk1 reset
+blk0 kick
+blk1 post
+blk0 when point=submit
+blk1 kick
+blk0 post
+blk0 kick
+END
+if "$ringside" run --record "$work/both.vtrace" "$work/both.txt" >"$work/out" && "$ringside" replay "$work/both.vtrace" >>"$work/out"; then
+	pass records-nested-devices
+else
+	fail records-nested-devices "$(grep -m1 -E 'diverges|VIOLATION' "$work/out")"
+fi
+
 # Oracles can be switched off, one by one or all.
 if "$ringside" run --quiet --without-oracle work --without-oracle content "$work/a.txt" >"$work/out" 2>&1 &&
 	"$ringside" run --quiet --without-oracle all "$work/a.txt" >>"$work/out" 2>&1; then
