@@ -113,21 +113,6 @@ bool vq_waiting(struct vq *q, struct vmem *m)
 	return q->packed ? packed_waiting(q, m) : split_waiting(q, m);
 }
 
-static struct vq_cursor cursor(const struct vq_chain *c, uint32_t first, uint32_t n, uint32_t left)
-{
-	return (struct vq_cursor){c->seg + first, c->seg + first + n, 0, left};
-}
-
-struct vq_cursor vq_reader(const struct vq_chain *c)
-{
-	return cursor(c, 0, c->nread, c->read_len);
-}
-
-struct vq_cursor vq_writer(const struct vq_chain *c)
-{
-	return cursor(c, c->nread, c->nwrite, c->write_len);
-}
-
 gpa_t vq_last_byte(const struct vq_chain *c)
 {
 	const struct vq_seg *s = &c->seg[c->nread + c->nwrite - 1];

@@ -122,8 +122,16 @@ struct vq_cursor {
 	uint32_t left; /* bytes up to the end of the half */
 };
 
-struct vq_cursor vq_reader(const struct vq_chain *);
-struct vq_cursor vq_writer(const struct vq_chain *);
+static inline struct vq_cursor vq_reader(const struct vq_chain *c)
+{
+	return (struct vq_cursor){c->seg, c->seg + c->nread, 0, c->read_len};
+}
+
+static inline struct vq_cursor vq_writer(const struct vq_chain *c)
+{
+	return (struct vq_cursor){c->seg + c->nread, c->seg + c->nread + c->nwrite, 0, c->write_len};
+}
+
 /* Move n bytes on; false, and nothing done, when fewer are left. */
 bool vq_skip(struct vq_cursor *, uint32_t n);
 bool vq_read(struct vq_cursor *, struct vmem *, enum vmem_for, void *, uint32_t n);

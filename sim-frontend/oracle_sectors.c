@@ -32,11 +32,16 @@ struct content_sector *sector_of(struct content *c, uint64_t sector)
  * ---------------------------------------------------------------------------------------------------------
  */
 
-/* Nobody can meet it any more: no read that was posted before it went, and no power cut. */
-static bool is_past(const struct content *c, const struct content_alt *a)
+/* When the oldest read in flight was posted: it may meet what went later. Before any read nothing does. */
+static uint32_t first_read(const struct content *c)
 {
-	bool read = c->oldest_read && c->slot[c->oldest_read].posted < a->gone;
-	return a->gone && !read && (a->for_good || a->gone < c->stable);
+	return c->oldest_read ? c->slot[c->oldest_read].posted : UINT32_MAX;
+}
+
+/* Nobody can meet it any more: no read that was posted before it went, and no power cut. */
+static bool is_past(const struct content_alt *a, uint32_t first, uint32_t stable)
+{
+	return a->gone && a->gone <= first && (a->for_good || a->gone < stable);
 }
 
 static void drop(struct content_sector *s, uint32_t i)
@@ -46,8 +51,9 @@ static void drop(struct content_sector *s, uint32_t i)
 
 static void drop_past(const struct content *c, struct content_sector *s)
 {
+	uint32_t first = first_read(c), stable = c->stable;
 	for (uint32_t i = s->nlive; i < s->nalts;) {
-		if (is_past(c, &s->alt[i]))
+		if (is_past(&s->alt[i], first, stable))
 			drop(s, i);
 		else
 			i++;
@@ -82,7 +88,7 @@ static void add(struct content_sector *s, uint32_t version, uint32_t over)
  * it. */
 static bool make_room(struct content *c, struct content_sector *s)
 {
-	uint32_t first = c->oldest_read ? c->slot[c->oldest_read].posted : UINT32_MAX;
+	uint32_t first = first_read(c);
 	drop_past(c, s);
 	for (uint32_t i = s->nlive; s->nalts == CONTENT_ALTS_MAX && i < s->nalts; i++) {
 		if (s->alt[i].gone > first)
