@@ -27,13 +27,17 @@ void vdev_init(struct vdev *d, const struct vdev_ops *ops, struct vmem *mem, con
 /*
  * None of these is offered unless the frontend asks.
  *   RING_PACKED, IN_ORDER  kept by vq
- *   NOTIFICATION_DATA      a kick's value varies: a frontend that matches kicks by their value must take them
- * itself RING_RESET             a reset is over when the register write returns, as the type's queue_reset
- * waits for what is in flight ORDER_PLATFORM         nothing to do: our loads and stores are a processor's,
- * ordered against the driver's with or without it. A driver that accepts it uses dearer barriers; there for
- * guests that insist on it. ACCESS_PLATFORM        the addresses we get are guest physical ones, and all of
- * the guest's memory is ours to use, so by rfeat.3 there is no reason for it. A frontend has one where the
- * guest shares only part of its memory (encrypted guests): then drivers place their buffers in that part.
+ *   NOTIFICATION_DATA      a kick's value varies: a frontend that matches kicks by their value must take
+ *                          them itself
+ *   RING_RESET             a reset is over when the register write returns, as the type's queue_reset waits
+ *                          for what is in flight
+ *   ORDER_PLATFORM         nothing to do: our loads and stores are a processor's, ordered against the
+ *                          driver's with or without it. A driver that accepts it uses dearer barriers; there
+ *                          for guests that insist on it.
+ *   ACCESS_PLATFORM        the addresses we get are guest physical ones, and all of the guest's memory is
+ *                          ours to use, so by rfeat.3 there is no reason for it. A frontend has one where
+ *                          the guest shares only part of its memory (encrypted guests): then drivers place
+ *                          their buffers in that part.
  */
 void vdev_offer(struct vdev *d, uint64_t features)
 {
@@ -92,8 +96,7 @@ void vdev_offend(struct vdev *d, enum offence o)
 		break_device(d);
 }
 
-/* -- features
- * ------------------------------------------------------------------------------------------------------ */
+/* -- features -------------------------------------------------------------------------------------------- */
 
 uint32_t vdev_get_features(const struct vdev *d, uint32_t word)
 {
@@ -129,8 +132,7 @@ static bool features_fit(struct vdev *d)
 	return true;
 }
 
-/* -- status
- * -------------------------------------------------------------------------------------------------------- */
+/* -- status ---------------------------------------------------------------------------------------------- */
 
 /*
  * The status is 0 first, so that completions which the type's reset drains know that they must not reach the
@@ -188,8 +190,7 @@ void vdev_set_status(struct vdev *d, uint32_t value)
 		driver_ok(d);
 }
 
-/* -- queues
- * -------------------------------------------------------------------------------------------------------- */
+/* -- queues ---------------------------------------------------------------------------------------------- */
 
 /* The queue, or NULL and an offence. */
 static struct vq *find_queue(struct vdev *d, uint32_t queue)
@@ -353,8 +354,7 @@ void vdev_publish(struct vdev *d, uint16_t queue)
 		interrupt(d, VDEV_ISR_QUEUE, queue);
 }
 
-/* -- configuration space
- * ------------------------------------------------------------------------------------------- */
+/* -- configuration space --------------------------------------------------------------------------------- */
 
 void vdev_config_read(struct vdev *d, uint64_t off, void *out, uint32_t n)
 {
@@ -384,8 +384,7 @@ void vdev_config_changed(struct vdev *d)
 		interrupt(d, VDEV_ISR_CONFIG, HOST_SOURCE_CONFIG);
 }
 
-/* -- state hash
- * ---------------------------------------------------------------------------------------------------- */
+/* -- state hash ------------------------------------------------------------------------------------------ */
 
 /* Chains that wait for their turn, oldest first, and the used entry that grows. */
 static uint64_t hash_order(uint64_t h, const struct vq *q)

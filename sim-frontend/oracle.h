@@ -9,14 +9,18 @@
  *                 given back, into used entries (packed: in slots that are its own) and its event fields
  *                 (split: avail_event where EVENT_IDX was negotiated); it touches no ring that is not ready
  *   used-ring     each chain taken is completed exactly once; an entry stands where the one before it ends,
- * and becomes visible last; with IN_ORDER it may stand for earlier chains that were stored whole; used.len
- * covers only bytes that were stored, is exact on success, claims nothing of a failure fetch-once    per
- * chain and slot no descriptor field and no header byte is loaded twice work          a bounded number of
- * accesses each time the device is entered notification  a used buffer notification that was due, by the
- * values that the device loaded, was sent; a device that asks for kicks again looks at the ring after that;
- * configuration changes are told liveness      at quiescence: nothing available is unprocessed, nothing taken
- * is unanswered, what was asked to be run again was, and the next kick is asked for resources     no pin is
- * left after a reset
+ *                 and becomes visible last; with IN_ORDER it may stand for earlier chains that were stored
+ *                 whole; used.len covers only bytes that were stored, is exact on success, claims nothing of
+ *                 a failure
+ *   fetch-once    per chain and slot no descriptor field and no header byte is loaded twice
+ *   work          a bounded number of accesses each time the device is entered
+ *   notification  a used buffer notification that was due, by the values that the device loaded, was sent; a
+ *                 device that asks for kicks again looks at the ring after that; configuration changes are
+ *                 told
+ *   liveness      at quiescence: nothing available is unprocessed, nothing taken is unanswered, what was
+ *                 asked to be run again was, and the next kick is asked for
+ *   resources     no pin is left after a reset
+ *   status, backend, content    have headers of their own
  *
  * Polling of indices and flags, chains given back unread (vq_unpop), overlapping buffers, cyclic chains,
  * rings on top of each other, short answers and early stops are no offences of the device. A notification
@@ -70,8 +74,7 @@ bool oracle_switch(struct oracle *, const char *name, bool on); /* false: no suc
 bool oracle_is_off(const struct oracle *, enum oracle_kind);
 bool oracle_is_silent(const struct oracle *); /* all of them are off */
 
-/* -- what the guest does to the device
- * ---------------------------------------------------------------------------- */
+/* -- what the guest does to the device ------------------------------------------------------------------- */
 /* The device is entered, and has returned. */
 void oracle_enter(struct oracle *);
 void oracle_leave(struct oracle *);
@@ -102,8 +105,7 @@ void oracle_config_changes(struct oracle *);
 /* The queue's handler starts, as the device asked for by oracle_again. */
 void oracle_runs(struct oracle *, uint16_t queue);
 
-/* -- what the device does
- * ----------------------------------------------------------------------------------------- */
+/* -- what the device does -------------------------------------------------------------------------------- */
 void oracle_load(struct oracle *, enum vmem_for, gpa_t, uint32_t n, const void *data);
 void oracle_store(struct oracle *, enum vmem_for, gpa_t, uint32_t n, const void *data);
 void oracle_fence(struct oracle *); /* a full one */
