@@ -74,8 +74,7 @@ struct vdev {
 	(1ull << VIRTIO_F_RING_PACKED | 1ull << VIRTIO_F_IN_ORDER | 1ull << VIRTIO_F_NOTIFICATION_DATA | \
 	 1ull << VIRTIO_F_RING_RESET | 1ull << VIRTIO_F_ORDER_PLATFORM | 1ull << VIRTIO_F_ACCESS_PLATFORM)
 
-/* -- making one: `features` are the device type's; VERSION_1, INDIRECT_DESC and EVENT_IDX are added here
- * --------------- */
+/* -- making one: `features` are the device type's; VERSION_1, INDIRECT_DESC and EVENT_IDX are added here - */
 void vdev_init(struct vdev *, const struct vdev_ops *, struct vmem *, const struct host *, void *host_ctx,
 	       uint64_t features);
 /*
@@ -87,8 +86,7 @@ void vdev_withhold(struct vdev *, uint64_t features);
 /* Lowers a queue's size limit, before the guest runs. */
 void vdev_limit_queue(struct vdev *, uint16_t queue, uint16_t size_max);
 
-/* -- for transports
- * ------------------------------------------------------------------------------------------------ */
+/* -- for transports -------------------------------------------------------------------------------------- */
 uint32_t vdev_get_features(const struct vdev *, uint32_t word); /* 32 bits each; 0 beyond */
 void vdev_accept_features(struct vdev *, uint32_t word, uint32_t bits);
 /* Writes the status register (2.1): 0 resets, and has taken effect when this returns. */
@@ -113,8 +111,7 @@ uint32_t vdev_isr(const struct vdev *);
 void vdev_isr_ack(struct vdev *, uint32_t bits);
 void vdev_offend(struct vdev *, enum offence);
 
-/* -- for frontends
- * ------------------------------------------------------------------------------------------------- */
+/* -- for frontends --------------------------------------------------------------------------------------- */
 /* Runs a queue's handler: after an ioeventfd or host->again. Spurious runs are harmless. */
 void vdev_run(struct vdev *, uint16_t queue);
 /* For linger: something is available by now. */
@@ -122,8 +119,7 @@ bool vdev_waiting(struct vdev *, uint16_t queue);
 /* The device's whole visible state, the same on every build. */
 uint64_t vdev_hash(const struct vdev *);
 
-/* -- for device types
- * ---------------------------------------------------------------------------------------------- */
+/* -- for device types ------------------------------------------------------------------------------------ */
 /* DRIVER_OK, and no reset needed. When it is false, nothing more may reach the guest. */
 bool vdev_live(const struct vdev *);
 static inline bool vdev_has(const struct vdev *d, unsigned feature)

@@ -53,8 +53,7 @@ static uint32_t distance(const struct vq *q, vq_pos from, vq_pos to)
 	return b >= a ? b - a : b + round - a;
 }
 
-/* -- popping
- * ------------------------------------------------------------------------------------------------------- */
+/* -- popping --------------------------------------------------------------------------------------------- */
 
 static bool is_available(vq_pos p, uint16_t flags)
 {
@@ -170,8 +169,7 @@ enum vq_err packed_pop(struct vq *q, struct vmem *m, struct vq_chain *c)
 	return VQ_OK;
 }
 
-/* -- completion
- * ---------------------------------------------------------------------------------------------------- */
+/* -- completion ------------------------------------------------------------------------------------------ */
 
 /*
  * The first entry's flags are kept back: the driver takes used entries strictly in order of slots, so it sees
@@ -230,9 +228,7 @@ bool packed_publish(struct vq *q, struct vmem *m)
 	return wants_interrupt(q, m, before);
 }
 
-/* -- kicks
- * ---------------------------------------------------------------------------------------------------------
- */
+/* -- kicks ----------------------------------------------------------------------------------------------- */
 
 static void store_event(const struct vq *q, struct vmem *m, uint32_t off, uint16_t v)
 {

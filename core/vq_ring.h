@@ -13,8 +13,7 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "rings are little-endian, and so are we");
 
-/* -- a layout
- * ------------------------------------------------------------------------------------------------------ */
+/* -- a layout -------------------------------------------------------------------------------------------- */
 
 /* The size fits the layout, the areas are aligned, and every byte that will be touched is guest memory. */
 bool split_fits(const struct vq *, const struct vmem *, bool event_idx);
@@ -70,8 +69,7 @@ static inline vq_pos pos_sub(const struct vq *q, vq_pos p, uint16_t n)
 	return (vq_pos)(slot >= n ? (slot - n) | wrap : (slot + q->size - n) | (wrap ^ VQ_POS_WRAP));
 }
 
-/* -- IN_ORDER
- * ------------------------------------------------------------------------------------------------------ */
+/* -- IN_ORDER -------------------------------------------------------------------------------------------- */
 
 /* The chain was popped just now. */
 void order_pop(struct vq *, const struct vq_chain *);
@@ -79,8 +77,7 @@ void order_complete(struct vq *, struct vmem *, struct vq_tok, uint32_t written)
 /* Stores the used entry that was growing, if there is one. */
 void order_flush(struct vq *, struct vmem *);
 
-/* -- popping
- * ------------------------------------------------------------------------------------------------------- */
+/* -- popping --------------------------------------------------------------------------------------------- */
 
 /* The walk over one chain, as far as it does not depend on the layout. */
 struct walk {

@@ -21,8 +21,7 @@ static uint64_t draw(struct mutation *m, uint64_t below)
 	return hash_u64(hash_u64(HASH_SEED, m->seed), ++m->drawn) % below;
 }
 
-/* -- making ops
- * ---------------------------------------------------------------------------------------------------- */
+/* -- making ops ------------------------------------------------------------------------------------------ */
 
 /* A number as programs like them: small, a power of two and its neighbours, or anything. */
 static uint64_t number(struct mutation *m, uint64_t bound)
@@ -91,8 +90,7 @@ static void make_op(struct mutation *m, struct op *op)
 	}
 }
 
-/* -- putting them together
- * ----------------------------------------------------------------------------------------- */
+/* -- putting them together ------------------------------------------------------------------------------- */
 
 static void put_op(struct mutation *m, const struct op *op)
 {

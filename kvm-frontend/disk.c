@@ -138,8 +138,7 @@ struct blk_backend disk_backend(struct disk *d)
 	return b;
 }
 
-/* -- the engine of plain calls
- * ---------------------------------------------------------------------------------------- */
+/* -- the engine of plain calls --------------------------------------------------------------------------- */
 
 static bool plain_start(void *ctx, uint16_t id, const struct disk_op *op, int64_t *result)
 {
@@ -162,9 +161,7 @@ static void plain_destroy(void *ctx)
 	(void)ctx;
 }
 
-/* -- life
- * -------------------------------------------------------------------------------------------------------------
- */
+/* -- life ------------------------------------------------------------------------------------------------ */
 
 static void *map(size_t len, int prot)
 {

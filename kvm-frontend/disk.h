@@ -79,8 +79,7 @@ struct blk_backend disk_backend(struct disk *);
 bool disk_poll(struct disk *);
 void disk_drain(struct disk *);
 
-/* -- between the parts
- * ------------------------------------------------------------------------------------------------ */
+/* -- between the parts ----------------------------------------------------------------------------------- */
 /* io_uring; 0, or -1 where the kernel refuses. */
 int disk_uring_create(struct disk_engine *, int fd);
 /* Runs a call here and now, through the bounce buffer where need be. A number of bytes, or -errno. */

@@ -15,8 +15,7 @@ _Static_assert(sizeof(struct vspan) == sizeof(struct iovec) &&
 		       offsetof(struct vspan, len) == offsetof(struct iovec, iov_len),
 	       "a vspan is an iovec");
 
-/* -- the calls
- * ------------------------------------------------------------------------------------------------------- */
+/* -- the calls ------------------------------------------------------------------------------------------- */
 
 static ssize_t real_readv(int fd, const struct iovec *iov, int n, off_t offset)
 {
@@ -51,8 +50,7 @@ static int real_discard(int fd, uint64_t offset, uint64_t len)
 
 const struct disk_calls disk_calls_real = {real_readv, real_writev, real_sync, real_allocate, real_discard};
 
-/* -- bouncing
- * -------------------------------------------------------------------------------------------------------- */
+/* -- bouncing -------------------------------------------------------------------------------------------- */
 
 bool disk_op_misaligned(const struct disk *d, const struct disk_op *op)
 {
@@ -143,9 +141,7 @@ static int64_t bounce(struct disk *d, const struct disk_op *op)
 	return op->kind == DISK_OP_READ ? bounce_read(d, op, &w) : bounce_write(d, op, &w);
 }
 
-/* -- running
- * ---------------------------------------------------------------------------------------------------------
- */
+/* -- running --------------------------------------------------------------------------------------------- */
 
 /* The rest of a span that fell short goes by itself. */
 void disk_op_whole_spans(struct disk_op *op, struct vspan *part)

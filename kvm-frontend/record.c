@@ -15,9 +15,7 @@
 #define ZSTD_LEVEL 1
 #define END_LEN    (TRACE_CHUNK_LEN + 1u) /* bytes of the END chunk */
 
-/* -- chunks
- * ----------------------------------------------------------------------------------------------------------
- */
+/* -- chunks ---------------------------------------------------------------------------------------------- */
 
 /* Appends n bytes of r->chunk; false with errno, and then the file may end in the middle of them. */
 static bool append(struct record *r, size_t n)
@@ -100,8 +98,7 @@ static void on_full(struct recorder *rec, size_t need)
 	record_save(rec->ctx);
 }
 
-/* -- the timer
- * ------------------------------------------------------------------------------------------------------- */
+/* -- the timer ------------------------------------------------------------------------------------------- */
 
 void record_touch(struct record *r)
 {
@@ -125,9 +122,7 @@ static void on_timer(void *ctx)
 	pthread_mutex_unlock(&r->lock);
 }
 
-/* -- life
- * ------------------------------------------------------------------------------------------------------------
- */
+/* -- life ------------------------------------------------------------------------------------------------ */
 
 /*
  * A trace holds what a guest did, so it is nobody else's to read. It is emptied only once it is locked: a
@@ -231,9 +226,7 @@ void record_destroy(struct record *r)
 	release(r);
 }
 
-/* -- arenas
- * ----------------------------------------------------------------------------------------------------------
- */
+/* -- arenas ---------------------------------------------------------------------------------------------- */
 
 /* The pages become resident as they are first lent. */
 struct arena *record_arena_create(void)

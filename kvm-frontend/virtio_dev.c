@@ -12,8 +12,7 @@
 
 #define OFFENCES_SHOWN 10
 
-/* -- in and out of the lock
- * ------------------------------------------------------------------------------------------ */
+/* -- in and out of the lock ------------------------------------------------------------------------------ */
 
 void virtio_dev_enter(struct virtio_dev *d)
 {
@@ -58,8 +57,7 @@ void virtio_dev_leave(struct virtio_dev *d)
 		signal_fd(d->irq_fd);
 }
 
-/* -- what the device asks of us
- * -------------------------------------------------------------------------------------- */
+/* -- what the device asks of us -------------------------------------------------------------------------- */
 
 static void on_interrupt(void *ctx, uint16_t source)
 {
@@ -112,8 +110,7 @@ static void on_offence(void *ctx, enum offence o)
 
 static const struct host host = {on_interrupt, on_again, virtio_dev_clock_ns, on_offence};
 
-/* -- what comes in
- * --------------------------------------------------------------------------------------------------- */
+/* -- what comes in --------------------------------------------------------------------------------------- */
 
 /*
  * Acknowledging an interrupt that does not exist is an offence, which needs the lock; while recording, all
@@ -196,8 +193,7 @@ void virtio_dev_resize(struct virtio_dev *d)
 	virtio_dev_leave(d);
 }
 
-/* -- backends: what passes is recorded
- * ------------------------------------------------------------------------------- */
+/* -- backends: what passes is recorded ------------------------------------------------------------------- */
 
 static void blk_submit(void *ctx, struct blk_io *io)
 {
@@ -261,9 +257,7 @@ void virtio_dev_rng_done(void *ctx, struct rng_io *io, uint32_t bytes)
 	rng_io_done(d->rng, io, bytes);
 }
 
-/* -- life
- * ------------------------------------------------------------------------------------------------------------
- */
+/* -- life ------------------------------------------------------------------------------------------------ */
 
 /* Puts a device that the core has made behind its window. */
 static int attach(struct virtio_dev *d, struct vdev *vdev, char err[ERR_MAX])

@@ -81,8 +81,7 @@ void virtio_dev_resize(struct virtio_dev *);
 /* After the guest: waits for what is in flight, and puts the last state into the record. */
 void virtio_dev_finish(struct virtio_dev *);
 
-/* -- between the parts, with the lock held
- * ---------------------------------------------------------------------------- */
+/* -- between the parts, with the lock held --------------------------------------------------------------- */
 void virtio_dev_publish(struct virtio_dev *); /* what disk_poll has answered */
 void virtio_dev_enter(struct virtio_dev *);   /* takes the lock */
 void virtio_dev_leave(struct virtio_dev *);   /* ends a piece of work, and lets go of it */

@@ -148,8 +148,7 @@ static int replay_loose(const char *path, struct trace_reader *trace)
 	return differences ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* -- programs
- * ------------------------------------------------------------------------------------------------------ */
+/* -- programs -------------------------------------------------------------------------------------------- */
 
 /* A trace says so by its name or in its first bytes; anything else must be a text. */
 static bool is_trace(const char *path)

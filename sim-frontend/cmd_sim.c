@@ -77,8 +77,7 @@ static const struct usage usage = {
 		},
 };
 
-/* -- options -----------------------------------------------------------------------------------------------
- */
+/* -- options --------------------------------------------------------------------------------------------- */
 
 static bool word(const char *option, const char *text, const char *const *words, uint32_t n, uint32_t *value)
 {
@@ -221,8 +220,7 @@ static const char *directory(void)
 	return stat("build", &s) == 0 && S_ISDIR(s.st_mode) ? "build/sim" : ".";
 }
 
-/* -- telling
- * -------------------------------------------------------------------------------------------------- */
+/* -- telling --------------------------------------------------------------------------------------------- */
 
 static void tell_options(const struct sim_jobs *j)
 {

@@ -44,8 +44,7 @@ static uint32_t get32(struct driver *g, uint32_t off)
 	return (uint32_t)machine_read(g->device, off, 4);
 }
 
-/* -- forgetting
- * ---------------------------------------------------------------------------------------------------- */
+/* -- forgetting ------------------------------------------------------------------------------------------ */
 
 static void free_buffers(struct driver_queue *q, struct posted *p)
 {
@@ -85,8 +84,7 @@ void driver_restart(struct driver *g)
 	g->config_known = false;
 }
 
-/* -- setting up
- * ---------------------------------------------------------------------------------------------------- */
+/* -- setting up ------------------------------------------------------------------------------------------ */
 
 void driver_reset(struct driver *g)
 {
@@ -252,8 +250,7 @@ bool driver_is_up(const struct driver *g, uint16_t queue)
 	return queue < VDEV_QUEUES_MAX && g->queue[queue].up;
 }
 
-/* -- notifications
- * ------------------------------------------------------------------------------------------------- */
+/* -- notifications --------------------------------------------------------------------------------------- */
 
 static bool kick_wanted(const struct driver *g, const struct driver_queue *q)
 {
@@ -301,8 +298,7 @@ void driver_wish(struct driver *g, uint16_t queue, enum driver_wish wish, uint16
 	put_wish(g, q);
 }
 
-/* -- used entries
- * -------------------------------------------------------------------------------------------------- */
+/* -- used entries ---------------------------------------------------------------------------------------- */
 
 static bool is_posted(const struct driver_queue *q, uint32_t id)
 {

@@ -130,8 +130,7 @@ bool plan_request(struct driver *, struct plan *, const struct driver_request *)
 void break_chain(const struct driver *, const struct plan *, struct vring_desc *ring,
 		 struct vring_desc *table);
 
-/* -- a layout: driver_split.c, driver_packed.c
- * --------------------------------------------------------------------- */
+/* -- a layout: driver_split.c, driver_packed.c ----------------------------------------------------------- */
 
 struct used {
 	uint32_t id, len;

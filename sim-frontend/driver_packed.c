@@ -31,8 +31,7 @@ void driver_packed_start(struct driver_queue *q)
 	q->since = q->unseen = 0;
 }
 
-/* -- positions
- * ----------------------------------------------------------------------------------------------------- */
+/* -- positions ------------------------------------------------------------------------------------------- */
 
 static uint32_t slot_at(uint16_t pos)
 {
@@ -65,8 +64,7 @@ static uint16_t available(uint16_t pos)
 	return pos & WRAP ? F_AVAIL : F_USED;
 }
 
-/* -- publishing
- * ---------------------------------------------------------------------------------------------------- */
+/* -- publishing ------------------------------------------------------------------------------------------ */
 
 void driver_packed_take(struct driver_queue *q, struct plan *p, uint32_t n)
 {
@@ -163,8 +161,7 @@ void driver_packed_publish(struct driver *g, struct driver_queue *q, const struc
 		put_chain(q, last, 1, false);
 }
 
-/* -- used entries
- * -------------------------------------------------------------------------------------------------- */
+/* -- used entries ---------------------------------------------------------------------------------------- */
 
 bool driver_packed_peek(const struct driver_queue *q, struct used *u)
 {
@@ -182,8 +179,7 @@ void driver_packed_release(struct driver_queue *q, uint32_t id, uint16_t ndesc)
 	q->free[q->nfree++] = (uint16_t)id;
 }
 
-/* -- notifications
- * ------------------------------------------------------------------------------------------------- */
+/* -- notifications --------------------------------------------------------------------------------------- */
 
 bool driver_packed_wants_kick(const struct driver *g, const struct driver_queue *q)
 {
@@ -210,8 +206,7 @@ void driver_packed_put_wish(struct driver *g, struct driver_queue *q)
 	ring_put(q, DRIVER, EVENT_FLAGS, &flags, 2);
 }
 
-/* -- by hand
- * ------------------------------------------------------------------------------------------------------- */
+/* -- by hand --------------------------------------------------------------------------------------------- */
 
 static bool claim(struct driver_queue *q, uint16_t id, uint32_t ndesc)
 {

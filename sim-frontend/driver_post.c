@@ -8,8 +8,7 @@
 #define HEADER_LEN 16u
 #define PIECE_GAP  8u /* nobody's bytes behind each segment: a store that runs over hits them */
 
-/* -- buffers
- * ------------------------------------------------------------------------------------------------------- */
+/* -- buffers --------------------------------------------------------------------------------------------- */
 
 static uint32_t block_need(const struct plan *p, const struct driver_request *q)
 {
@@ -102,8 +101,7 @@ static void write_pieces(struct driver *g, const struct plan *p)
 	}
 }
 
-/* -- descriptors
- * --------------------------------------------------------------------------------------------------- */
+/* -- descriptors ----------------------------------------------------------------------------------------- */
 
 static bool take_descriptors(struct driver_queue *q, struct plan *p, uint32_t n)
 {
@@ -153,8 +151,7 @@ static void write_tables(const struct driver_queue *q, const struct plan *p, str
 	}
 }
 
-/* -- posting
- * ------------------------------------------------------------------------------------------------------- */
+/* -- posting --------------------------------------------------------------------------------------------- */
 
 /* From now on the driver waits for the answer. */
 static struct posted *remember(struct driver_queue *q, uint16_t id, uint32_t type, uint32_t ndesc)
@@ -263,8 +260,7 @@ void driver_break(struct driver *g, uint32_t how, uint32_t at, uint64_t value)
 	g->value = value;
 }
 
-/* -- by hand
- * ------------------------------------------------------------------------------------------------------- */
+/* -- by hand --------------------------------------------------------------------------------------------- */
 
 /* Descriptors that nobody has are ours from now on, so that the answer is taken like any other. */
 void driver_chain(struct driver *g, uint16_t queue, uint16_t head, const void *desc, uint32_t ndesc)

@@ -86,8 +86,7 @@ static void say_rng(struct driver *g, struct plan *p, const struct driver_reques
 	c->write_data = 1 + q->len % DRIVER_DATA_MAX;
 }
 
-/* -- cutting
- * ------------------------------------------------------------------------------------------------------- */
+/* -- cutting --------------------------------------------------------------------------------------------- */
 
 static void add_piece(struct plan *p, uint32_t len)
 {

@@ -51,8 +51,7 @@ void driver_split_wind(struct driver *g, struct driver_queue *q)
 	ring_put(q, AVAIL, used_event_at(q), &q->used, 2);
 }
 
-/* -- publishing
- * ---------------------------------------------------------------------------------------------------- */
+/* -- publishing ------------------------------------------------------------------------------------------ */
 
 static uint16_t after(const struct driver_queue *q, uint16_t desc)
 {
@@ -115,8 +114,7 @@ void driver_split_publish(struct driver *g, struct driver_queue *q, const struct
 	}
 }
 
-/* -- used entries
- * -------------------------------------------------------------------------------------------------- */
+/* -- used entries ---------------------------------------------------------------------------------------- */
 
 bool driver_split_peek(const struct driver_queue *q, struct used *u)
 {
@@ -135,8 +133,7 @@ void driver_split_release(struct driver_queue *q, uint32_t id, uint16_t ndesc)
 		q->free[q->nfree++] = d;
 }
 
-/* -- notifications
- * ------------------------------------------------------------------------------------------------- */
+/* -- notifications --------------------------------------------------------------------------------------- */
 
 bool driver_split_wants_kick(const struct driver *g, const struct driver_queue *q)
 {
@@ -158,8 +155,7 @@ void driver_split_put_wish(struct driver *g, struct driver_queue *q)
 	ring_put(q, AVAIL, used_event_at(q), &event, 2);
 }
 
-/* -- by hand
- * ------------------------------------------------------------------------------------------------------- */
+/* -- by hand --------------------------------------------------------------------------------------------- */
 
 static bool claim(struct driver_queue *q, uint16_t head, uint32_t ndesc)
 {

@@ -36,8 +36,7 @@ void judges_resized(struct sim_device *, uint64_t sectors);
 void judges_write_ends(struct judges *, uint64_t off, uint32_t size, uint64_t value);
 void judges_used(void *ctx, uint64_t serial, uint32_t len); /* ctx: struct sim_device * */
 
-/* -- what the device does to memory
- * ---------------------------------------------------------------------------------------------- */
+/* -- what the device does to memory ---------------------------------------------------------------------- */
 
 static inline void judges_touch(struct judges *j, enum vmem_for what)
 {

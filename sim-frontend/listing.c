@@ -8,8 +8,7 @@
 #include <linux/virtio_blk.h>
 #include <linux/virtio_ids.h>
 
-/* -- devices
- * ------------------------------------------------------------------------------------------------------- */
+/* -- devices --------------------------------------------------------------------------------------------- */
 
 static uint64_t little(const uint8_t *p, size_t n)
 {
@@ -84,8 +83,7 @@ bool listing_devices(struct machine *m, const struct trace_text *t, const char *
 	return true;
 }
 
-/* -- reading
- * ------------------------------------------------------------------------------------------------------- */
+/* -- reading --------------------------------------------------------------------------------------------- */
 
 static bool add(struct listing *l, const struct op *op)
 {
@@ -170,8 +168,7 @@ void listing_free(struct listing *l)
 	l->nops = l->max = 0;
 }
 
-/* -- printing
- * ------------------------------------------------------------------------------------------------------ */
+/* -- printing -------------------------------------------------------------------------------------------- */
 
 /* What stood there of a device's line; without all of it, what the others say is the default. */
 static void print_device(FILE *f, const struct trace_text *t, uint32_t i)

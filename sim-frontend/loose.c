@@ -50,8 +50,7 @@ static void differ(struct loose *l, uint8_t dev, const char *what, uint64_t did,
 		       l->trace->nops, dev, what, did, said);
 }
 
-/* -- memory: the step's loads are a pool
- * --------------------------------------------------------------------------- */
+/* -- memory: the step's loads are a pool ----------------------------------------------------------------- */
 
 static void put_bytes(struct loose *l, gpa_t a, const uint8_t *data, uint32_t n)
 {
@@ -146,8 +145,7 @@ static uint64_t clock_ns(void *ctx)
 	return 0;
 }
 
-/* -- requests: matched by what they ask, ids may differ
- * ------------------------------------------------------------- */
+/* -- requests: matched by what they ask, ids may differ -------------------------------------------------- */
 
 static bool same_request(const struct op *a, const struct op *b)
 {
@@ -223,9 +221,7 @@ static const struct twin_doors doors = {
 	.drain = drain,
 };
 
-/* -- steps
- * ---------------------------------------------------------------------------------------------------------
- */
+/* -- steps ----------------------------------------------------------------------------------------------- */
 
 /* An input that is not nested in another one's handling. */
 static bool begins_step(const struct op *op)

@@ -24,8 +24,7 @@ const struct sim_type *sim_type(uint16_t id)
 	return NULL;
 }
 
-/* -- host callbacks
- * ------------------------------------------------------------------------------------------------ */
+/* -- host callbacks -------------------------------------------------------------------------------------- */
 
 static void on_interrupt(void *ctx, uint16_t source)
 {
@@ -73,8 +72,7 @@ static void on_offence(void *ctx, enum offence o)
 
 const struct host machine_host = {on_interrupt, on_again, on_clock, on_offence};
 
-/* -- making one
- * ---------------------------------------------------------------------------------------------------- */
+/* -- making one ------------------------------------------------------------------------------------------ */
 
 bool machine_create(struct machine *m)
 {
@@ -204,8 +202,7 @@ uint64_t machine_hash(const struct machine *m)
 	return h;
 }
 
-/* -- entries into a device
- * ----------------------------------------------------------------------------------------- */
+/* -- entries into a device ------------------------------------------------------------------------------- */
 
 static void enter(struct sim_device *d)
 {

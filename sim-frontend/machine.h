@@ -230,8 +230,7 @@ static inline void machine_record_guest(struct sim_device *d)
 		guestlog_put(d->machine->guestlog, d->recorder);
 }
 
-/* -- for the types
- * ------------------------------------------------------------------------------------------------ */
+/* -- for the types --------------------------------------------------------------------------------------- */
 extern const struct host machine_host; /* ctx: struct sim_device * */
 void machine_point_slow(struct sim_device *, enum point, uint32_t what);
 /* The device has come to such a point. */

@@ -5,8 +5,7 @@
 #include "machine.h"
 #include "written.h"
 
-/* -- the tap
- * ------------------------------------------------------------------------------------------------------- */
+/* -- the tap --------------------------------------------------------------------------------------------- */
 
 /* Flips bytes of guest memory between the check of a range and the load: the driver's other processor. */
 static void run_races(struct sim_device *d, enum vmem_for what, gpa_t a)
@@ -191,8 +190,7 @@ bool machine_race(struct sim_device *d, const struct race *r)
 	return false;
 }
 
-/* -- ops inside of the device's work
- * ------------------------------------------------------------------------- */
+/* -- ops inside of the device's work --------------------------------------------------------------------- */
 
 static void keep(struct when *w, const struct op *op)
 {

@@ -58,8 +58,7 @@ bool oracle_is_silent(const struct oracle *o)
 	return o->off == (1u << ORACLE_COUNT) - 1;
 }
 
-/* -- making one
- * ---------------------------------------------------------------------------------------------- */
+/* -- making one ------------------------------------------------------------------------------------------ */
 
 static void destroy_ring(struct ring *r)
 {
@@ -169,8 +168,7 @@ void oracle_features(struct oracle *o, uint64_t accepted)
 	o->in_order = accepted >> VIRTIO_F_IN_ORDER & 1;
 }
 
-/* -- queues
- * -------------------------------------------------------------------------------------------------- */
+/* -- queues ---------------------------------------------------------------------------------------------- */
 
 bool oracle_any_ready(const struct oracle *o)
 {
@@ -274,8 +272,7 @@ void oracle_reset(struct oracle *o)
 	oracle_restart(o);
 }
 
-/* -- entries
- * ------------------------------------------------------------------------------------------------- */
+/* -- entries --------------------------------------------------------------------------------------------- */
 
 void oracle_enter(struct oracle *o)
 {
@@ -310,8 +307,7 @@ void oracle_fence(struct oracle *o)
 	o->fences++;
 }
 
-/* -- accesses
- * ------------------------------------------------------------------------------------------------ */
+/* -- accesses -------------------------------------------------------------------------------------------- */
 
 static void __attribute__((cold, noinline)) too_many_steps(struct oracle *o)
 {

@@ -33,8 +33,7 @@ void oracle_backend_resized(struct oracle_backend *b, uint64_t sectors)
 	b->capacity = sectors;
 }
 
-/* -- registers
- * ----------------------------------------------------------------------------------------------------- */
+/* -- registers ------------------------------------------------------------------------------------------- */
 
 /* What the driver set the cache to, where it may; and what it is before that. */
 static void look_at_cache(struct oracle_backend *b)
@@ -65,8 +64,7 @@ void oracle_backend_write_ends(struct oracle_backend *b, uint64_t off, uint64_t 
 		b->epoch[i] += (status && (uint32_t)value == 0) || !vdev_queue_ready(b->vdev, i);
 }
 
-/* -- what the device loaded
- * ---------------------------------------------------------------------------------------- */
+/* -- what the device loaded ------------------------------------------------------------------------------ */
 
 /* The chain taken last, as far as the other oracles know it. */
 static void look_at_chain(struct oracle_backend *b)
@@ -114,8 +112,7 @@ static uint64_t status_byte(const struct chain *c)
 	return 0;
 }
 
-/* -- requests of a disk
- * -------------------------------------------------------------------------------------------- */
+/* -- requests of a disk ---------------------------------------------------------------------------------- */
 
 static bool writes_data(const struct blk_io *io)
 {
@@ -245,8 +242,7 @@ void oracle_backend_submit_blk(struct oracle_backend *b, const struct blk_io *io
 	check_against_header(b, io);
 }
 
-/* -- answers of a disk
- * --------------------------------------------------------------------------------------------- */
+/* -- answers of a disk ----------------------------------------------------------------------------------- */
 
 static void check_ok(struct oracle_backend *b, const struct backend_ask *a)
 {
@@ -318,8 +314,7 @@ void oracle_backend_status(struct oracle_backend *b, uint64_t at, uint8_t status
 	}
 }
 
-/* -- entropy
- * -------------------------------------------------------------------------------------------------------- */
+/* -- entropy --------------------------------------------------------------------------------------------- */
 
 void oracle_backend_submit_rng(struct oracle_backend *b, const struct rng_io *io)
 {
@@ -351,8 +346,7 @@ void oracle_backend_used(struct oracle_backend *b, uint64_t serial, uint32_t len
 	}
 }
 
-/* -- the backend is done
- * ------------------------------------------------------------------------------------------- */
+/* -- the backend is done --------------------------------------------------------------------------------- */
 
 void oracle_backend_done_begins(struct oracle_backend *b, uint16_t id, enum blk_result result, uint32_t bytes,
 				bool whole)

@@ -71,16 +71,14 @@ void oracle_backend_resized(struct oracle_backend *, uint64_t sectors);
 /* Queues that are not ready after a register write, or a reset. */
 void oracle_backend_write_ends(struct oracle_backend *, uint64_t off, uint64_t value);
 
-/* -- what the device does
- * ----------------------------------------------------------------------------------------- */
+/* -- what the device does -------------------------------------------------------------------------------- */
 void oracle_backend_header(struct oracle_backend *, uint32_t n, const void *data);
 void oracle_backend_status(struct oracle_backend *, uint64_t a, uint8_t status);
 void oracle_backend_stored(struct oracle_backend *, uint32_t n); /* while `completing` */
 /* A chain was given back, with so many bytes. */
 void oracle_backend_used(struct oracle_backend *, uint64_t serial, uint32_t len);
 
-/* -- the backend
- * ---------------------------------------------------------------------------------------------------- */
+/* -- the backend ----------------------------------------------------------------------------------------- */
 void oracle_backend_submit_blk(struct oracle_backend *, const struct blk_io *);
 void oracle_backend_submit_rng(struct oracle_backend *, const struct rng_io *);
 /* Around telling the device that request `id` is done; whole: all that was asked for. */

@@ -5,8 +5,7 @@
  */
 #include "oracle_int.h"
 
-/* -- taken and given back
- * ------------------------------------------------------------------------------------ */
+/* -- taken and given back -------------------------------------------------------------------------------- */
 
 static void own(struct ring *r, struct chain *c, bool on)
 {
@@ -73,8 +72,7 @@ void oracle_chain_unpop(struct ring *r)
 	r->latest = NULL;
 }
 
-/* -- descriptors
- * --------------------------------------------------------------------------------------------- */
+/* -- descriptors ----------------------------------------------------------------------------------------- */
 
 void oracle_chain_buffer(struct chain *c, uint64_t addr, uint32_t n, bool writable)
 {
@@ -196,8 +194,7 @@ void oracle_desc_load(struct oracle *o, enum vmem_for what, uint64_t a, uint32_t
 	}
 }
 
-/* -- headers
- * ------------------------------------------------------------------------------------------------- */
+/* -- headers --------------------------------------------------------------------------------------------- */
 
 /* Marks n header bytes from `at` on; false: some were loaded before. */
 static bool mark_header(struct chain *c, uint32_t at, uint32_t n)

@@ -21,9 +21,7 @@ enum kind {
 	KIND_ENTROPY
 };
 
-/* -- lives
- * ---------------------------------------------------------------------------------------------------------
- */
+/* -- lives ----------------------------------------------------------------------------------------------- */
 
 void content_init(struct content *c, struct oracle *o, struct ram *r, const struct vdev *v, bool disk)
 {
@@ -90,9 +88,7 @@ static uint32_t tick(struct content *c)
 	return ++c->now;
 }
 
-/* -- slots
- * ---------------------------------------------------------------------------------------------------------
- */
+/* -- slots ----------------------------------------------------------------------------------------------- */
 
 static uint16_t slot_get(struct content *c)
 {
@@ -140,8 +136,7 @@ static void slot_put(struct content *c, uint16_t i)
 	c->free[c->nfree++] = i;
 }
 
-/* -- posting
- * ------------------------------------------------------------------------------------------------------- */
+/* -- posting --------------------------------------------------------------------------------------------- */
 
 static void add_range(struct content_slot *s, uint64_t sector, uint64_t n)
 {
@@ -286,8 +281,7 @@ void content_fill(struct content *c, uint16_t slot, gpa_t a, uint32_t off, uint3
 	}
 }
 
-/* -- answers
- * ------------------------------------------------------------------------------------------------------- */
+/* -- answers --------------------------------------------------------------------------------------------- */
 
 /* True: the first n bytes of what the device wrote are `visit`'s liking. */
 static bool each_byte(struct content *c, const struct content_slot *s, uint32_t n,
@@ -387,8 +381,7 @@ static void judge(struct content *c, const struct content_slot *s)
 			   "a write to a read-only disk is answered OK (%u bytes)", s->data_len);
 }
 
-/* -- the end of a request
- * ------------------------------------------------------------------------------------------ */
+/* -- the end of a request -------------------------------------------------------------------------------- */
 
 void content_answered(struct content *c, uint16_t slot, uint32_t used_len, int status)
 {
@@ -417,8 +410,7 @@ void content_dropped(struct content *c, uint16_t slot)
 	slot_put(c, slot);
 }
 
-/* -- the host
- * ------------------------------------------------------------------------------------------------------- */
+/* -- the host -------------------------------------------------------------------------------------------- */
 
 void content_resized(struct content *c, uint64_t sectors)
 {

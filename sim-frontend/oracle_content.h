@@ -108,8 +108,7 @@ void content_init(struct content *, struct oracle *, struct ram *, const struct 
 /* A fresh device with a fresh disk. Costs nothing. */
 void content_restart(struct content *, uint64_t sectors);
 
-/* -- the driver
- * ---------------------------------------------------------------------------------------------------- */
+/* -- the driver ------------------------------------------------------------------------------------------ */
 /*
  * Returns a number for the calls below, 0: none. Poisons what the device is to write. The pieces were marked
  * (ram_touch) by the driver.
@@ -125,8 +124,7 @@ void content_dropped(struct content *, uint16_t slot);
 void content_distrust(struct content *);
 void content_trust(struct content *);
 
-/* -- the host
- * ------------------------------------------------------------------------------------------------------- */
+/* -- the host -------------------------------------------------------------------------------------------- */
 void content_resized(struct content *, uint64_t sectors);
 void content_config_written(struct content *); /* the driver may have switched the cache */
 /* What was not flushed or written through may be lost, sector by sector. Requests in flight are dropped by

@@ -206,8 +206,7 @@ struct oracle {
 void oracle_cry(struct oracle *, enum oracle_kind, const char *clause, const char *format, ...)
 	__attribute__((format(printf, 4, 5), cold));
 
-/* -- places
- * -------------------------------------------------------------------------------------------------- */
+/* -- places ---------------------------------------------------------------------------------------------- */
 
 static inline uint16_t ring_number(const struct oracle *o, const struct ring *r)
 {
@@ -237,8 +236,7 @@ static inline uint32_t ring_distance(const struct ring *r, ring_pos from, ring_p
 	return to >= from ? (uint32_t)to - from : to + r->round - from;
 }
 
-/* -- chains (oracle_chain.c)
- * --------------------------------------------------------------------------------- */
+/* -- chains (oracle_chain.c) ----------------------------------------------------------------------------- */
 
 static inline bool oracle_owns(const struct ring *r, uint32_t id)
 {
@@ -263,21 +261,18 @@ void oracle_chain_unpop(struct ring *);
 void oracle_desc_load(struct oracle *, enum vmem_for, uint64_t a, uint32_t n, const uint8_t *);
 void oracle_header_load(struct oracle *, uint64_t a, uint32_t n);
 
-/* -- whose bytes are stored (oracle_own.c)
- * ------------------------------------------------------------------- */
+/* -- whose bytes are stored (oracle_own.c) --------------------------------------------------------------- */
 void oracle_loose_store(struct oracle *, enum vmem_for, uint64_t a, uint32_t n, const uint8_t *);
 void oracle_loose_flush(struct oracle *);                  /* every loose store must be some chain's */
 void oracle_loose_settle(struct oracle *, struct chain *); /* those that are this chain's count for it */
 /* Where a ring is expected there is none that is ready. */
 void oracle_no_ring(struct oracle *, const char *what, uint64_t a) __attribute__((cold));
 
-/* -- used entries (oracle_used.c)
- * ---------------------------------------------------------------------------- */
+/* -- used entries (oracle_used.c) ------------------------------------------------------------------------ */
 /* A used entry is there. Returns how many entries it covers, itself included. */
 uint16_t oracle_used(struct oracle *, struct ring *, uint32_t id, uint32_t len);
 
-/* -- notifications (oracle_notify.c)
- * ------------------------------------------------------------------------- */
+/* -- notifications (oracle_notify.c) --------------------------------------------------------------------- */
 /* The driver sees all used entries before this one. */
 void oracle_publish(struct oracle *, struct ring *, ring_pos);
 /* A load of the driver's wish counts: none did since the latest publication, and a fence stands between. */

@@ -14,8 +14,7 @@
  */
 #include "oracle_int.h"
 
-/* -- used buffers
- * -------------------------------------------------------------------------------------------- */
+/* -- used buffers ---------------------------------------------------------------------------------------- */
 
 void oracle_publish(struct oracle *o, struct ring *r, ring_pos p)
 {
@@ -87,8 +86,7 @@ uint64_t oracle_wasted(const struct oracle *o)
 	return o->wasted;
 }
 
-/* -- available buffers
- * --------------------------------------------------------------------------------------- */
+/* -- available buffers ----------------------------------------------------------------------------------- */
 
 /* A chain that is published at r->taken, or soon after, is notified. */
 static bool asks_for_kicks(const struct ring *r)
@@ -165,8 +163,7 @@ void oracle_runs(struct oracle *o, uint16_t queue)
 		o->ring[queue].again = false;
 }
 
-/* -- in the end
- * ---------------------------------------------------------------------------------------------- */
+/* -- in the end ------------------------------------------------------------------------------------------ */
 
 bool oracle_watch(const struct oracle *o, uint16_t queue, gpa_t *at)
 {

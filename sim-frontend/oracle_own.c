@@ -6,8 +6,7 @@
  */
 #include "oracle_int.h"
 
-/* -- places in a chain
- * --------------------------------------------------------------------------------------------- */
+/* -- places in a chain ----------------------------------------------------------------------------------- */
 
 /* The place of [a, a+n) in one half of a chain, all of it within adjacent segments; false: not there. */
 static bool place_at(const struct chain *c, unsigned i, unsigned end, uint64_t a, uint32_t n, uint32_t *at)
@@ -129,8 +128,7 @@ void oracle_no_ring(struct oracle *o, const char *what, uint64_t a)
 		   "%s at 0x%llx, where no queue that is ready has it", what, (unsigned long long)a);
 }
 
-/* -- stores outside of pins
- * ---------------------------------------------------------------------------------------- */
+/* -- stores outside of pins ------------------------------------------------------------------------------ */
 
 void oracle_loose_store(struct oracle *o, enum vmem_for what, uint64_t a, uint32_t n, const uint8_t *data)
 {
@@ -192,9 +190,7 @@ void oracle_loose_flush(struct oracle *o)
 	o->nloose = 0;
 }
 
-/* -- pins
- * ----------------------------------------------------------------------------------------------------------
- */
+/* -- pins ------------------------------------------------------------------------------------------------ */
 
 void oracle_pin(struct oracle *o, uint32_t pin, enum vmem_kind kind, gpa_t a, uint32_t n)
 {

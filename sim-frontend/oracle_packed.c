@@ -49,8 +49,7 @@ static bool is_available(const struct ring *r, ring_pos p, uint16_t flags)
 	return (flags & (F_AVAIL | F_USED)) == (wrap_of(r, p) ? F_AVAIL : F_USED);
 }
 
-/* -- what is available
- * --------------------------------------------------------------------------------------- */
+/* -- what is available ----------------------------------------------------------------------------------- */
 
 static uint64_t watch(const struct ring *r)
 {
@@ -83,8 +82,7 @@ static void poll(const struct oracle *o, struct ring *r, uint16_t slot, uint16_t
 	oracle_looks(o, r);
 }
 
-/* -- descriptors
- * --------------------------------------------------------------------------------------------- */
+/* -- descriptors ----------------------------------------------------------------------------------------- */
 
 /* The flags say that a chain which fills the ring is still there: it was given back in an earlier entry. */
 static bool is_refill(const struct oracle *o, const struct ring *r, uint16_t flags)
@@ -195,8 +193,7 @@ static void step(struct oracle *o)
 		step_slot(o, &d);
 }
 
-/* -- the driver's wish
- * --------------------------------------------------------------------------------------- */
+/* -- the driver's wish ----------------------------------------------------------------------------------- */
 
 /* The used entry at the position off_wrap was made visible since the wish was loaded last. */
 static bool was_reached(const struct ring *r, uint16_t off_wrap)
@@ -234,8 +231,7 @@ static void load(struct oracle *o, enum vmem_for what, uint64_t a, uint32_t n, c
 		poll(o, r, (uint16_t)((a - r->at[VQ_DESC]) / 16), value16(data));
 }
 
-/* -- used entries
- * -------------------------------------------------------------------------------------------- */
+/* -- used entries ---------------------------------------------------------------------------------------- */
 
 /* All entries in a row that are there, from the first one that the driver does not see, become visible. */
 static void show(struct oracle *o, struct ring *r)
@@ -357,8 +353,7 @@ static void store_slots(struct oracle *o, uint64_t a, uint32_t n, const uint8_t 
 	}
 }
 
-/* -- the device's events: always its own, whatever was negotiated
- * -------------------------------------------- */
+/* -- the device's events: always its own, whatever was negotiated ---------------------------------------- */
 
 static void store_position(struct oracle *o, struct ring *r, uint16_t off_wrap)
 {

@@ -28,9 +28,7 @@ struct content_sector *sector_of(struct content *c, uint64_t sector)
 	return s;
 }
 
-/* -- lists
- * ---------------------------------------------------------------------------------------------------------
- */
+/* -- lists ----------------------------------------------------------------------------------------------- */
 
 /* When the oldest read in flight was posted: it may meet what went later. Before any read nothing does. */
 static uint32_t first_read(const struct content *c)
@@ -156,8 +154,7 @@ void sector_settle(struct content *c, struct content_sector *s, uint32_t version
 		sector_anything(c, s);
 }
 
-/* -- reading
- * ------------------------------------------------------------------------------------------------------- */
+/* -- reading --------------------------------------------------------------------------------------------- */
 
 static bool may_see(const struct content_alt *a, uint32_t posted)
 {
@@ -227,9 +224,7 @@ bool sector_allows(struct content *c, uint64_t sector, uint32_t posted, const ui
 	return allows_some(c, sector, posted, in, off, n);
 }
 
-/* -- power
- * ----------------------------------------------------------------------------------------------------------
- */
+/* -- power ----------------------------------------------------------------------------------------------- */
 
 void sector_power_cut(struct content *c, struct content_sector *s)
 {

@@ -20,8 +20,7 @@ static uint16_t value16(const uint8_t *data)
 	return v;
 }
 
-/* -- the available ring
- * -------------------------------------------------------------------------------------- */
+/* -- the available ring ---------------------------------------------------------------------------------- */
 
 /*
  * The chain that was taken last lives, and its entry is loaded again in a later entry into the device. In a
@@ -102,8 +101,7 @@ static void load(struct oracle *o, enum vmem_for what, uint64_t a, uint32_t n, c
 	}
 }
 
-/* -- descriptors
- * --------------------------------------------------------------------------------------------- */
+/* -- descriptors ----------------------------------------------------------------------------------------- */
 
 static bool begin(struct oracle *o, uint64_t a, uint32_t n, const uint8_t *data)
 {
@@ -142,8 +140,7 @@ static void step(struct oracle *o)
 		w->chain = NULL;
 }
 
-/* -- the used ring
- * ------------------------------------------------------------------------------------------- */
+/* -- the used ring --------------------------------------------------------------------------------------- */
 
 static void store_entry(struct oracle *o, struct ring *r, uint32_t off, uint32_t n, const uint8_t *data)
 {
@@ -217,8 +214,7 @@ static void store(struct oracle *o, enum vmem_for what, uint64_t a, uint32_t n, 
 		store_elsewhere(o, a, n);
 }
 
-/* -- what is available
- * --------------------------------------------------------------------------------------- */
+/* -- what is available ----------------------------------------------------------------------------------- */
 
 static uint64_t watch(const struct ring *r)
 {

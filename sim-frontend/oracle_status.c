@@ -59,8 +59,7 @@ static void reopen(struct oracle_status *s)
 	s->open = s->live && s->ready;
 }
 
-/* -- memory and interrupts
- * ----------------------------------------------------------------------------------------- */
+/* -- memory and interrupts ------------------------------------------------------------------------------- */
 
 /* Looking at an index is no harm before DRIVER_OK; taking what it says is. */
 void oracle_status_touch(struct oracle_status *s, enum vmem_for what)
@@ -106,8 +105,7 @@ void oracle_status_interrupt(struct oracle_status *s, uint16_t source)
 		s->isr |= bit;
 }
 
-/* -- status
- * -------------------------------------------------------------------------------------------------------- */
+/* -- status ---------------------------------------------------------------------------------------------- */
 
 static void check_needs_reset(struct oracle_status *s)
 {
@@ -202,8 +200,7 @@ static void check_status_write(struct oracle_status *s, uint8_t value)
 	s->ready &= ready_now(s); /* queues are looked at again with DRIVER_OK */
 }
 
-/* -- writes
- * -------------------------------------------------------------------------------------------------------- */
+/* -- writes ---------------------------------------------------------------------------------------------- */
 
 void oracle_status_write_begins(struct oracle_status *s, uint64_t off, uint32_t size, uint64_t value)
 {
@@ -323,9 +320,7 @@ void oracle_status_write_ends(struct oracle_status *s, uint64_t off, uint32_t si
 	reopen(s);
 }
 
-/* -- reads
- * ---------------------------------------------------------------------------------------------------------
- */
+/* -- reads ----------------------------------------------------------------------------------------------- */
 
 static void check_config_byte(struct oracle_status *s, uint32_t at, uint8_t v)
 {

@@ -9,8 +9,7 @@
 #define TIME_MAX_NS (1ull << 40) /* of one step; so that the clock never wraps */
 #define QUIESCE_MAX 8            /* rounds; each ends what the one before made possible */
 
-/* -- driver ops
- * ---------------------------------------------------------------------------------------------------- */
+/* -- driver ops ------------------------------------------------------------------------------------------ */
 
 /* The guest does what no driver does. It may have sent this device anywhere in memory, onto another one's
  * rings too. */
@@ -182,8 +181,7 @@ static void do_queue_reset(struct sim_device *d, const struct op *op)
 	driver_reset_queue(d->driver, queue_of(op));
 }
 
-/* -- inputs by hand
- * ------------------------------------------------------------------------------------------------ */
+/* -- inputs by hand -------------------------------------------------------------------------------------- */
 
 /* The model driver shares the device with the program: it must know what was done behind its back. */
 static void do_write(struct sim_device *d, const struct op *op)
@@ -318,8 +316,7 @@ void program_step(struct machine *m, const struct op *op)
 		late(m);
 }
 
-/* -- the end
- * ------------------------------------------------------------------------------------------------------- */
+/* -- the end --------------------------------------------------------------------------------------------- */
 
 /* Backends answer, and the device runs where it asked for it. */
 static void settle(struct sim_device *d)

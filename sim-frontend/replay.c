@@ -10,8 +10,7 @@ static struct replay *replay_of(struct twin_device *d)
 	return d->twin->owner;
 }
 
-/* -- the trace, one op ahead
- * --------------------------------------------------------------------------------------- */
+/* -- the trace, one op ahead ----------------------------------------------------------------------------- */
 
 /* Puts recorded bytes where the device is about to load them. Regions may touch, so byte ranges may cross. */
 static void put_memory(struct replay *r, gpa_t a, const uint8_t *data, uint32_t n)
@@ -71,8 +70,7 @@ static bool expect(struct replay *r, const struct op *did, uint32_t nargs)
 	return true;
 }
 
-/* -- doors out: memory
- * --------------------------------------------------------------------------------------------- */
+/* -- doors out: memory ----------------------------------------------------------------------------------- */
 
 /* What the guest stored. Where that is no memory nothing is stored. */
 static void take_poke(struct replay *r, struct twin_device *d)
@@ -177,8 +175,7 @@ static void fence(void *ctx)
 	judge_fence(replay_of(d), d);
 }
 
-/* -- doors out: the rest
- * ------------------------------------------------------------------------------------------- */
+/* -- doors out: the rest --------------------------------------------------------------------------------- */
 
 static void expect_simple(struct twin_device *d, uint8_t code, uint64_t arg)
 {
@@ -276,8 +273,7 @@ static const struct twin_doors doors = {
 	.drain = drain,
 };
 
-/* -- doors in
- * ------------------------------------------------------------------------------------------------------ */
+/* -- doors in -------------------------------------------------------------------------------------------- */
 
 static bool read_matches(struct twin_device *d, const struct op *op)
 {

@@ -46,8 +46,7 @@ static uint32_t without(struct shrink *s, uint32_t from, uint32_t to)
 	return b->nops - (to - from);
 }
 
-/* -- devices and queues
- * --------------------------------------------------------------------------------------------- */
+/* -- devices and queues ---------------------------------------------------------------------------------- */
 
 /* Without one device: those behind it move up. */
 static bool drop_device(struct shrink *s, uint32_t dev)
@@ -116,9 +115,7 @@ static bool pass_queues(struct shrink *s)
 	return any;
 }
 
-/* -- ops
- * -----------------------------------------------------------------------------------------------------------
- */
+/* -- ops ------------------------------------------------------------------------------------------------- */
 
 /* From the end on: what is set up first is needed longest. */
 static bool drop_chunks(struct shrink *s, uint32_t size)
@@ -159,8 +156,7 @@ static bool pass_pairs(struct shrink *s)
 	return any;
 }
 
-/* -- all of it
- * ------------------------------------------------------------------------------------------------------ */
+/* -- all of it ------------------------------------------------------------------------------------------- */
 
 /* Cheap and coarse ones first. */
 static bool (*const passes[])(struct shrink *) = {pass_ops,   pass_devices, pass_queues,

@@ -51,8 +51,7 @@ static bool write_text(const char *text, const struct outcome *v, const char *pa
 	return close_file(f, path, err, max);
 }
 
-/* -- the test
- * ------------------------------------------------------------------------------------------------------- */
+/* -- the test -------------------------------------------------------------------------------------------- */
 
 /* One string literal a line, as the formatter likes it. */
 static void put_literal(FILE *f, const char *text)
@@ -82,8 +81,7 @@ static bool write_test(const char *text, const struct outcome *v, const char *pa
 	return close_file(f, path, err, max);
 }
 
-/* -- the trace
- * ------------------------------------------------------------------------------------------------------ */
+/* -- the trace ------------------------------------------------------------------------------------------- */
 
 struct recording {
 	struct machine machine; /* first */

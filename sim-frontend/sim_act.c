@@ -63,8 +63,7 @@ static void look(struct sim *s, uint32_t dev)
 		sim_op(s, OP_READ, dev, VIRTIO_MMIO_CONFIG + (bits >> 4 & 63), 1u << (bits >> 1 & 3), 0, 0);
 }
 
-/* -- the other processor ----------------------------------------------------------------------------------
- */
+/* -- the other processor --------------------------------------------------------------------------------- */
 
 /* Where the ring protocols meet: most are drawn here. */
 static void draw_moment(struct rand *r, uint64_t *point, uint64_t *what, uint64_t *nth)
@@ -120,8 +119,7 @@ static void when(struct sim *s, uint32_t dev)
 		sim_op(s, OP_REAP, dev, queue, 0, 0, 0);
 }
 
-/* -- what the host does -------------------------------------------------------------------------------------
- */
+/* -- what the host does ---------------------------------------------------------------------------------- */
 
 static void count(struct sim *s, enum sim_fault f)
 {
@@ -198,8 +196,7 @@ static void resize(struct sim *s, uint32_t dev)
 	sim_op(s, OP_RESIZE, dev, sectors[rand_bits(&s->plan->rand, 2)], 0, 0, 0);
 }
 
-/* -- another life
- * --------------------------------------------------------------------------------------------- */
+/* -- another life ---------------------------------------------------------------------------------------- */
 
 static void restart(struct sim *s, uint32_t dev)
 {

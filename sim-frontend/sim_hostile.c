@@ -12,8 +12,7 @@ static uint32_t draw_queue(struct sim *s, uint32_t dev)
 	return n > 1 ? rand_below(&s->plan->rand, n) : 0;
 }
 
-/* -- numbers that mean something
- * ------------------------------------------------------------------------------ */
+/* -- numbers that mean something ------------------------------------------------------------------------- */
 
 /* An address: on a ring, at the edge of memory, outside of it, on the device's registers. */
 static uint64_t address(struct sim *s, uint32_t dev)
@@ -61,9 +60,7 @@ static uint64_t number(struct rand *r)
 	}
 }
 
-/* -- acts
- * ---------------------------------------------------------------------------------------------------------
- */
+/* -- acts ------------------------------------------------------------------------------------------------ */
 
 static void broken(struct sim *s, uint32_t dev)
 {

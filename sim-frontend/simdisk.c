@@ -22,8 +22,7 @@ static void pattern(uint64_t sector, uint8_t *out)
 	}
 }
 
-/* -- what is stable
- * ------------------------------------------------------------------------------------------------------- */
+/* -- what is stable -------------------------------------------------------------------------------------- */
 
 static void copy_bit(uint64_t *to, const uint64_t *from, uint64_t sector)
 {

@@ -38,8 +38,7 @@ static bool sanitized(void)
 	return __asan_poison_memory_region || __msan_unpoison;
 }
 
-/* -- the environment
- * ----------------------------------------------------------------------------------------------- */
+/* -- the environment ------------------------------------------------------------------------------------- */
 
 /* Addresses instead of names in reports: a hundred times faster. */
 void trials_prepare(char **argv)
@@ -58,8 +57,7 @@ void trials_prepare(char **argv)
 	execv("/proc/self/exe", argv); /* where that fails, it is slow */
 }
 
-/* -- how a try ends
- * ------------------------------------------------------------------------------------------------ */
+/* -- how a try ends -------------------------------------------------------------------------------------- */
 
 static void on_violation(struct machine *m, struct sim_device *d, const struct violation *v)
 {
@@ -108,8 +106,7 @@ static void set_timer(int seconds)
 	setitimer(ITIMER_PROF, &v, NULL);
 }
 
-/* -- one try
- * ------------------------------------------------------------------------------------------------------- */
+/* -- one try --------------------------------------------------------------------------------------------- */
 
 static bool same_device(const struct trace_device *a, const struct trace_device *b)
 {
@@ -223,8 +220,7 @@ bool trials_run(struct trials *t, const struct listing *l, struct outcome *v)
 	return true;
 }
 
-/* -- making one
- * ---------------------------------------------------------------------------------------------------- */
+/* -- making one ------------------------------------------------------------------------------------------ */
 
 struct trials *trials_create(void)
 {

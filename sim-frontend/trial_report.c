@@ -38,8 +38,7 @@ void report_signal(int number, uintptr_t at, uint64_t op, struct outcome *v)
 		 signal_text(number));
 }
 
-/* -- sanitizers' reports
- * -------------------------------------------------------------------------------------------- */
+/* -- sanitizers' reports --------------------------------------------------------------------------------- */
 
 /* Copies a line, its numbers as one # each. */
 static void without_numbers(char *out, size_t max, const char *line)

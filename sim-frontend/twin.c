@@ -10,8 +10,7 @@
 
 #define RAM_MAX (1ull << 42) /* bytes of address space that we are ready to reserve */
 
-/* -- backends: everything goes to the doors
- * ------------------------------------------------------------------------ */
+/* -- backends: everything goes to the doors -------------------------------------------------------------- */
 
 static void submit(struct twin_device *d, uint16_t id, void *io, const struct op *op)
 {
@@ -75,8 +74,7 @@ bool twin_resize(struct twin_device *d, uint64_t sectors)
 	return true;
 }
 
-/* -- making the devices
- * -------------------------------------------------------------------------------------------- */
+/* -- making the devices ---------------------------------------------------------------------------------- */
 
 static bool create_blk(struct twin_device *d, const struct trace_device *t)
 {

@@ -14,8 +14,7 @@ static struct blk *blk_of(struct vdev *d)
 	return (struct blk *)(void *)d;
 }
 
-/* -- slots for requests in flight
- * ---------------------------------------------------------------------------------- */
+/* -- slots for requests in flight ------------------------------------------------------------------------ */
 
 /* The lowest free slot, so that a device which is never deep in flight touches little memory. NULL: all busy.
  */
@@ -39,8 +38,7 @@ static void slot_put(struct blk *b, const struct blk_req *r)
 	b->busy[r->io.id / 64] &= ~(1ull << (r->io.id % 64));
 }
 
-/* -- answers
- * ------------------------------------------------------------------------------------------------------- */
+/* -- answers --------------------------------------------------------------------------------------------- */
 
 /* The used length counts only bytes that were stored with no gap before them; the status byte is the last
  * writable one. */
@@ -115,8 +113,7 @@ void blk_publish(struct blk *b)
 		wake(b);
 }
 
-/* -- requests
- * ------------------------------------------------------------------------------------------------------ */
+/* -- requests -------------------------------------------------------------------------------------------- */
 
 /* One request while it is decoded, before anything is written to guest memory or backend. */
 struct decode {
@@ -360,9 +357,7 @@ static void kick(struct vdev *d, uint16_t queue)
 	blk_publish(b);
 }
 
-/* -- reset
- * ---------------------------------------------------------------------------------------------------------
- */
+/* -- reset ----------------------------------------------------------------------------------------------- */
 
 static void queue_reset(struct vdev *d, uint16_t queue)
 {
@@ -385,8 +380,7 @@ static void reset(struct vdev *d)
 	b->writeback = 1;
 }
 
-/* -- configuration
- * ------------------------------------------------------------------------------------------------- */
+/* -- configuration --------------------------------------------------------------------------------------- */
 
 /* Header and status take a descriptor each, and a driver without indirect tables has no more than its queue
  * holds. */

@@ -19,8 +19,7 @@
 
 #define BIT(n) (1ull << (n))
 
-/* -- any device
- * ---------------------------------------------------------------------------------------------------- */
+/* -- any device ------------------------------------------------------------------------------------------ */
 
 #define S_ACK    VIRTIO_CONFIG_S_ACKNOWLEDGE
 #define S_DRIVER (VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER)
@@ -38,8 +37,7 @@ void queue_enable(struct mmio *, uint32_t queue, const struct ring *);
 /* Runs what the device asked to be run again, until it asks no more. */
 void run_again(struct guest *, struct vdev *);
 
-/* -- a machine with a disk
- * ------------------------------------------------------------------------------------------- */
+/* -- a machine with a disk ------------------------------------------------------------------------------- */
 
 #define SECTORS 64ull /* of 512 bytes */
 

@@ -134,8 +134,7 @@ bool untouched(struct guest *g, uint64_t a, uint32_t n)
 	return true;
 }
 
-/* -- the tap
- * ------------------------------------------------------------------------------------------------------- */
+/* -- the tap --------------------------------------------------------------------------------------------- */
 
 static void log_event(struct taplog *t, struct event e, const void *data)
 {

@@ -28,8 +28,7 @@
 #define NO_ANSWER 0xeeu
 #define F(n)      (1ull << (n))
 
-/* -- an engine that holds
- * ---------------------------------------------------------------------------------------------- */
+/* -- an engine that holds -------------------------------------------------------------------------------- */
 
 struct held {
 	uint16_t id;
@@ -87,8 +86,7 @@ static void destroy(void *ctx)
 
 static const struct disk_engine engine = {"held", -1, hold, reap, destroy, NULL};
 
-/* -- a machine with that disk
- * ------------------------------------------------------------------------------------------ */
+/* -- a machine with that disk ---------------------------------------------------------------------------- */
 
 static struct guest g;
 static struct ring ring;

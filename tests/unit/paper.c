@@ -78,8 +78,7 @@ void paper_cries(const char *clause)
 	paper.n = 0;
 }
 
-/* -- the driver
- * ---------------------------------------------------------------------------------------------------- */
+/* -- the driver ------------------------------------------------------------------------------------------ */
 
 uint16_t paper_post(uint32_t type, uint64_t sector, uint32_t nsectors, const void *ranges, uint32_t nranges)
 {

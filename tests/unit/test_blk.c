@@ -45,8 +45,7 @@ static void offence_was(enum offence o)
 	m->g.offences[o] = m->g.offences_all = 0;
 }
 
-/* -- reading and writing
- * ------------------------------------------------------------------------------------------- */
+/* -- reading and writing --------------------------------------------------------------------------------- */
 
 static void reads(void **state)
 {
@@ -155,8 +154,7 @@ static void no_data_is_no_error(void **state)
 	assert_int_equal(m->disk.nsubmits, 0);
 }
 
-/* -- failure
- * ------------------------------------------------------------------------------------------------------- */
+/* -- failure --------------------------------------------------------------------------------------------- */
 
 /* A failed read claims no data: the status byte lies behind bytes that nobody wrote. */
 static void backend_failures(void **state)
@@ -204,8 +202,7 @@ static void failed_read_copies_nothing_back(void **state)
 	taplog_free(t);
 }
 
-/* -- flush and write-through
- * ----------------------------------------------------------------------------------------- */
+/* -- flush and write-through ----------------------------------------------------------------------------- */
 
 static void flush_waits_for_the_backend(void **state)
 {
@@ -302,8 +299,7 @@ static void reset_turns_the_cache_on_again(void **state)
 	assert_false(write_is_sync());
 }
 
-/* -- identity and unknown types
- * -------------------------------------------------------------------------------------- */
+/* -- identity and unknown types -------------------------------------------------------------------------- */
 
 static void get_id(void **state)
 {
@@ -348,8 +344,7 @@ static void unknown_types(void **state)
 	assert_int_equal(m->g.offences_all, 0);
 }
 
-/* -- read-only
- * ----------------------------------------------------------------------------------------------------- */
+/* -- read-only ------------------------------------------------------------------------------------------- */
 
 static void read_only(void **state)
 {
@@ -369,8 +364,7 @@ static void read_only(void **state)
 	assert_int_equal(request(m, VIRTIO_BLK_T_OUT, 0, DATA, 512, NULL), VIRTIO_BLK_S_IOERR);
 }
 
-/* -- headers
- * ------------------------------------------------------------------------------------------------------- */
+/* -- headers --------------------------------------------------------------------------------------------- */
 
 static void short_headers(void **state)
 {

@@ -31,9 +31,7 @@ static uint32_t take_all(uint16_t queue)
 	return n;
 }
 
-/* -- order
- * ---------------------------------------------------------------------------------------------------------
- */
+/* -- order ----------------------------------------------------------------------------------------------- */
 
 /* Completions in any order: each answer has its own id, status, data and length. */
 static void out_of_order(void **state)
@@ -102,8 +100,7 @@ static void completions_inside_a_kick(void **state)
 	taplog_free(t);
 }
 
-/* -- limits
- * -------------------------------------------------------------------------------------------------------- */
+/* -- limits ---------------------------------------------------------------------------------------------- */
 
 /* More requests over four queues than may be in flight: the rest waits, none is lost, and all are answered.
  */
@@ -156,8 +153,7 @@ static void kicks_are_off_while_stalled(void **state)
 	assert_int_equal(m->blk.inflight, 0);
 }
 
-/* -- lent copies: "not now"
- * ------------------------------------------------------------------------------------------- */
+/* -- lent copies: "not now" ------------------------------------------------------------------------------ */
 
 /* The arena holds two requests; eight are posted. They go through by and by, in order, with the right data.
  */
@@ -265,8 +261,7 @@ static void disabled_queue_waits_no_more(void **state)
 	taplog_free(t);
 }
 
-/* -- work per kick
- * ------------------------------------------------------------------------------------------------- */
+/* -- work per kick --------------------------------------------------------------------------------------- */
 
 /* A second processor publishes a new request for each that is answered: one run takes a ring's worth at most.
  */
@@ -303,8 +298,7 @@ static void work_per_kick_is_bounded(void **state)
 	}
 }
 
-/* -- queues
- * -------------------------------------------------------------------------------------------------------- */
+/* -- queues ---------------------------------------------------------------------------------------------- */
 
 static void queues_are_independent(void **state)
 {
@@ -340,8 +334,7 @@ static void one_queue_means_no_mq(void **state)
 	assert_int_equal(reg(x, VIRTIO_MMIO_QUEUE_NUM_MAX), 32);
 }
 
-/* -- resizing
- * ------------------------------------------------------------------------------------------------------ */
+/* -- resizing -------------------------------------------------------------------------------------------- */
 
 static void resize_changes_what_is_allowed(void **state)
 {

@@ -256,8 +256,7 @@ static void oversize_status(void **state)
 	assert_memory_equal(at(&m->g, status_at(0, 0)), want, 4);
 }
 
-/* -- fetch once
- * ---------------------------------------------------------------------------------------------------- */
+/* -- fetch once ------------------------------------------------------------------------------------------ */
 
 static void check_loaded_once(const struct taplog *t, uint64_t byte)
 {

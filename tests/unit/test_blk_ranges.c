@@ -161,8 +161,7 @@ static void write_through(void **state)
 	}
 }
 
-/* -- configuration space
- * --------------------------------------------------------------------------------------------- */
+/* -- configuration space --------------------------------------------------------------------------------- */
 
 static struct virtio_blk_config config(void)
 {

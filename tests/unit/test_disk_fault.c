@@ -6,9 +6,7 @@
 #define _GNU_SOURCE
 #include "tests/unit/held_disk.h"
 
-/* -- FLUSH
- * -------------------------------------------------------------------------------------------------------------
- */
+/* -- FLUSH ----------------------------------------------------------------------------------------------- */
 
 static void flush_waits_for_the_data_to_be_down(void **state)
 {
@@ -111,8 +109,7 @@ static void discard_written_through(void **state)
 	}
 }
 
-/* -- failing and short transfers
- * --------------------------------------------------------------------------------------- */
+/* -- failing and short transfers ------------------------------------------------------------------------- */
 
 static void errors_become_ioerr(void **state)
 {
@@ -186,9 +183,7 @@ static void again_is_tried_some_times_only(void **state)
 	assert_int_equal(status(0), VIRTIO_BLK_S_IOERR);
 }
 
-/* -- ranges
- * ------------------------------------------------------------------------------------------------------------
- */
+/* -- ranges ---------------------------------------------------------------------------------------------- */
 
 static void zero_request(unsigned i, uint32_t type, uint32_t flags)
 {

@@ -195,8 +195,7 @@ static void interrupt_status_and_ack(void **state)
 	assert_int_equal(reg(x, VIRTIO_MMIO_INTERRUPT_STATUS), 0);
 }
 
-/* -- configuration space: every offset x width x status (interop 12), P14
- * ------------------------------------------------ */
+/* -- configuration space: every offset x width x status (interop 12), P14 -------------------------------- */
 
 static const uint32_t stages[] = {0, S_ACK, S_DRIVER, S_AGREED, S_LIVE, S_LIVE | VIRTIO_CONFIG_S_FAILED};
 

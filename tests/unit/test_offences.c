@@ -22,8 +22,7 @@
 static struct machine *m;
 static struct mmio *x;
 
-/* -- how to provoke them
- * ------------------------------------------------------------------------------------------- */
+/* -- how to provoke them --------------------------------------------------------------------------------- */
 
 static void publish_0(void)
 {
@@ -315,8 +314,7 @@ static void blk_feature(void)
 	transfer(VIRTIO_BLK_T_DISCARD, 0, 16);
 }
 
-/* -- the entropy device
- * -------------------------------------------------------------------------------------------- */
+/* -- the entropy device ---------------------------------------------------------------------------------- */
 
 static void rng_submit(void *ctx, struct rng_io *io)
 {
@@ -358,8 +356,7 @@ static void rng_empty(void)
 	rng_request(false);
 }
 
-/* -- the table
- * ----------------------------------------------------------------------------------------------------- */
+/* -- the table ------------------------------------------------------------------------------------------- */
 
 static const struct provoked {
 	void (*how)(void);
@@ -469,8 +466,7 @@ static void every_offence_shows_its_reaction(void **state)
 	}
 }
 
-/* -- the table itself
- * ---------------------------------------------------------------------------------------------- */
+/* -- the table itself ------------------------------------------------------------------------------------ */
 
 static void infos_are_complete(void **state)
 {

@@ -67,8 +67,7 @@ static void cries(const char *clause)
 	feed_expect(&f, ORACLE_BACKEND, clause);
 }
 
-/* -- the device
- * ---------------------------------------------------------------------------------------------------- */
+/* -- the device ------------------------------------------------------------------------------------------ */
 
 /* Chain n: header, then `out` bytes to read or `in` to write, then the status; the device decodes it. */
 static void take(uint16_t n, uint32_t type, uint64_t sector, uint32_t out, uint32_t in)
@@ -121,8 +120,7 @@ static void ask_flush(uint16_t n)
 	submit(n, BLK_IO_FLUSH, 0, 0);
 }
 
-/* -- what is asked
- * ------------------------------------------------------------------------------------------------- */
+/* -- what is asked --------------------------------------------------------------------------------------- */
 
 static void good_requests(void **state)
 {
@@ -286,8 +284,7 @@ static void before_driver_ok(void **state)
 	cries("status.1");
 }
 
-/* -- what is answered
- * ---------------------------------------------------------------------------------------------- */
+/* -- what is answered ------------------------------------------------------------------------------------ */
 
 static void failure_is_no_success(void **state)
 {

@@ -13,8 +13,7 @@
 
 #include "tests/unit/paper.h"
 
-/* -- reads and writes
- * ---------------------------------------------------------------------------------------------- */
+/* -- reads and writes ------------------------------------------------------------------------------------ */
 
 static void written_is_read(void **state)
 {
@@ -196,8 +195,7 @@ static void many_versions_in_turn(void **state)
 	paper_cries("");
 }
 
-/* -- other requests
- * ------------------------------------------------------------------------------------------------ */
+/* -- other requests -------------------------------------------------------------------------------------- */
 
 static uint16_t post_range(uint32_t type, uint64_t sector, uint32_t n)
 {

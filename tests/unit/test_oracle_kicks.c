@@ -20,8 +20,7 @@ static void complete(struct feed *f, uint16_t n)
 	feed_use(f, n, 513);
 }
 
-/* -- interrupts
- * ---------------------------------------------------------------------------------------------- */
+/* -- interrupts ------------------------------------------------------------------------------------------ */
 
 /* P10: the wish is loaded, the driver changes its mind and finds nothing, the entry becomes visible. */
 static void looks_before_it_shows(void **state)
@@ -130,8 +129,7 @@ static void interrupt_after_a_reset(void **state)
 	feed_expect(f, ORACLE_NOTIFICATION, "reset.2");
 }
 
-/* -- kicks
- * --------------------------------------------------------------------------------------------------- */
+/* -- kicks ----------------------------------------------------------------------------------------------- */
 
 static void asks_and_does_not_look(void **state)
 {
@@ -242,8 +240,7 @@ static void mutes(void **state)
 	feed_silent(f);
 }
 
-/* -- in the end
- * ---------------------------------------------------------------------------------------------- */
+/* -- in the end ------------------------------------------------------------------------------------------ */
 
 static void never_run_again(void **state)
 {
@@ -276,8 +273,7 @@ static void sleeps_for_the_one_after(void **state)
 	feed_expect(f, ORACLE_LIVENESS, "");
 }
 
-/* -- configuration
- * ------------------------------------------------------------------------------------------- */
+/* -- configuration --------------------------------------------------------------------------------------- */
 
 static void change_is_not_told(void **state)
 {
@@ -302,8 +298,7 @@ static void change_before_there_is_a_driver(void **state)
 	feed_silent(f);
 }
 
-/* -- queue reset
- * --------------------------------------------------------------------------------------------- */
+/* -- queue reset ----------------------------------------------------------------------------------------- */
 
 static void used_entry_after_queue_reset(void **state)
 {

@@ -22,8 +22,7 @@ static void take(struct feed *f, uint16_t n)
 	}
 }
 
-/* -- used entries
- * -------------------------------------------------------------------------------------------- */
+/* -- used entries ---------------------------------------------------------------------------------------- */
 
 /* P07: entries of a batch in consecutive slots, not as far apart as their chains are long. */
 static void batch_in_consecutive_slots(void **state)
@@ -182,8 +181,7 @@ static void payload_into_the_ring(void **state)
 	feed_expect(f, ORACLE_OWNERSHIP, "");
 }
 
-/* -- taking
- * -------------------------------------------------------------------------------------------------- */
+/* -- taking ---------------------------------------------------------------------------------------------- */
 
 /* The flags said that there is nothing. */
 static void taken_although_not_available(void **state)

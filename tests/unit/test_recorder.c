@@ -186,8 +186,7 @@ static void loads_and_stores(void **state)
 	no_more();
 }
 
-/* -- payload
- * ------------------------------------------------------------------------------------------------------- */
+/* -- payload --------------------------------------------------------------------------------------------- */
 
 /* Lends n bytes, has them read or stored, completes and takes them back; the record that tells of the bytes.
  */
@@ -311,8 +310,7 @@ static void refused_pin_is_recorded(void **state)
 	no_more();
 }
 
-/* -- limits
- * -------------------------------------------------------------------------------------------------------- */
+/* -- limits ---------------------------------------------------------------------------------------------- */
 
 /* The buffer holds whole records only, at every size of it; put together they are all there, in order. */
 static void buffer_is_emptied_in_time(void **state)

@@ -169,8 +169,7 @@ static void wound_queues(void **state)
 	assert_int_equal(m.stats.offences, 0);
 }
 
-/* -- the disk by itself
- * -------------------------------------------------------------------------------------- */
+/* -- the disk by itself ---------------------------------------------------------------------------------- */
 
 static struct simdisk disk;
 

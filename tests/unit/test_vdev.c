@@ -40,8 +40,7 @@ static void accept_word(uint32_t word, uint32_t bits)
 	set(x, VIRTIO_MMIO_DRIVER_FEATURES, bits);
 }
 
-/* -- features
- * ------------------------------------------------------------------------------------------------------ */
+/* -- features -------------------------------------------------------------------------------------------- */
 
 static void offers(void **state)
 {
@@ -147,8 +146,7 @@ static void features_are_settled(void **state)
 	assert_int_equal(m->blk.vdev.accepted, all);
 }
 
-/* -- status
- * -------------------------------------------------------------------------------------------------------- */
+/* -- status ---------------------------------------------------------------------------------------------- */
 
 static void status_bits_stick(void **state)
 {
@@ -218,8 +216,7 @@ static void reset_is_complete(void **state)
 	}
 }
 
-/* -- queue registers
- * ----------------------------------------------------------------------------------------------- */
+/* -- queue registers ------------------------------------------------------------------------------------- */
 
 /* Interop 2: smaller sizes are taken; what is too large, zero or no power of two leaves the size before. */
 static void queue_sizes(void **state)
@@ -318,8 +315,7 @@ static void bad_layout_is_refused(void **state)
 	queue_enable(x, 0, &r); /* and a second try works */
 }
 
-/* -- state hash
- * ---------------------------------------------------------------------------------------------------- */
+/* -- state hash ------------------------------------------------------------------------------------------ */
 
 static void hash_tells_states_apart(void **state)
 {

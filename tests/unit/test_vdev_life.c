@@ -55,8 +55,7 @@ static void rings(uint16_t size)
 	}
 }
 
-/* -- before DRIVER_OK (interop 3)
- * ---------------------------------------------------------------------------------------- */
+/* -- before DRIVER_OK (interop 3) ------------------------------------------------------------------------ */
 
 /* status.1: nothing is taken before DRIVER_OK; what was kicked, or only published, is not forgotten. */
 static void early_requests_are_served_at_driver_ok(void **state)
@@ -128,8 +127,7 @@ static void early_queue_that_does_not_fit_the_features(void **state)
 	assert_int_equal(m->g.offences[OFFENCE_KICK_NOT_READY], 1);
 }
 
-/* -- some queues only (interop 4)
- * -------------------------------------------------------------------------------------- */
+/* -- some queues only (interop 4) ------------------------------------------------------------------------ */
 
 static void any_subset_of_queues(void **state)
 {
@@ -158,8 +156,7 @@ static void any_subset_of_queues(void **state)
 	assert_int_equal(m->g.offences_all, 32); /* half of 16 x 4 */
 }
 
-/* -- a broken device
- * --------------------------------------------------------------------------------------------------- */
+/* -- a broken device ------------------------------------------------------------------------------------- */
 
 /* status.2, status.3: NEEDS_RESET, its configuration interrupt once, and nothing more reaches the guest until
  * the reset. */
@@ -211,8 +208,7 @@ static void staged_entries_of_a_broken_device_stay_unpublished(void **state)
 	assert_int_equal(status(), S_LIVE | VIRTIO_CONFIG_S_NEEDS_RESET);
 }
 
-/* -- reset with I/O in flight (P23, interop 5, 6)
- * -------------------------------------------------------------------------- */
+/* -- reset with I/O in flight (P23, interop 5, 6) -------------------------------------------------------- */
 
 static void fly(uint16_t n)
 {
@@ -293,8 +289,7 @@ static void reset_of_a_broken_device_with_io_in_flight(void **state)
 	assert_int_equal(request(m, VIRTIO_BLK_T_FLUSH, 0, 0, 0, NULL), VIRTIO_BLK_S_OK);
 }
 
-/* -- a queue is taken away
- * ------------------------------------------------------------------------------------------------ */
+/* -- a queue is taken away ------------------------------------------------------------------------------- */
 
 static void set_queue_ready(uint32_t queue, uint32_t v)
 {

@@ -44,8 +44,7 @@ static void pop_offence(enum offence o)
 	assert_string_equal(offence_info(q.offence)->name, offence_info(o)->name);
 }
 
-/* -- enabling
- * ------------------------------------------------------------------------------------------------------ */
+/* -- enabling -------------------------------------------------------------------------------------------- */
 
 static void enable_checks_size(void **state)
 {
@@ -125,8 +124,7 @@ static void rings_cross_regions(void **state)
 	}
 }
 
-/* -- popping
- * ------------------------------------------------------------------------------------------------------- */
+/* -- popping --------------------------------------------------------------------------------------------- */
 
 static void empty_is_empty(void **state)
 {

@@ -47,8 +47,7 @@ static void pop_offence(enum offence o)
 	assert_string_equal(offence_info(q.offence)->name, offence_info(o)->name);
 }
 
-/* -- broken chains
- * ------------------------------------------------------------------------------------------------- */
+/* -- broken chains --------------------------------------------------------------------------------------- */
 
 #define NX VRING_DESC_F_NEXT
 #define WR VRING_DESC_F_WRITE
@@ -203,8 +202,7 @@ static void four_gigabytes(void **state)
 	munmap(huge, len);
 }
 
-/* -- indirect
- * ------------------------------------------------------------------------------------------------------ */
+/* -- indirect -------------------------------------------------------------------------------------------- */
 
 /* Interop 14: tables lie at any alignment, up to the last byte of memory and across regions. */
 static void tables_anywhere(void **state)

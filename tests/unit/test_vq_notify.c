@@ -62,8 +62,7 @@ static bool use(uint16_t n)
 	return vq_publish(&q, &g.mem);
 }
 
-/* -- used buffer notifications: device to driver
- * --------------------------------------------------------------------- */
+/* -- used buffer notifications: device to driver --------------------------------------------------------- */
 
 /* P10: used entries, then the index, then a full fence, and only then the driver's wish is read. */
 static void check_publish_order(uint64_t features)
@@ -145,8 +144,7 @@ static void rearming_driver_is_woken(void **state)
 	assert_true(use(1));
 }
 
-/* -- available buffer notifications: driver to device
- * ------------------------------------------------------------------ */
+/* -- available buffer notifications: driver to device ---------------------------------------------------- */
 
 static void kicks_off_by_flag(void **state)
 {

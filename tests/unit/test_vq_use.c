@@ -51,8 +51,7 @@ static void pop_ok(void)
 	assert_int_equal(vq_pop(&q, &g.mem, &c), VQ_OK);
 }
 
-/* -- fetch once
- * ---------------------------------------------------------------------------------------------------- */
+/* -- fetch once ------------------------------------------------------------------------------------------ */
 
 static void count_loads_of(uint64_t addr, uint32_t len)
 {
@@ -141,8 +140,7 @@ static void unpop_gives_the_chain_back(void **state)
 	assert_int_equal(vq_pop(&q, &g.mem, &c), VQ_EMPTY);
 }
 
-/* -- completion
- * ---------------------------------------------------------------------------------------------------- */
+/* -- completion ------------------------------------------------------------------------------------------ */
 
 static void completes_in_any_order(void **state)
 {
@@ -214,8 +212,7 @@ static void reset_forgets_all_but_the_limit(void **state)
 	assert_int_equal(c.tok.seq, seq + 1);
 }
 
-/* -- cursors
- * ------------------------------------------------------------------------------------------------------- */
+/* -- cursors --------------------------------------------------------------------------------------------- */
 
 static void cursor_chain(void)
 {
