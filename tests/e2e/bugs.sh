@@ -6,11 +6,8 @@
 # Prints `PASS name` or `FAIL name: why`.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-pass() { echo "PASS bug-$1"; }
-fail() { echo "FAIL bug-$1: $2"; failures=1; }
+prefix=bug-
+. tests/report.sh
 build_of() { sed -n 's/^build: //p' fuzz/bugs/"$1".patch; }
 
 show() { # NAME BINARY: what its program shows there: an oracle's name, crash, or nothing

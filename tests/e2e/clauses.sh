@@ -5,9 +5,8 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 ringside=${RINGSIDE:-build/plain/ringside}
-failures=0
-pass() { echo "PASS clauses-$1"; }
-fail() { echo "FAIL clauses-$1: $2"; failures=1; }
+prefix=clauses-
+. tests/report.sh
 [ -x "$ringside" ] || { fail program "no $ringside: make all"; exit 1; }
 
 # area clauses checked tested vacuous not-yet: what the rows add up to
@@ -27,12 +26,7 @@ else
 fi
 if "$ringside" clauses --id drv.status.2 | grep -q 'binds the driver'; then pass driver; else fail driver "drv.status.2 is not told"; fi
 
-refused() { # refused NAME WORDS OPTION...
-	local name=$1 words=$2 out status=0
-	shift 2
-	out=$("$ringside" clauses "$@" 2>&1 >/dev/null) || status=$?
-	if [ "$status" = 2 ] && [ "$(wc -l <<<"$out")" = 1 ] && grep -qF -- "$words" <<<"$out"; then pass "$name"; else fail "$name" "status $status: $out"; fi
-}
+refused() { refused_by "$1" "$2" "$ringside" clauses "${@:3}"; }
 refused area 'no such area: disk' disk
 refused no-id 'no such clause in the table: blk.op.99' --id blk.op.99
 refused id-and-area 'leave out split' --id blk.op.3 split

@@ -5,11 +5,8 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 bin=${RINGSIDE_BIN:-$PWD/build/plain} out=build/e2e-files
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-pass() { echo "PASS files-$1"; }
-fail() { echo "FAIL files-$1: $2"; failures=1; }
+prefix=files-
+. tests/report.sh
 
 mkdir "$work/guests"
 for test in poweroff spin; do

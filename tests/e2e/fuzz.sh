@@ -5,11 +5,8 @@
 # Prints `PASS name` or `FAIL name: why`.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-pass() { echo "PASS fuzz-$1"; }
-fail() { echo "FAIL fuzz-$1: $2"; failures=1; }
+prefix=fuzz-
+. tests/report.sh
 
 for target in blk rng; do
 	if fuzz/run.sh libfuzzer $target 3 >"$work/out" 2>&1 && grep -q "^fuzz: no finding in $target" "$work/out" &&

@@ -5,11 +5,8 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 bin=${RINGSIDE_BIN:-build/plain} out=build/guest-program
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-pass() { echo "PASS guest-program-$1"; }
-fail() { echo "FAIL guest-program-$1: $2"; failures=1; }
+prefix=guest-program-
+. tests/report.sh
 mkdir "$work/programs"
 
 n=0

@@ -5,11 +5,8 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 vmm=$PWD/build/plain/ringside-vmm
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-pass() { echo "PASS machine-$1"; }
-fail() { echo "FAIL machine-$1: $2"; failures=1; }
+prefix=machine-
+. tests/report.sh
 
 mkdir "$work/guests"
 for test in poweroff reset bios fault ports initrd echo echoirq flood hang spin; do
@@ -19,16 +16,6 @@ for test in poweroff reset bios fault ports initrd echo echoirq flood hang spin;
 done
 guest=$work/guests/poweroff
 
-refused_by() { # refused_by NAME WORDS COMMAND...: one line on standard error, nothing on standard output, status 2
-	local name=$1 words=$2 out status=0
-	shift 2
-	out=$("$@" 2>"$work/err" </dev/null) || status=$?
-	if [ $status = 2 ] && [ -z "$out" ] && [ "$(wc -l <"$work/err")" = 1 ] && grep -qe "$words" "$work/err"; then
-		pass "$name"
-	else
-		fail "$name" "status $status, \"$(cat "$work/err")\" instead of one line with \"$words\""
-	fi
-}
 refused() { refused_by "$1" "$2" "$vmm" "${@:3}"; }
 : >"$work/empty"
 echo "no kernel at all" >"$work/text"

@@ -4,11 +4,8 @@
 # found; files that are no use are refused with one line and status 2.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-pass() { echo "PASS $1"; }
-fail() { echo "FAIL $1: $2"; failures=1; }
+prefix=
+. tests/report.sh
 
 traces=(corpus/traces/*.vtrace)
 [ -s "${traces[0]}" ] || fail replay-kept "no kept trace in corpus/traces"
@@ -48,15 +45,7 @@ if out=$(build/plain/ringside replay "$work/cut.vtrace" 2>&1) && grep -q 'cut sh
 else
 	fail replay-truncated "$out"
 fi
-refused() { # refused NAME FILE WORDS
-	local status=0 out
-	out=$(build/plain/ringside replay "$2" 2>&1) || status=$?
-	if [ "$status" = 2 ] && [ "$(wc -l <<<"$out")" = 1 ] && grep -q "$3" <<<"$out"; then
-		pass "replay-$1"
-	else
-		fail "replay-$1" "status $status: $out"
-	fi
-}
+refused() { refused_by "replay-$1" "$3" build/plain/ringside replay "$2"; } # NAME FILE WORDS
 refused missing "$work/none.vtrace" 'cannot open'
 : >"$work/empty.vtrace"
 refused empty "$work/empty.vtrace" 'empty'

@@ -6,11 +6,8 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 ringside=${RINGSIDE:-build/plain/ringside}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-pass() { echo "PASS run-$1"; }
-fail() { echo "FAIL run-$1: $2"; failures=1; }
+prefix=run-
+. tests/report.sh
 [ -x "$ringside" ] || { fail program "no $ringside: make all"; exit 1; }
 
 # Kept programs: run, record, replay.
@@ -120,24 +117,18 @@ else
 fi
 
 # Mistakes: status 2, one line, with the words in it.
-refused() { # refused NAME WORDS COMMAND...
-	local name=$1 words=$2 out status=0
-	shift 2
-	out=$("$@" 2>&1 >/dev/null) || status=$?
-	if [ "$status" = 2 ] && [ "$(wc -l <<<"$out")" = 1 ] && grep -qF -- "$words" <<<"$out"; then pass "$name"; else fail "$name" "status $status: $out"; fi
-}
 printf 'blk0 post\nblk0 kick quee=1\n' >"$work/bad.txt"
 printf 'blk0 post type=in len=70000\n' >"$work/large.txt"
 printf 'device blk0 features=0xffffffff\nblk0 post\n' >"$work/features.txt"
 printf 'trace version=0 payload=full build="x"\nend done\n' >"$work/trace.txt"
-refused no-file 'missing argument' "$ringside" run
-refused missing-file 'cannot open: No such file' "$ringside" run "$work/none.txt"
-refused wrong-field 'bad.txt:2:11: ' "$ringside" run --quiet "$work/bad.txt"
-refused too-large 'large.txt:1:' "$ringside" run "$work/large.txt"
-refused features 'can not be made with features' "$ringside" run "$work/features.txt"
-refused a-trace 'not a program' "$ringside" run "$work/trace.txt"
-refused oracle-name 'no such oracle: frob' "$ringside" run --without-oracle work --without-oracle frob "$work/a.txt"
-refused record-directory 'cannot create' "$ringside" run --record "$work/none/x.vtrace" "$work/a.txt"
+refused_by no-file 'missing argument' "$ringside" run
+refused_by missing-file 'cannot open: No such file' "$ringside" run "$work/none.txt"
+refused_by wrong-field 'bad.txt:2:11: ' "$ringside" run --quiet "$work/bad.txt"
+refused_by too-large 'large.txt:1:' "$ringside" run "$work/large.txt"
+refused_by features 'can not be made with features' "$ringside" run "$work/features.txt"
+refused_by a-trace 'not a program' "$ringside" run "$work/trace.txt"
+refused_by oracle-name 'no such oracle: frob' "$ringside" run --without-oracle work --without-oracle frob "$work/a.txt"
+refused_by record-directory 'cannot create' "$ringside" run --record "$work/none/x.vtrace" "$work/a.txt"
 
 # Bugs, planted one at a time in a copy of core/: the run must end with status 1 and name the oracle.
 cp -r core "$work/core"

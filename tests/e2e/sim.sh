@@ -6,11 +6,8 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 ringside=${RINGSIDE:-build/plain/ringside}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-pass() { echo "PASS sim-$1"; }
-fail() { echo "FAIL sim-$1: $2"; failures=1; }
+prefix=sim-
+. tests/report.sh
 [ -x "$ringside" ] || { fail program "no $ringside: make all"; exit 1; }
 hash_of() { sed -n 's/^hash //p' "$1"; }
 
@@ -57,12 +54,7 @@ timeout 2 "$ringside" sim --seconds 100 --jobs 2 --out "$work/none" >"$work/out"
 if [ -n "$(hash_of "$work/out")" ] && ! grep -q ^VIOLATION "$work/out"; then pass terminated; else fail terminated "$(tail -n 1 "$work/out")"; fi
 
 # Mistakes: status 2, one line, with the words in it.
-refused() { # refused NAME WORDS OPTION...
-	local name=$1 words=$2 out status=0
-	shift 2
-	out=$("$ringside" sim "$@" 2>&1 >/dev/null) || status=$?
-	if [ "$status" = 2 ] && [ "$(wc -l <<<"$out")" = 1 ] && grep -qF -- "$words" <<<"$out"; then pass "$name"; else fail "$name" "status $status: $out"; fi
-}
+refused() { refused_by "$1" "$2" "$ringside" sim "${@:3}"; }
 refused device 'no such thing as net (all, blk, rng)' --device net
 refused guest 'no such thing as nice (mix, good, sloppy, hostile)' --guest nice
 refused fault 'no such thing as fire (eio,' --faults eio,fire

@@ -5,9 +5,8 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 bin=${RINGSIDE_BIN:-build/plain} out=build/tiny
-failures=0
-pass() { echo "PASS tiny/$1"; }
-fail() { echo "FAIL tiny/$1: $2"; failures=1; }
+prefix=tiny/
+. tests/report.sh
 
 mkdir -p build
 exec 9>"$out.lock"

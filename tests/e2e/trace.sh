@@ -5,25 +5,12 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 ringside=${RINGSIDE:-build/plain/ringside}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-pass() { echo "PASS $1"; }
-fail() { echo "FAIL $1: $2"; failures=1; }
+prefix=
+. tests/report.sh
 check() { # check NAME COMMAND...: status 0
 	local name=$1 out
 	shift
 	if out=$("$@" 2>&1); then pass "$name"; else fail "$name" "status $?: $(head -n 3 <<<"$out")"; fi
-}
-refused() { # refused NAME WORDS COMMAND...: status 2, one line, and the words in it
-	local name=$1 words=$2 out status=0
-	shift 2
-	out=$("$@" 2>&1 >/dev/null) || status=$?
-	if [ "$status" = 2 ] && [ "$(wc -l <<<"$out")" = 1 ] && grep -qF -- "$words" <<<"$out"; then
-		pass "$name"
-	else
-		fail "$name" "status $status: $out"
-	fi
 }
 [ -x "$ringside" ] || { fail trace "no $ringside: make all"; exit 1; }
 
@@ -138,33 +125,33 @@ fi
 roundtrip cut-short-again "$work/cut.txt" 2>/dev/null
 
 # Bad usage and bad files.
-refused no-command 'no command given' "$ringside"
-refused unknown-command 'no such command: frobnicate' "$ringside" frobnicate
-refused unknown-option 'unknown option --frob' "$ringside" show --frob "$work/a.vtrace"
-refused missing-argument 'missing argument' "$ringside" show
-refused missing-second 'missing argument' "$ringside" diff "$work/a.vtrace"
-refused too-many 'one argument too many' "$ringside" show a b
-refused no-output 'missing option -o' "$ringside" assemble "$work/a.txt"
-refused option-value 'option -o needs a value' "$ringside" assemble "$work/a.txt" -o
-refused bad-number 'expected a number' "$ringside" diff --context=many "$work/a.vtrace" "$work/a.vtrace"
-refused missing-file 'cannot open: No such file' "$ringside" show "$work/none"
-refused directory 'Is a directory' "$ringside" show "$work"
+refused_by no-command 'no command given' "$ringside"
+refused_by unknown-command 'no such command: frobnicate' "$ringside" frobnicate
+refused_by unknown-option 'unknown option --frob' "$ringside" show --frob "$work/a.vtrace"
+refused_by missing-argument 'missing argument' "$ringside" show
+refused_by missing-second 'missing argument' "$ringside" diff "$work/a.vtrace"
+refused_by too-many 'one argument too many' "$ringside" show a b
+refused_by no-output 'missing option -o' "$ringside" assemble "$work/a.txt"
+refused_by option-value 'option -o needs a value' "$ringside" assemble "$work/a.txt" -o
+refused_by bad-number 'expected a number' "$ringside" diff --context=many "$work/a.vtrace" "$work/a.vtrace"
+refused_by missing-file 'cannot open: No such file' "$ringside" show "$work/none"
+refused_by directory 'Is a directory' "$ringside" show "$work"
 : >"$work/empty"
-refused empty-file 'empty file' "$ringside" show "$work/empty"
-refused no-trace 'not a trace' "$ringside" show "$work/a.txt"
-refused diff-no-trace 'not a trace' "$ringside" diff "$work/a.vtrace" "$work/a.txt"
+refused_by empty-file 'empty file' "$ringside" show "$work/empty"
+refused_by no-trace 'not a trace' "$ringside" show "$work/a.txt"
+refused_by diff-no-trace 'not a trace' "$ringside" diff "$work/a.vtrace" "$work/a.txt"
 { head -c 8 "$work/a.vtrace"; printf '\x07'; tail -c +10 "$work/a.vtrace"; } >"$work/v7"
-refused other-version 'trace format version 7' "$ringside" show "$work/v7"
+refused_by other-version 'trace format version 7' "$ringside" show "$work/v7"
 { head -c $((size - 50)) "$work/a.vtrace"; printf '\xa5'; tail -c 49 "$work/a.vtrace"; } >"$work/damaged"
 cmp -s "$work/damaged" "$work/a.vtrace" && fail damaged "the test does not damage it"
-refused damaged 'damaged: chunk 1, at byte' "$ringside" show "$work/damaged"
-refused text-mistake "a.bad:3:12: this op has no such field" bash -c "printf 'device blk0\n\nblk0 write que=1\n' >'$work/a.bad'; '$ringside' assemble '$work/a.bad' -o '$work/x'"
+refused_by damaged 'damaged: chunk 1, at byte' bash -c "'$ringside' show '$work/damaged' >'$work/before'" # what stands before it is shown
+refused_by text-mistake "a.bad:3:12: this op has no such field" bash -c "printf 'device blk0\n\nblk0 write que=1\n' >'$work/a.bad'; '$ringside' assemble '$work/a.bad' -o '$work/x'"
 [ -e "$work/x" ] && fail no-leftover "a file was left behind"
-refused over-itself 'is the text itself' "$ringside" assemble "$work/a.txt" -o "$work/a.txt"
-refused no-directory 'cannot create' "$ringside" assemble "$work/a.txt" -o "$work/none/x"
+refused_by over-itself 'is the text itself' "$ringside" assemble "$work/a.txt" -o "$work/a.txt"
+refused_by no-directory 'cannot create' "$ringside" assemble "$work/a.txt" -o "$work/none/x"
 if [ -w /dev/full ]; then
-	refused full-disk 'No space left' "$ringside" assemble "$work/a.txt" -o /dev/full
-	refused full-output 'cannot write' bash -c "'$ringside' show '$work/a.vtrace' 3>&1 >/dev/full"
+	refused_by full-disk 'No space left' "$ringside" assemble "$work/a.txt" -o /dev/full
+	refused_by full-output 'cannot write' bash -c "'$ringside' show '$work/a.vtrace' 3>&1 >/dev/full"
 fi
 check help bash -c "'$ringside' --help | grep -q '^  assemble'"
 check help-command bash -c "'$ringside' diff --help | grep -q -- --context"
