@@ -3,6 +3,7 @@
 # fuzz/run.sh libfuzzer|afl TARGET SECONDS: fuzzes one target from the kept programs (and what earlier runs here added to them,
 # in build/grown/TARGET), and tells how it goes. Status 1 on a finding; what to do with it is printed.
 #   MAX_LEN=160   longest program in bytes; OPTIONS: more options for the fuzzer
+#   RING=packed   the device offers packed rings before any op does
 set -u
 cd "$(dirname "$0")/.." || exit 1
 engine=${1:-libfuzzer} target=${2:-blk} seconds=${3:-60} max_len=${MAX_LEN:-160}
@@ -10,8 +11,9 @@ if [ ! -e "fuzz/fuzz_$target.c" ]; then
 	echo "fuzz: no target $target: TARGET is one of$(printf ' %s' fuzz/fuzz_*.c | sed 's|fuzz/fuzz_||g; s|\.c||g')" >&2
 	exit 2
 fi
+export RINGSIDE_FUZZ_RING=${RING:-any}
 case $seconds in '' | *[!0-9]*) echo "fuzz: FUZZ_SECONDS must be a number of seconds, not '$seconds'" >&2; exit 2 ;; esac
-grown=build/grown/$target finds=build/finds/$target log=build/finds/$target.log
+grown=build/grown/$target${RING:+-$RING} finds=build/finds/$target log=build/finds/$target.log
 mkdir -p "$grown" "$finds"
 touch "$finds/.since"
 echo "fuzz: building $target for $engine (ASan, UBSan, oracles) ..."
@@ -23,7 +25,8 @@ show_find() { # the program that was written, and how to look at it
 	echo "  program    $find ($(stat -c %s "$find") bytes); log $log"
 	echo "  as text    build/plain/ringside show --program --one-device --device $target $find > find.txt"
 	echo "  op by op   build/plain/ringside run find.txt"
-	echo "  again      make FLAVOUR=fuzz build/fuzz/replay_$target && build/fuzz/replay_$target $find"
+	[ "$RINGSIDE_FUZZ_RING" != packed ] || echo "  the ring   packed from the start: begin the text with: ${target}0 offer features=0x400000000"
+	echo "  again      make FLAVOUR=fuzz build/fuzz/replay_$target && RINGSIDE_FUZZ_RING=$RINGSIDE_FUZZ_RING build/fuzz/replay_$target $find"
 	echo "  then       docs/fuzzing.md: shorten it, fix it, keep it in corpus/$target/"
 }
 

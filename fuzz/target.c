@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "program.h"
@@ -66,8 +67,11 @@ static void report(void)
 
 static void make(uint16_t device_id)
 {
-	static const struct device_options plain;
-	if (!machine_create(&machine) || !machine_add(&machine, device_id, &plain)) {
+	const char *ring = getenv("RINGSIDE_FUZZ_RING"); /* packed: offered before any op */
+	struct device_options options = {0};
+	if (ring && !strcmp(ring, "packed"))
+		options.offer = 1ull << VIRTIO_F_RING_PACKED;
+	if (!machine_create(&machine) || !machine_add(&machine, device_id, &options)) {
 		fprintf(stderr, "out of memory\n");
 		exit(2);
 	}
