@@ -224,12 +224,13 @@ int cmd_replay(int argc, char **argv)
 		return cli_status(n);
 	if (!is_trace(argv[0]))
 		return replay_program(argv[0]);
+	if (!trace_open(&trace, argv[0]))
+		return fail("%s", trace.error);
 	if (gdb) {
+		trace_close(&trace);
 		print_gdb("-ex 'break replay_violation'", argv[0]);
 		return EXIT_SUCCESS;
 	}
-	if (!trace_open(&trace, argv[0]))
-		return fail("%s", trace.error);
 	int status = loose ? replay_loose(argv[0], &trace) : replay_strict(argv[0], &trace);
 	trace_warn(&trace);
 	trace_close(&trace);

@@ -47,6 +47,7 @@ else
 fi
 refused() { refused_by "replay-$1" "$3" build/plain/ringside replay "$2"; } # NAME FILE WORDS
 refused missing "$work/none.vtrace" 'cannot open'
+refused_by replay-gdb-missing 'cannot open' build/plain/ringside replay --gdb "$work/none.vtrace"
 : >"$work/empty.vtrace"
 refused empty "$work/empty.vtrace" 'empty'
 echo "no trace" >"$work/text.vtrace"
