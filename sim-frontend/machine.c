@@ -380,9 +380,11 @@ void machine_wind(struct sim_device *d, uint16_t queue, uint16_t n)
 		note(d, "a queue that is recorded starts at its beginning");
 		return;
 	}
-	if (!vdev_queue_ready(d->vdev, queue) || !driver_wind(d->driver, queue, n))
-		return;
 	struct vq *q = &d->vdev->queue[queue];
+	/* A race may have made the device take what the driver never published. */
+	bool fresh = vdev_queue_ready(d->vdev, queue) && !q->next_avail && !q->next_used && !q->inflight;
+	if (!fresh || !driver_wind(d->driver, queue, n))
+		return;
 	q->next_avail = q->seen_avail = q->next_used = q->published = n;
 	oracle_queue_wound(d->oracle, queue, n);
 }
