@@ -2,46 +2,17 @@
 /* The split ring: enabling and popping. Chains: test_vq_chain.c; use: test_vq_use.c, test_vq_notify.c. */
 #include <linux/virtio_config.h>
 
+#include "tests/unit/queue.h"
 #include "tests/unit/ring.h"
 
 #define EVENT (1ull << VIRTIO_RING_F_EVENT_IDX)
 #define RING  0x2000ull /* where the ring lies */
 
-static struct guest g;
 static struct ring r;
-static struct vq q;
-static struct vq_chain c;
-
-static int setup(void **state)
-{
-	(void)state;
-	guest_init(&g);
-	memset(&q, 0, sizeof(q));
-	q.size_max = VQ_SIZE_MAX;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	guest_free(&g);
-	return 0;
-}
 
 static void start(uint16_t size, uint64_t features, uint16_t idx)
 {
 	ring_start(&r, &q, &g, size, features, idx);
-}
-
-static void pop_ok(void)
-{
-	assert_int_equal(vq_pop(&q, &g.mem, &c), VQ_OK);
-}
-
-static void pop_offence(enum offence o)
-{
-	assert_int_equal(vq_pop(&q, &g.mem, &c), VQ_OFFENCE);
-	assert_string_equal(offence_info(q.offence)->name, offence_info(o)->name);
 }
 
 /* -- enabling -------------------------------------------------------------------------------------------- */
@@ -267,7 +238,7 @@ static void head_in_flight(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, queue_setup, queue_teardown)
 	const struct CMUnitTest tests[] = {
 		T(enable_checks_size),
 		T(enable_checks_alignment),

@@ -3,6 +3,7 @@
 #include <linux/virtio_config.h>
 #include <sys/mman.h>
 
+#include "tests/unit/queue.h"
 #include "tests/unit/ring.h"
 
 #define EVENT    (1ull << VIRTIO_RING_F_EVENT_IDX)
@@ -10,41 +11,11 @@
 #define RING     0x2000ull  /* where the ring lies */
 #define TABLE    0x20001ull /* an indirect table: at any alignment */
 
-static struct guest g;
 static struct ring r;
-static struct vq q;
-static struct vq_chain c;
-
-static int setup(void **state)
-{
-	(void)state;
-	guest_init(&g);
-	memset(&q, 0, sizeof(q));
-	q.size_max = VQ_SIZE_MAX;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	guest_free(&g);
-	return 0;
-}
 
 static void start(uint16_t size, uint64_t features, uint16_t idx)
 {
 	ring_start(&r, &q, &g, size, features, idx);
-}
-
-static void pop_ok(void)
-{
-	assert_int_equal(vq_pop(&q, &g.mem, &c), VQ_OK);
-}
-
-static void pop_offence(enum offence o)
-{
-	assert_int_equal(vq_pop(&q, &g.mem, &c), VQ_OFFENCE);
-	assert_string_equal(offence_info(q.offence)->name, offence_info(o)->name);
 }
 
 /* -- broken chains --------------------------------------------------------------------------------------- */
@@ -285,7 +256,7 @@ static void two_heads_share_a_table(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, queue_setup, queue_teardown)
 	const struct CMUnitTest tests[] = {
 		T(broken_chains),
 		T(too_many_segments),

@@ -3,35 +3,14 @@
  * visible. */
 #include <linux/virtio_config.h>
 
+#include "tests/unit/queue.h"
 #include "tests/unit/ring.h"
 
 #define EVENT    (1ull << VIRTIO_RING_F_EVENT_IDX)
 #define INDIRECT (1ull << VIRTIO_RING_F_INDIRECT_DESC)
 #define SIZE     8
 
-static struct guest g;
 static struct ring r;
-static struct vq q;
-static struct vq_chain c;
-static struct taplog *tap;
-
-static int setup(void **state)
-{
-	(void)state;
-	guest_init(&g);
-	memset(&q, 0, sizeof(q));
-	q.size_max = VQ_SIZE_MAX;
-	tap = taplog_new(&g, 0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	taplog_free(tap);
-	guest_free(&g);
-	return 0;
-}
 
 static void start(uint64_t features, uint16_t idx)
 {
@@ -44,11 +23,6 @@ static void post(uint16_t n)
 	struct buf b = {LOW, 4, true};
 	for (uint16_t i = 0; i < n; i++)
 		ring_post(&r, &b, 1);
-}
-
-static void pop_ok(void)
-{
-	assert_int_equal(vq_pop(&q, &g.mem, &c), VQ_OK);
 }
 
 /* Posts, pops and completes n chains; publishes them at once. */
@@ -242,7 +216,7 @@ static void nothing_behind_the_rings_without_event_idx(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, queue_setup_tapped, queue_teardown)
 	const struct CMUnitTest tests[] = {
 		T(publish_order),
 		T(flag_suppresses_interrupts),

@@ -2,6 +2,7 @@
 /* The packed ring: enabling, what is popped. What is refused: test_vq_packed_chain.c; completion and
  * notifications: test_vq_packed_use.c. */
 #include "tests/unit/packed.h"
+#include "tests/unit/queue.h"
 
 #define EVENT (1ull << VIRTIO_RING_F_EVENT_IDX)
 
@@ -9,37 +10,11 @@
 #define AV 0x0080u /* AVAIL of the first round */
 #define US 0x8000u /* USED of the first round; what stands for AVAIL in the second */
 
-static struct guest g;
 static struct packed p;
-static struct vq q;
-static struct vq_chain c;
-
-static int setup(void **state)
-{
-	(void)state;
-	guest_init(&g);
-	memset(&q, 0, sizeof(q));
-	q.size_max = VQ_SIZE_MAX;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	guest_free(&g);
-	return 0;
-}
 
 static void start(uint16_t size, uint64_t features, uint16_t pos)
 {
 	packed_start(&p, &q, &g, size, features, pos);
-}
-
-static void pop_ok(void)
-{
-	enum vq_err e = vq_pop(&q, &g.mem, &c);
-	if (e != VQ_OK)
-		fail_msg("popped %d: %s", e, offence_info(q.offence)->name);
 }
 
 /* Pops, completes and publishes one chain, and the driver takes it. */
@@ -278,7 +253,7 @@ static void unpop_gives_the_chain_back(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, queue_setup, queue_teardown)
 	const struct CMUnitTest tests[] = {
 		T(enable_checks_size),
 		T(enable_checks_alignment),

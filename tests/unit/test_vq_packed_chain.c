@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The packed ring: lists that break a rule, and indirect tables. */
 #include "tests/unit/packed.h"
+#include "tests/unit/queue.h"
 
 #define EVENT    (1ull << VIRTIO_RING_F_EVENT_IDX)
 #define INDIRECT (1ull << VIRTIO_RING_F_INDIRECT_DESC)
@@ -12,43 +13,11 @@
 #define AV 0x0080u /* AVAIL of the first round */
 #define US 0x8000u /* USED of the first round; what stands for AVAIL in the second */
 
-static struct guest g;
 static struct packed p;
-static struct vq q;
-static struct vq_chain c;
-
-static int setup(void **state)
-{
-	(void)state;
-	guest_init(&g);
-	memset(&q, 0, sizeof(q));
-	q.size_max = VQ_SIZE_MAX;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	guest_free(&g);
-	return 0;
-}
 
 static void start(uint16_t size, uint64_t features, uint16_t pos)
 {
 	packed_start(&p, &q, &g, size, features, pos);
-}
-
-static void pop_ok(void)
-{
-	enum vq_err e = vq_pop(&q, &g.mem, &c);
-	if (e != VQ_OK)
-		fail_msg("popped %d: %s", e, offence_info(q.offence)->name);
-}
-
-static void pop_offence(enum offence o)
-{
-	assert_int_equal(vq_pop(&q, &g.mem, &c), VQ_OFFENCE);
-	assert_string_equal(offence_info(q.offence)->name, offence_info(o)->name);
 }
 
 /* Pops, completes and publishes one chain, and the driver takes it. */
@@ -300,7 +269,7 @@ static void table_longer_than_the_ring(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, queue_setup, queue_teardown)
 	const struct CMUnitTest tests[] = {
 		T(broken_chains),
 		T(id_in_flight),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The packed ring: fetching once, completion, notifications in both directions and all three modes. */
 #include "tests/unit/packed.h"
+#include "tests/unit/queue.h"
 
 #define EVENT    (1ull << VIRTIO_RING_F_EVENT_IDX)
 #define INDIRECT (1ull << VIRTIO_RING_F_INDIRECT_DESC)
@@ -11,29 +12,7 @@
 #define DISABLE VRING_PACKED_EVENT_FLAG_DISABLE
 #define DESC    VRING_PACKED_EVENT_FLAG_DESC
 
-static struct guest g;
 static struct packed p;
-static struct vq q;
-static struct vq_chain c;
-static struct taplog *tap;
-
-static int setup(void **state)
-{
-	(void)state;
-	guest_init(&g);
-	memset(&q, 0, sizeof(q));
-	q.size_max = VQ_SIZE_MAX;
-	tap = taplog_new(&g, 0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	taplog_free(tap);
-	guest_free(&g);
-	return 0;
-}
 
 static void start(uint64_t features, uint16_t pos)
 {
@@ -46,11 +25,6 @@ static void post(uint16_t n)
 	const struct buf b = {LOW, 4, true};
 	for (uint16_t i = 0; i < n; i++)
 		packed_post(&p, &b, 1);
-}
-
-static void pop_ok(void)
-{
-	assert_int_equal(vq_pop(&q, &g.mem, &c), VQ_OK);
 }
 
 /* Pops and completes n chains; publishes them at once. */
@@ -434,7 +408,7 @@ static void entry_posted_while_kicks_were_off_is_seen(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, queue_setup_tapped, queue_teardown)
 	const struct CMUnitTest tests[] = {
 		T(descriptors_are_fetched_once),
 		T(first_value_is_the_one_used),
