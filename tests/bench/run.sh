@@ -12,7 +12,6 @@ build/plain/bench_ring
 build/clang/bench_ring | sed 's/^bench \([^ ]*\)/bench \1-clang/'
 build/plain/bench_sim
 build/plain/bench_record
-for trace in corpus/traces/*.vtrace; do
-	build/plain/bench_replay "$trace"
-done
+build/plain/bench_replay corpus/traces/debian-boot.vtrace
+build/plain/bench_replay corpus/traces/debian-boot-packed.vtrace | sed 's/^bench replay/&-packed/'
 fuzz/bench.sh
