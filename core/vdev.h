@@ -18,7 +18,7 @@
 #include "vmem.h"
 #include "vq.h"
 
-#define VDEV_QUEUES_MAX 8
+#define VDEV_QUEUES_MAX 16
 #define VDEV_CONFIG_MAX 256 /* bytes */
 
 #define VDEV_ISR_QUEUE  1u /* used buffer notification */

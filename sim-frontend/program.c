@@ -30,7 +30,7 @@ static bool is_wild(const struct machine *m)
 
 static uint16_t queue_of(const struct op *op)
 {
-	return (uint16_t)(op->arg[0] % VDEV_QUEUES_MAX);
+	return (uint16_t)(op->arg[0] % OP_PROGRAM_QUEUES_MAX);
 }
 
 static void do_post(struct sim_device *d, const struct op *op)

@@ -35,7 +35,7 @@ enum trace_end { TRACE_END_DONE = 0, TRACE_END_LIMIT = 1, TRACE_END_ERROR = 2 };
 enum trace_payload { TRACE_PAYLOAD_HASH = 0, TRACE_PAYLOAD_FULL = 1 };
 
 #define TRACE_CONFIG_MAX 256
-#define TRACE_QUEUES_MAX 8
+#define TRACE_QUEUES_MAX 16
 
 /* One device of a trace: enough to make a fresh one that behaves the same. */
 struct trace_device {

@@ -74,8 +74,9 @@ enum op_decode { OP_DECODED, OP_TRUNCATED, OP_MALFORMED, OP_UNKNOWN };
 /* *used: the record's whole size, set for OP_DECODED and OP_UNKNOWN (skip it). */
 enum op_decode op_decode(const uint8_t *in, size_t n, struct op *, size_t *used);
 
-#define OP_PROGRAM_DATA_MAX 255
-#define OP_PROGRAM_DEV_MAX  4
+#define OP_PROGRAM_DATA_MAX   255
+#define OP_PROGRAM_DEV_MAX    4
+#define OP_PROGRAM_QUEUES_MAX 8 /* of a device; the bound in ops.def */
 
 /*
  * Program op: one byte (device << 6 | code), fields as varints reduced to their bounds, data with a length of

@@ -150,7 +150,7 @@ static void mistakes_in_heads_are_told(void **state)
 		{"", "device blk0 queues=1,", "expected a queue size behind the comma", 13},
 		{"", "device blk0 queues=1,,2", "expected a number, decimal or 0x...", 13},
 		{"", "device blk0 queues=65536", "number too large here", 13},
-		{"", "device blk0 queues=1,1,1,1,1,1,1,1,1", "too many queues", 13},
+		{"", "device blk0 queues=1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1", "too many queues", 13},
 		{"", "device blk0 config=0", "odd number of hex digits", 13},
 		{"", "device blk0 transport=pci", "no such name for this field", 13},
 	};
