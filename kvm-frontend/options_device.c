@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The options that make a device: what stands before the commas, and the words behind them. */
+#define _GNU_SOURCE /* memrchr */
+#include <linux/virtio_config.h>
+#include <string.h>
+#include "compat.h"
+#include "options_int.h"
+
+/*
+ * What a device offers beyond its type's own features. On by default is what helps drivers that know it and
+ * costs no others anything. Off: in_order, since a slow request would hold up the answers to quick ones;
+ * notification_data, since KVM can not match such kicks and each would leave the guest for us; platform,
+ * which makes drivers place buffers by a DMA interface, for guests that share only a part of their memory.
+ */
+static const struct feature {
+	const char *name;
+	uint64_t bits;
+	bool on;
+} features[] = {
+	{"packed", 1ull << VIRTIO_F_RING_PACKED, true},
+	{"ring_reset", 1ull << VIRTIO_F_RING_RESET, true},
+	{"in_order", 1ull << VIRTIO_F_IN_ORDER, false},
+	{"notification_data", 1ull << VIRTIO_F_NOTIFICATION_DATA, false},
+	{"platform", 1ull << VIRTIO_F_ACCESS_PLATFORM | 1ull << VIRTIO_F_ORDER_PLATFORM, false},
+};
+#define FEATURES_LEN (sizeof(features) / sizeof(features[0]))
+
+static uint64_t default_offer(void)
+{
+	uint64_t offer = 0;
+
+	for (size_t i = 0; i < FEATURES_LEN; i++)
+		offer |= features[i].on ? features[i].bits : 0;
+	return offer;
+}
+
+static bool is_word(const char *text, size_t len, const char *word)
+{
+	return len == strlen(word) && !strncmp(text, word, len);
+}
+
+/* FEATURE=on or FEATURE=off, len bytes. 0: something else; -1: a feature, but neither on nor off. */
+static int parse_feature(const char *text, size_t len, uint64_t *offer)
+{
+	const char *is = memchr(text, '=', len);
+
+	for (size_t i = 0; is && i < FEATURES_LEN; i++) {
+		size_t left = len - (size_t)(is + 1 - text);
+
+		if (!is_word(text, (size_t)(is - text), features[i].name))
+			continue;
+		if (is_word(is + 1, left, "on"))
+			*offer |= features[i].bits;
+		else if (is_word(is + 1, left, "off"))
+			*offer &= ~features[i].bits;
+		else
+			return -1;
+		return 1;
+	}
+	return 0;
+}
+
+/*
+ * Takes the words that are ours off the end of FILE,word,word; what is left is the file's name, which may
+ * have commas, too. The later one of two that disagree counts, as the words are read in their order once
+ * their begin is known.
+ */
+static int parse_disk_words(struct option_disk *disk, const char *text, size_t *len)
+{
+	size_t at = *len, end = *len;
+	uint64_t ignored;
+
+	for (;;) {
+		const char *comma = memrchr(text, ',', at);
+		size_t word = comma ? (size_t)(comma + 1 - text) : 0;
+
+		if (!comma ||
+		    (!is_word(comma + 1, at - word, "ro") && !parse_feature(comma + 1, at - word, &ignored)))
+			break;
+		at = word - 1;
+	}
+	*len = at;
+	while (at < end) {
+		const char *word = text + at + 1;
+		size_t n = strcspn(word, ",");
+
+		if (is_word(word, n, "ro"))
+			disk->readonly = true;
+		else if (parse_feature(word, n, &disk->offer) < 0)
+			return -1;
+		at += n + 1;
+	}
+	return 0;
+}
+
+int options_disk(struct options *o, const char *text, char err[ERR_MAX])
+{
+	size_t len = strlen(text);
+	struct option_disk *disk;
+
+	if (o->disk_count == OPTIONS_DISKS_MAX)
+		return err_set(err,
+			       "--disk: too many: each device has an interrupt of its own, and there are %d",
+			       OPTIONS_DISKS_MAX);
+	disk = &o->disks[o->disk_count];
+	disk->offer = default_offer();
+	if (parse_disk_words(disk, text, &len))
+		return err_set(err, "--disk: %.120s: a feature is on or off, such as packed=off", text);
+	if (len == 0 || len >= sizeof(disk->path))
+		return err_set(err, "--disk: %s; write --disk FILE or --disk FILE,ro",
+			       len ? "the file name is too long" : "the file name is missing");
+	memcpy(disk->path, text, len);
+	disk->path[len] = 0;
+	o->disk_count++;
+	return 0;
+}
+
+int options_rng(struct options *o, const char *text, char err[ERR_MAX])
+{
+	o->rng = true;
+	o->rng_offer = default_offer();
+	while (text) {
+		size_t n = strcspn(text, ",");
+
+		if (parse_feature(text, n, &o->rng_offer) <= 0)
+			return err_set(err, "--rng: %.*s is no feature that is on or off, such as packed=off",
+				       (int)n, text);
+		text = text[n] ? text + n + 1 : NULL;
+	}
+	return 0;
+}

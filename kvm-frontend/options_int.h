@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Between the parts of options: options.c has the table, options_device.c what makes devices, options_help.c the text of --help. */
+#ifndef KVM_OPTIONS_INT_H
+#define KVM_OPTIONS_INT_H
+
+#include "options.h"
+
+#define OPTIONS_CMDLINE "console=ttyS0 reboot=acpi panic=-1" /* where none is given */
+
+/* A number of bytes with K, M, G or T after it; name: of the option, for the message. */
+int options_size(const char *name, const char *text, uint64_t *out, char err[ERR_MAX]);
+
+int options_disk(struct options *, const char *text, char err[ERR_MAX]);
+int options_rng(struct options *, const char *text, char err[ERR_MAX]); /* text: NULL for none */
+
+#endif
