@@ -5,6 +5,7 @@
 
 #include "hash.h"
 #include "replay.h"
+#include "tracemem.h"
 
 #define STEP_OPS_MAX  65536      /* ops that one input may have caused */
 #define STEP_DATA_MAX (8u << 20) /* bytes of their data */
@@ -52,15 +53,6 @@ static void differ(struct loose *l, uint8_t dev, const char *what, uint64_t did,
 
 /* -- memory: the step's loads are a pool ----------------------------------------------------------------- */
 
-static void put_bytes(struct loose *l, gpa_t a, const uint8_t *data, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++) {
-		uint8_t *host = twin_memory(&l->twin, gpa_add(a, i), 1);
-		if (host)
-			*host = data[i];
-	}
-}
-
 /* The next recorded load of the same place that was not taken yet. Changed code that loads other sizes reads
  * what lies there. */
 static void before(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, uint32_t n)
@@ -79,7 +71,7 @@ static void before(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, 
 			continue;
 		l->taken[i] = true;
 		l->next_load = i + 1;
-		put_bytes(l, a, op->data, n);
+		tracemem_put(&l->twin.map, a, op->data, n);
 		return;
 	}
 }
@@ -280,7 +272,7 @@ static bool read_step(struct loose *l, struct op *input, char *err, size_t max)
 		if (begins_step(&op))
 			return look_ahead(l, &op);
 		if (op.code == OP_POKE) { /* what is loaded is put in place by itself: earlier does no harm */
-			put_bytes(l, gpa(op.arg[0]), op.data, op.len);
+			tracemem_put(&l->twin.map, gpa(op.arg[0]), op.data, op.len);
 			continue;
 		}
 		if (!keep(l, &op)) {
@@ -299,7 +291,7 @@ static void prepare(struct loose *l)
 {
 	for (uint32_t i = l->nops; i-- > 0;)
 		if (l->ops[i].code == OP_LOAD)
-			put_bytes(l, gpa(l->ops[i].arg[1]), l->ops[i].data, l->ops[i].len);
+			tracemem_put(&l->twin.map, gpa(l->ops[i].arg[1]), l->ops[i].data, l->ops[i].len);
 }
 
 static void give(struct loose *l, const struct op *op)
@@ -390,7 +382,7 @@ uint64_t loose_run(struct trace_reader *trace, struct replay_counts *count, char
 			if (begins_step(&first))
 				look_ahead(l, &first);
 			else if (first.code == OP_POKE)
-				put_bytes(l, gpa(first.arg[0]), first.data, first.len);
+				tracemem_put(&l->twin.map, gpa(first.arg[0]), first.data, first.len);
 		}
 		while (read_step(l, &input, err, max)) {
 			prepare(l);

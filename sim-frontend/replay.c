@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hash.h"
 #include "replay.h"
+#include "tracemem.h"
 
 #define OP_PIN_ARGS   3u /* fields that are compared: whether it was granted, and what of, is an input */
 #define OP_UNPIN_ARGS 5u
@@ -11,18 +12,6 @@ static struct replay *replay_of(struct twin_device *d)
 }
 
 /* -- the trace, one op ahead ----------------------------------------------------------------------------- */
-
-/* Puts recorded bytes where the device is about to load them. Regions may touch, so byte ranges may cross. */
-static void put_memory(struct replay *r, gpa_t a, const uint8_t *data, uint32_t n)
-{
-	uint8_t *host = twin_memory(&r->twin, a, n);
-	if (host) {
-		memcpy(host, data, n);
-		return;
-	}
-	for (uint32_t i = 0; i < n; i++)
-		*twin_memory(&r->twin, gpa_add(a, i), 1) = data[i];
-}
 
 static void advance(struct replay *r)
 {
@@ -77,7 +66,7 @@ static void take_poke(struct replay *r, struct twin_device *d)
 {
 	const struct op *op = &r->next;
 	if (vmem_covers(&d->mem, gpa(op->arg[0]), op->len))
-		put_memory(r, gpa(op->arg[0]), op->data, op->len);
+		tracemem_put(&r->twin.map, gpa(op->arg[0]), op->data, op->len);
 	r->count.inputs++;
 	advance(r);
 }
@@ -105,7 +94,7 @@ static void before(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, 
 		diverge(r, &did);
 		return;
 	}
-	put_memory(r, a, want->data, n);
+	tracemem_put(&r->twin.map, a, want->data, n);
 	r->count.loads++;
 	advance(r);
 }

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include <linux/virtio_ids.h>
 
 #include "trace/remake.h"
+#include "tracemem.h"
 #include "twin.h"
-
-#define RAM_MAX (1ull << 42) /* bytes of address space that we are ready to reserve */
 
 /* -- backends: everything goes to the doors -------------------------------------------------------------- */
 
@@ -128,41 +126,12 @@ static bool create_device(struct twin *w, uint32_t nr, const struct trace_device
 	return true;
 }
 
-/* Reserves the address space; only pages that the trace touches become real. */
-static bool create_memory(struct twin *w, const struct trace_head *h, char *err, size_t max)
-{
-	uint64_t total = 0;
-	w->map.nregions = 0;
-	for (uint32_t i = 0; i < h->nregions; i++) {
-		uint64_t len = h->region[i].len;
-		total += len;
-		if (len == 0 || len > RAM_MAX || total > RAM_MAX) {
-			snprintf(err, max, "guest memory region %u of %llu bytes", i,
-				 (unsigned long long)len);
-			return false;
-		}
-		void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-			       -1, 0);
-		if (p == MAP_FAILED) {
-			snprintf(err, max, "can not reserve %llu bytes of guest memory",
-				 (unsigned long long)len);
-			return false;
-		}
-		w->map.region[w->map.nregions++] = (struct vmem_region){h->region[i].gpa, len, p};
-	}
-	if (!vmem_map_valid(&w->map)) {
-		snprintf(err, max, "guest memory regions overlap or are misaligned");
-		return false;
-	}
-	return true;
-}
-
 bool twin_create(struct twin *w, const struct trace_head *h, const struct twin_doors *doors, char *err,
 		 size_t max)
 {
 	memset(w, 0, sizeof(*w));
 	w->doors = doors;
-	if (!create_memory(w, h, err, max))
+	if (!tracemem_create(&w->map, h, err, max))
 		return false;
 	for (uint32_t i = 0; i < h->ndevices; i++) {
 		w->ndevices = i + 1;
@@ -174,21 +143,9 @@ bool twin_create(struct twin *w, const struct trace_head *h, const struct twin_d
 
 void twin_destroy(struct twin *w)
 {
-	for (uint32_t i = 0; i < w->map.nregions; i++)
-		munmap(w->map.region[i].host, w->map.region[i].len);
+	tracemem_destroy(&w->map);
 	for (uint32_t i = 0; i < w->ndevices; i++) {
 		free(w->device[i].blk);
 		free(w->device[i].rng);
 	}
-}
-
-uint8_t *twin_memory(const struct twin *w, gpa_t a, uint32_t n)
-{
-	for (uint32_t i = 0; i < w->map.nregions; i++) {
-		const struct vmem_region *r = &w->map.region[i];
-		uint64_t off = a.v - r->gpa;
-		if (off < r->len && n <= r->len - off)
-			return r->host + off;
-	}
-	return NULL;
 }

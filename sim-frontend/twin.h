@@ -47,8 +47,6 @@ struct twin {
 /* False, with a reason in err: the head can not be met by this build (device, feature, limits, memory). */
 bool twin_create(struct twin *, const struct trace_head *, const struct twin_doors *, char *err, size_t max);
 void twin_destroy(struct twin *);
-/* Guest memory at an address, or NULL when [a, a+n) does not lie in one region. */
-uint8_t *twin_memory(const struct twin *, gpa_t, uint32_t n);
 /* Completes a request in flight. False: there is none of that id, or the result can not be. */
 bool twin_done(struct twin_device *, uint64_t id, uint64_t result, uint64_t bytes);
 void twin_publish(struct twin_device *);
