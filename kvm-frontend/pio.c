@@ -15,7 +15,7 @@ static bool is_com1(uint16_t port)
 uint8_t pio_read(struct vmm *vmm, uint16_t port)
 {
 	if (is_com1(port))
-		return console_read(&vmm->console, port - LAYOUT_PORT_COM1);
+		return com1_read(&vmm->com1, port - LAYOUT_PORT_COM1);
 	if (port == LAYOUT_PORT_SLEEP_CONTROL || port == LAYOUT_PORT_SLEEP_STATUS)
 		return 0; /* awake, and never woken from sleep */
 	return 0xff;
@@ -24,7 +24,7 @@ uint8_t pio_read(struct vmm *vmm, uint16_t port)
 void pio_write(struct vmm *vmm, uint16_t port, uint8_t value)
 {
 	if (is_com1(port))
-		console_write(&vmm->console, port - LAYOUT_PORT_COM1, value);
+		com1_write(&vmm->com1, port - LAYOUT_PORT_COM1, value);
 	else if (port == LAYOUT_PORT_SLEEP_CONTROL && (value & SLP_EN) &&
 		 (value >> SLP_TYP_SHIFT & SLP_TYP_MASK) == LAYOUT_SLP_TYP_S5)
 		vmm_end(vmm, VMM_POWER_OFF, NULL);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * A 16550A serial port as a state machine: registers in, bytes and interrupts out. No I/O, no lock, no clock;
- * console.h joins it to a terminal and serialises its callers.
+ * com1.h joins it to a terminal and serialises its callers.
  *
  * The transmitter is always empty: a byte written is handed out at once. The receiver is a FIFO of 16 bytes,
  * with back-pressure in place of overruns: the host side asks for room first and keeps what does not fit.

@@ -145,7 +145,7 @@ int vmm_create(struct vmm *vmm, const struct options *o, char err[ERR_MAX])
 	struct boot_ram ram;
 
 	memset(vmm, 0, sizeof(*vmm));
-	vmm->kvm_fd = vmm->vm_fd = vmm->signal_fd = vmm->console_irq_fd = vmm->vcpu.fd = -1;
+	vmm->kvm_fd = vmm->vm_fd = vmm->signal_fd = vmm->com1_irq_fd = vmm->vcpu.fd = -1;
 	if (loop_create(&vmm->loop))
 		return err_set(err, "epoll: %s", strerror(errno));
 	if (o->guest_program)
@@ -158,7 +158,7 @@ int vmm_create(struct vmm *vmm, const struct options *o, char err[ERR_MAX])
 	if (open_kvm(vmm, err) || check_extensions(vmm->kvm_fd, err) || create_vm(vmm, err) ||
 	    catch_signals(vmm, err))
 		return -1;
-	return vmm->guest ? 0 : console_open(&vmm->console, &vmm->loop, o->console, &vmm->ended, err);
+	return vmm->guest ? 0 : com1_open(&vmm->com1, &vmm->loop, o->console, &vmm->ended, err);
 }
 
 int vmm_add_device(struct vmm *vmm, const struct mmio_ops *ops, void *ctx, struct acpi_virtio *out,
@@ -227,11 +227,11 @@ int vmm_start(struct vmm *vmm, char err[ERR_MAX])
 		return start_program(vmm, err);
 	if (acpi_build(&machine, ram.base + LAYOUT_ACPI, LAYOUT_ACPI_MAX, LAYOUT_ACPI, err))
 		return -1;
-	vmm->console_irq_fd = vmm_irq_fd(vmm, LAYOUT_GSI_COM1);
-	if (vmm->console_irq_fd < 0)
+	vmm->com1_irq_fd = vmm_irq_fd(vmm, LAYOUT_GSI_COM1);
+	if (vmm->com1_irq_fd < 0)
 		return err_set(err, "KVM_IRQFD: %s", strerror(errno));
 	if (vcpu_create(&vmm->vcpu, vmm, &vmm->image, err) ||
-	    console_start(&vmm->console, vmm->console_irq_fd, err))
+	    com1_start(&vmm->com1, vmm->com1_irq_fd, err))
 		return -1;
 	return vcpu_start(&vmm->vcpu, err);
 }
@@ -273,7 +273,7 @@ int vmm_run(struct vmm *vmm)
 	vmm_end(vmm, VMM_QUIT, NULL); /* only where nobody else said why the loop ended: Ctrl-A x */
 	vcpu_stop(&vmm->vcpu);
 	if (!vmm->guest)
-		console_stop(&vmm->console);
+		com1_stop(&vmm->com1);
 	if (vmm->message[0])
 		fprintf(stderr, "ringside-vmm: %s\n", vmm->message);
 	return vmm->guest ? guest_run_report(vmm->guest, exit_status(vmm)) : exit_status(vmm);
@@ -289,9 +289,9 @@ static void close_fd(int *fd)
 void vmm_destroy(struct vmm *vmm)
 {
 	vcpu_stop(&vmm->vcpu);
-	console_close(&vmm->console);
+	com1_close(&vmm->com1);
 	vcpu_destroy(&vmm->vcpu);
-	close_fd(&vmm->console_irq_fd);
+	close_fd(&vmm->com1_irq_fd);
 	close_fd(&vmm->signal_fd);
 	close_fd(&vmm->vm_fd);
 	close_fd(&vmm->kvm_fd);

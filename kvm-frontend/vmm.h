@@ -21,7 +21,7 @@
 #include "boot/boot.h"
 #include "boot/err.h"
 #include "boot/layout.h"
-#include "console.h"
+#include "com1.h"
 #include "loop.h"
 #include "mmio_bus.h"
 #include "options.h"
@@ -44,12 +44,12 @@ enum vmm_end {
 };
 
 struct vmm {
-	int kvm_fd, vm_fd, signal_fd, console_irq_fd;
+	int kvm_fd, vm_fd, signal_fd, com1_irq_fd;
 	struct vmem_map map;
 	struct boot_image image;
 	struct mmio_bus mmio;
 	struct loop loop;
-	struct console console;
+	struct com1 com1;
 	struct vcpu vcpu;
 	struct acpi_virtio slots[LAYOUT_VIRTIO_MAX];
 	unsigned slot_count;

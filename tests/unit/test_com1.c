@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The console with a real event loop: standard input is replaced by a pipe, a file or a terminal, and the
+ * COM1 and its terminal with a real event loop: standard input is replaced by a pipe, a file or a terminal, and the
  * test plays the guest on the port's registers.
  */
 #define _GNU_SOURCE
@@ -19,12 +19,12 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "console.h"
+#include "com1.h"
 
 #define WAIT_MAX_MS 5000
 
 static struct loop loop;
-static struct console console;
+static struct com1 com1;
 static atomic_int ended;
 static pthread_t thread;
 static char err[ERR_MAX];
@@ -49,9 +49,9 @@ static void start(int in_fd)
 	irq_fd = eventfd(0, EFD_NONBLOCK);
 	atomic_store(&ended, 0);
 	assert_int_equal(loop_create(&loop), 0);
-	assert_int_equal(console_open(&console, &loop, NULL, &ended, err), 0);
-	console.out_fd = open("/dev/null", O_WRONLY);
-	assert_int_equal(console_start(&console, irq_fd, err), 0);
+	assert_int_equal(com1_open(&com1, &loop, NULL, &ended, err), 0);
+	com1.terminal.out_fd = open("/dev/null", O_WRONLY);
+	assert_int_equal(com1_start(&com1, irq_fd, err), 0);
 	assert_int_equal(pthread_create(&thread, NULL, run_loop, NULL), 0);
 }
 
@@ -60,8 +60,8 @@ static void stop(void)
 	loop_stop(&loop);
 	pthread_join(thread, NULL);
 	assert_int_equal(loop_status, 0);
-	close(console.out_fd);
-	console_close(&console);
+	close(com1.terminal.out_fd);
+	com1_close(&com1);
 	loop_destroy(&loop);
 	close(irq_fd);
 	dup2(stdin_before, STDIN_FILENO);
@@ -71,17 +71,17 @@ static void stop(void)
 /* The guest opens the port: FIFO on, RTS up, interrupt on. */
 static void open_port(void)
 {
-	console_write(&console, UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR);
-	console_write(&console, UART_IER, UART_IER_RDI);
-	console_write(&console, UART_MCR, UART_MCR_RTS);
+	com1_write(&com1, UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR);
+	com1_write(&com1, UART_IER, UART_IER_RDI);
+	com1_write(&com1, UART_MCR, UART_MCR_RTS);
 }
 
 /* The guest waits for one byte; -1: none came in all that time. */
 static int get(int wait_ms)
 {
 	for (; wait_ms > 0; wait_ms--) {
-		if (console_read(&console, UART_LSR) & UART_LSR_DR)
-			return console_read(&console, UART_RX);
+		if (com1_read(&com1, UART_LSR) & UART_LSR_DR)
+			return com1_read(&com1, UART_RX);
 		sleep_ms(1);
 	}
 	return -1;
@@ -193,9 +193,35 @@ static void ctrl_a_x_ends_it(void **state)
 	expect_text("x\001x");
 	assert_int_equal(write(parent, "\001x", 2), 2);
 	pthread_join(thread, NULL); /* the loop ends by itself */
-	assert_true(console.quit);
+	assert_true(com1.terminal.quit);
 	pthread_create(&thread, NULL, run_loop, NULL);
 	stop();
+	close(child);
+	close(parent);
+}
+
+static void ctrl_a_question_mark_tells_the_keys(void **state)
+{
+	int child, parent = open_terminal(&child), null_out, fds[2];
+	char told[256];
+	ssize_t n;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	start(child);
+	null_out = com1.terminal.out_fd;
+	com1.terminal.out_fd = fds[1];
+	open_port();
+	assert_int_equal(write(parent, "a\001?b", 4), 4);
+	expect_text("ab");
+	n = read(fds[0], told, sizeof(told) - 1);
+	assert_true(n > 0);
+	told[n] = 0;
+	assert_non_null(strstr(told, "Ctrl-A x"));
+	com1.terminal.out_fd = null_out;
+	stop();
+	close(fds[0]);
+	close(fds[1]);
 	close(child);
 	close(parent);
 }
@@ -208,16 +234,16 @@ static void slow_reader_slows_the_guest_until_the_end(void **state)
 	(void)state;
 	start(null);
 	assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
-	null_out = console.out_fd;
-	console.out_fd = fds[1];
+	null_out = com1.terminal.out_fd;
+	com1.terminal.out_fd = fds[1];
 	for (int i = 0; i < 65536; i++)
-		console_write(&console, UART_TX, 'x');
+		com1_write(&com1, UART_TX, 'x');
 	atomic_store(&ended, 1); /* the pipe is full: without this the next byte would wait for ever */
-	console_write(&console, UART_TX, 'y');
+	com1_write(&com1, UART_TX, 'y');
 	while (read(fds[0], &byte, 1) == 1 && byte == 'x')
 		taken++;
 	assert_int_equal(taken, 65536);
-	console.out_fd = null_out;
+	com1.terminal.out_fd = null_out;
 	stop();
 	close(fds[0]);
 	close(fds[1]);
@@ -231,6 +257,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_lost_of_a_long_input),
 		cmocka_unit_test(terminal_is_raw_and_comes_back),
 		cmocka_unit_test(ctrl_a_x_ends_it),
+		cmocka_unit_test(ctrl_a_question_mark_tells_the_keys),
 		cmocka_unit_test(slow_reader_slows_the_guest_until_the_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

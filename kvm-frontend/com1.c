@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "console.h"
-#include "terminal.h"
+#include "com1.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-#define CTRL_A 1
 
 static void signal_fd(int fd)
 {
@@ -20,7 +16,7 @@ static void signal_fd(int fd)
 }
 
 /* Tells interrupts, and the loop when input waits and the port has room again. Under the lock. */
-static void announce(struct console *c)
+static void announce(struct com1 *c)
 {
 	if (serial_take_irq(&c->serial))
 		signal_fd(c->irq_fd);
@@ -31,13 +27,13 @@ static void announce(struct console *c)
 }
 
 /* Writes one byte, however slow the reader is. Not under the lock: the loop must not wait for that reader. */
-static void send(struct console *c, uint8_t byte)
+static void send(struct com1 *c, uint8_t byte)
 {
 	while (!c->broken && !atomic_load(c->ended)) {
-		if (write(c->out_fd, &byte, 1) == 1)
+		if (write(c->terminal.out_fd, &byte, 1) == 1)
 			return;
 		if (errno == EAGAIN) {
-			poll(&(struct pollfd){.fd = c->out_fd, .events = POLLOUT}, 1, 100);
+			poll(&(struct pollfd){.fd = c->terminal.out_fd, .events = POLLOUT}, 1, 100);
 		} else if (errno != EINTR) {
 			c->broken = true;
 			fprintf(stderr,
@@ -47,7 +43,7 @@ static void send(struct console *c, uint8_t byte)
 	}
 }
 
-uint8_t console_read(struct console *c, unsigned off)
+uint8_t com1_read(struct com1 *c, unsigned off)
 {
 	uint8_t value;
 
@@ -58,7 +54,7 @@ uint8_t console_read(struct console *c, unsigned off)
 	return value;
 }
 
-void console_write(struct console *c, unsigned off, uint8_t value)
+void com1_write(struct com1 *c, unsigned off, uint8_t value)
 {
 	bool sent;
 
@@ -71,7 +67,7 @@ void console_write(struct console *c, unsigned off, uint8_t value)
 }
 
 /* How much to read now. When there is no room, leaves word that announce() shall wake the loop. */
-static unsigned room_or_wait(struct console *c)
+static unsigned room_or_wait(struct com1 *c)
 {
 	unsigned room;
 
@@ -82,38 +78,18 @@ static unsigned room_or_wait(struct console *c)
 	return room;
 }
 
-/* Ctrl-A is ours on a terminal: x ends the machine, a second Ctrl-A goes through, others are dropped. */
-static unsigned filter_escapes(struct console *c, uint8_t *data, unsigned n)
+static void receive(struct com1 *c, uint8_t *data, unsigned n)
 {
-	unsigned kept = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		if (c->escape && (data[i] == 'x' || data[i] == 'X')) {
-			c->quit = true;
-			loop_stop(c->loop);
-		}
-		if (data[i] == CTRL_A && !c->escape) {
-			c->escape = true;
-			continue;
-		}
-		if (!c->escape || data[i] == CTRL_A)
-			data[kept++] = data[i];
-		c->escape = false;
-	}
-	return kept;
-}
-
-static void receive(struct console *c, uint8_t *data, unsigned n)
-{
-	if (c->raw)
-		n = filter_escapes(c, data, n);
+	n = terminal_keys(&c->terminal, data, n);
+	if (c->terminal.quit)
+		loop_stop(c->loop);
 	pthread_mutex_lock(&c->lock);
 	serial_receive(&c->serial, data, n);
 	announce(c);
 	pthread_mutex_unlock(&c->lock);
 }
 
-static void end_input(struct console *c)
+static void end_input(struct com1 *c)
 {
 	if (c->in)
 		loop_remove_fd(c->loop, c->in);
@@ -123,7 +99,7 @@ static void end_input(struct console *c)
 }
 
 /* Reads once, what there is room for. True: there may be more. */
-static bool pump(struct console *c)
+static bool pump(struct com1 *c)
 {
 	uint8_t data[SERIAL_FIFO_LEN];
 	unsigned room = room_or_wait(c);
@@ -135,7 +111,7 @@ static bool pump(struct console *c)
 		return false;
 	}
 	/* Reading before the room was known would leave us with bytes that fit nowhere. */
-	n = read(STDIN_FILENO, data, room < sizeof(data) ? room : sizeof(data));
+	n = read(c->terminal.in_fd, data, room < sizeof(data) ? room : sizeof(data));
 	if (n > 0)
 		receive(c, data, (unsigned)n);
 	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
@@ -150,7 +126,7 @@ static void on_input(void *ctx)
 
 static void on_room(void *ctx)
 {
-	struct console *c = ctx;
+	struct com1 *c = ctx;
 	uint64_t count;
 
 	if (read(c->room_fd, &count, sizeof(count)) < 0)
@@ -162,8 +138,7 @@ static void on_room(void *ctx)
 			;
 }
 
-int console_open(struct console *c, struct loop *loop, const char *file, const atomic_int *ended,
-		 char err[ERR_MAX])
+int com1_open(struct com1 *c, struct loop *loop, const char *file, const atomic_int *ended, char err[ERR_MAX])
 {
 	memset(c, 0, sizeof(*c));
 	pthread_mutex_init(&c->lock, NULL);
@@ -171,51 +146,42 @@ int console_open(struct console *c, struct loop *loop, const char *file, const a
 	c->loop = loop;
 	c->ended = ended;
 	c->room_fd = c->irq_fd = -1;
-	c->out_fd = STDOUT_FILENO;
-	if (!file)
-		return 0;
-	c->out_fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
-	if (c->out_fd < 0)
-		return err_set(err, "--console %s: %s", file, strerror(errno));
-	c->opened = true;
-	return 0;
+	return terminal_open(&c->terminal, file, err);
 }
 
-int console_start(struct console *c, int irq_fd, char err[ERR_MAX])
+int com1_start(struct com1 *c, int irq_fd, char err[ERR_MAX])
 {
 	c->irq_fd = irq_fd;
-	if (c->opened)
-		return 0; /* a file gets output only */
+	if (c->terminal.in_fd < 0)
+		return 0;
 	c->room_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (c->room_fd < 0)
 		return err_set(err, "console: eventfd: %s", strerror(errno));
 	c->room = loop_add_fd(c->loop, c->room_fd, on_room, c);
-	c->in = loop_add_fd(c->loop, STDIN_FILENO, on_input, c);
+	c->in = loop_add_fd(c->loop, c->terminal.in_fd, on_input, c);
 	c->pollable = c->in != NULL;
 	if (!c->room || (!c->in && errno != EPERM))
 		return err_set(err, "console: epoll: %s", strerror(errno));
 	/* A regular file is always readable: it is read whenever the port says that it has room. */
 	c->starved = !c->pollable;
-	c->raw = terminal_raw();
+	terminal_start(&c->terminal);
 	return 0;
 }
 
-void console_stop(struct console *c)
+void com1_stop(struct com1 *c)
 {
-	if (c->raw)
-		terminal_restore();
+	terminal_stop(&c->terminal);
 	end_input(c);
 }
 
-void console_close(struct console *c)
+void com1_close(struct com1 *c)
 {
 	if (!c->loop)
 		return; /* never opened */
-	console_stop(c);
+	com1_stop(c);
 	if (c->room_fd >= 0)
 		close(c->room_fd);
-	if (c->opened)
-		close(c->out_fd);
+	terminal_close(&c->terminal);
 	pthread_mutex_destroy(&c->lock);
 	c->loop = NULL;
 }

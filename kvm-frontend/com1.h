@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * com1: the guest's COM1, joined to a terminal of the host (terminal.h).
+ *
+ * Output is written by the vCPU's thread as the guest sends it (a slow reader slows the guest down, as a wire
+ * would). Input is read by the event loop, and only as much as the port has room for; the rest stays in the
+ * pipe or terminal.
+ */
+#ifndef KVM_COM1_H
+#define KVM_COM1_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include "boot/err.h"
+#include "loop.h"
+#include "serial.h"
+#include "terminal.h"
+
+struct com1 {
+	pthread_mutex_t lock; /* of serial and starved */
+	struct serial serial;
+	bool starved; /* there is input, but the port had no room */
+	struct loop *loop;
+	struct loop_fd *in, *room;
+	struct terminal terminal;
+	int irq_fd, room_fd;
+	bool pollable;           /* false: the input is a regular file */
+	bool broken;             /* writing failed: told once, then dropped */
+	const atomic_int *ended; /* not 0: do not wait for a slow reader any more */
+};
+
+/* file: NULL for standard input and output. irq_fd: written for each interrupt. */
+int com1_open(struct com1 *, struct loop *, const char *file, const atomic_int *ended, char err[ERR_MAX]);
+/* Begins to listen; the terminal is raw from here on. irq_fd stays the caller's. */
+int com1_start(struct com1 *, int irq_fd, char err[ERR_MAX]);
+/* Gives the terminal back; output of our own may follow. com1_close does it too, and is harmless after a
+ * failure. */
+void com1_stop(struct com1 *);
+void com1_close(struct com1 *);
+
+/* The guest's accesses, on the vCPU's thread; off < 8. */
+uint8_t com1_read(struct com1 *, unsigned off);
+void com1_write(struct com1 *, unsigned off, uint8_t value);
+
+#endif
