@@ -162,6 +162,8 @@ static void driver_ok(struct vdev *d)
 			vdev_offend(d, OFFENCE_QUEUE_LAYOUT);
 		}
 	}
+	if (d->ops->driver_ok)
+		d->ops->driver_ok(d);
 	for (uint16_t i = 0; i < d->nqueues; i++)
 		vdev_run(d, i);
 }

@@ -33,6 +33,8 @@ struct vdev_ops {
 	uint16_t nqueues;
 	uint32_t config_len;
 	uint16_t queue_size_max[VDEV_QUEUES_MAX];
+	/* The driver is ready (DRIVER_OK) and its features are settled; comes before any queue is run. */
+	void (*driver_ok)(struct vdev *);
 	/* The queue is ready and the device live; process a bounded amount, call host->again for the rest. */
 	void (*kick)(struct vdev *, uint16_t queue);
 	/* Returns with none of the queue's chains in flight; those end unpublished. */

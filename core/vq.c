@@ -60,9 +60,11 @@ enum vq_err vq_pop(struct vq *q, struct vmem *m, struct vq_chain *c)
 
 void vq_unpop(struct vq *q, struct vq_tok tok)
 {
-	core_check(tok.seq == q->seq && q->live[tok.id] == tok.seq && !(q->in_order && q->wait[tok.id].done));
+	core_check(tok.seq == q->latest && q->live[tok.id] == tok.seq &&
+		   !(q->in_order && q->wait[tok.id].done));
 	drop_chain(q, tok.id);
 	q->next_avail = pos_sub(q, q->next_avail, tok.ndesc);
+	q->latest = tok.seq == 1 ? UINT32_MAX : tok.seq - 1;
 }
 
 void vq_complete(struct vq *q, struct vmem *m, struct vq_tok tok, uint32_t written)

@@ -83,6 +83,7 @@ struct vq {
 	bool ready, event_idx, indirect, kicks_off, packed, in_order;
 	enum offence offence;       /* why vq_pop answered VQ_OFFENCE */
 	uint32_t seq;               /* of the latest pop */
+	uint32_t latest;            /* seq of the chain that may be given back now */
 	uint16_t oldest;            /* IN_ORDER: where order[] starts; it has inflight entries */
 	struct vq_batch batch;      /* IN_ORDER */
 	uint32_t live[VQ_SIZE_MAX]; /* by id: seq of the pop in flight, or 0 */
@@ -101,7 +102,8 @@ void vq_reset(struct vq *);
  * negotiated. */
 enum offence vq_enable(struct vq *, struct vmem *, uint64_t features);
 enum vq_err vq_pop(struct vq *, struct vmem *, struct vq_chain *);
-/* Gives the latest chain back, as if it had not been popped; it must not have been completed. */
+/* Gives the latest chain back, as if it had not been popped; it must not have been completed. Of several that
+ * were popped in a row, all go back in reverse. */
 void vq_unpop(struct vq *, struct vq_tok);
 /* The first `written` device-writable bytes of the chain were all stored. Once for each chain. */
 void vq_complete(struct vq *, struct vmem *, struct vq_tok, uint32_t written);

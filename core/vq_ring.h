@@ -135,7 +135,7 @@ static inline void pop_chain(struct vq *q, struct vq_chain *c, uint16_t id, uint
 {
 	if (++q->seq == 0)
 		q->seq = 1; /* 0 means: not in flight */
-	q->live[id] = q->seq;
+	q->live[id] = q->latest = q->seq;
 	c->tok = (struct vq_tok){id, ndesc, q->seq};
 	if (q->in_order)
 		order_pop(q, c);

@@ -198,6 +198,8 @@ static void unpop_leaves_the_order(void **state)
 		start(on_packed, 0);
 		take(0, 1, 1);
 		take(1, 0, 2);
+		take(2, 1, 1);
+		vq_unpop(&q, tok[2]);
 		vq_unpop(&q, tok[1]);
 		complete(0, 10);
 		assert_int_equal(q.inflight, 0);

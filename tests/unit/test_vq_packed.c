@@ -251,6 +251,31 @@ static void unpop_gives_the_chain_back(void **state)
 	}
 }
 
+static void unpop_gives_several_back(void **state)
+{
+	(void)state;
+	const struct buf b[3] = {{LOW, 1, false}, {LOW, 2, true}, {LOW, 3, true}};
+	for (uint16_t slot = 0; slot < 7; slot++) {
+		struct vq_tok tok[3];
+		start(7, 0, slot);
+		uint16_t begin = q.next_avail;
+		for (uint16_t n = 1; n <= 3; n++)
+			packed_post(&p, b, n);
+		for (int round = 0; round < 3; round++) {
+			for (int i = 0; i < 3; i++) {
+				pop_ok();
+				tok[i] = c.tok;
+				assert_int_equal(c.tok.ndesc, i + 1);
+			}
+			for (int i = 3; i-- > 0;)
+				vq_unpop(&q, tok[i]);
+			assert_int_equal(q.next_avail, begin);
+			assert_int_equal(q.inflight, 0);
+		}
+		vq_reset(&q);
+	}
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, queue_setup, queue_teardown)
@@ -266,6 +291,7 @@ int main(void)
 		T(full_ring),
 		T(long_run_wraps),
 		T(unpop_gives_the_chain_back),
+		T(unpop_gives_several_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

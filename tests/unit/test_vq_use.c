@@ -114,6 +114,29 @@ static void unpop_gives_the_chain_back(void **state)
 	assert_int_equal(vq_pop(&q, &g.mem, &c), VQ_EMPTY);
 }
 
+/* A frame that needs more buffers than there are gives all of them back. The numbers of pops go round here. */
+static void unpop_gives_several_back(void **state)
+{
+	(void)state;
+	struct vq_tok tok[3];
+	start(0, 65534);
+	q.seq = UINT32_MAX - 2;
+	post(3);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 3; i++) {
+			pop_ok();
+			tok[i] = c.tok;
+			assert_int_equal(c.tok.id, i);
+		}
+		assert_int_equal(vq_pop(&q, &g.mem, &c), VQ_EMPTY);
+		for (int i = 3; i-- > round;)
+			vq_unpop(&q, tok[i]);
+		assert_int_equal(q.inflight, round);
+		for (int i = round; i-- > 0;)
+			vq_unpop(&q, tok[i]);
+	}
+}
+
 /* -- completion ------------------------------------------------------------------------------------------ */
 
 static void completes_in_any_order(void **state)
@@ -270,6 +293,7 @@ int main(void)
 		T(first_value_is_the_one_used),
 		T(index_is_loaded_once_per_batch),
 		T(unpop_gives_the_chain_back),
+		T(unpop_gives_several_back),
 		T(completes_in_any_order),
 		T(nothing_staged_publishes_nothing),
 		T(sequence_skips_zero),
