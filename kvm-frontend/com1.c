@@ -29,13 +29,12 @@ static void announce(struct com1 *c)
 /* Writes one byte, however slow the reader is. Not under the lock: the loop must not wait for that reader. */
 static void send(struct com1 *c, uint8_t byte)
 {
-	while (!c->broken && !atomic_load(c->ended)) {
+	while (!atomic_load(&c->broken) && !atomic_load(c->ended)) {
 		if (write(c->terminal.out_fd, &byte, 1) == 1)
 			return;
 		if (errno == EAGAIN) {
 			poll(&(struct pollfd){.fd = c->terminal.out_fd, .events = POLLOUT}, 1, 100);
-		} else if (errno != EINTR) {
-			c->broken = true;
+		} else if (errno != EINTR && !atomic_exchange(&c->broken, true)) {
 			fprintf(stderr,
 				"ringside-vmm: console: cannot write: %s; the guest goes on without\n",
 				strerror(errno));

@@ -2,7 +2,7 @@
 /*
  * com1: the guest's COM1, joined to a terminal of the host (terminal.h).
  *
- * Output is written by the vCPU's thread as the guest sends it (a slow reader slows the guest down, as a wire
+ * Output is written by the vCPUs' threads as the guest sends it (a slow reader slows the guest down, as a wire
  * would). Input is read by the event loop, and only as much as the port has room for; the rest stays in the
  * pipe or terminal.
  */
@@ -25,7 +25,7 @@ struct com1 {
 	struct terminal terminal;
 	int irq_fd, room_fd;
 	bool pollable;           /* false: the input is a regular file */
-	bool broken;             /* writing failed: told once, then dropped */
+	atomic_bool broken;      /* writing failed: told once, then dropped */
 	const atomic_int *ended; /* not 0: do not wait for a slow reader any more */
 };
 
@@ -38,7 +38,7 @@ int com1_start(struct com1 *, int irq_fd, char err[ERR_MAX]);
 void com1_stop(struct com1 *);
 void com1_close(struct com1 *);
 
-/* The guest's accesses, on the vCPU's thread; off < 8. */
+/* The guest's accesses, on any vCPU's thread; off < 8. */
 uint8_t com1_read(struct com1 *, unsigned off);
 void com1_write(struct com1 *, unsigned off, uint8_t value);
 

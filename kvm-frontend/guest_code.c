@@ -114,7 +114,7 @@ struct guest_mail *guest_code_create(struct vmm *vmm, char err[ERR_MAX])
 	memcpy(base + CODE_AT, guest_code_begin, guest_code_len);
 	if (ioctl(vmm->vm_fd, KVM_SET_USER_MEMORY_REGION, &slot))
 		err_set(err, "KVM_SET_USER_MEMORY_REGION: %s", strerror(errno));
-	else if (!set_registers(vmm->vcpu.fd, err))
+	else if (!set_registers(vmm->vcpu[0].fd, err))
 		return (struct guest_mail *)(void *)(base + MAIL_AT);
 	munmap(base, ALL_LEN);
 	return NULL;

@@ -2,7 +2,7 @@
 /*
  * The MMIO bus: a table of windows of guest addresses, each with the callbacks of what lies behind it.
  *
- * Filled before the vCPU runs and constant afterwards, so it needs no lock. Callbacks run on the vCPU's
+ * Filled before the vCPUs run and constant afterwards, so it needs no lock. Callbacks run on any vCPU's
  * thread; whoever owns the device takes the device's lock in them. Values are numbers (the guest's little
  * endian is the host's); len is 1, 2, 4 or 8 bytes and off + len lies within the window: checked here.
  */

@@ -16,6 +16,19 @@ struct option {
 	option_fn parse;
 };
 
+bool options_count(const char *text, size_t len, unsigned max, unsigned *out)
+{
+	unsigned value = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] < '0' || text[i] > '9' || value > max)
+			return false;
+		value = value * 10 + (unsigned)(text[i] - '0');
+	}
+	*out = value;
+	return value >= 1 && value <= max;
+}
+
 int options_size(const char *name, const char *text, uint64_t *out, char err[ERR_MAX])
 {
 	static const char units[] = "KMGT";
@@ -90,6 +103,13 @@ static int parse_memory(struct options *o, const char *text, char err[ERR_MAX])
 	return 0;
 }
 
+static int parse_cpus(struct options *o, const char *text, char err[ERR_MAX])
+{
+	if (!options_count(text, strlen(text), LAYOUT_CPUS_MAX, &o->cpus))
+		return err_set(err, "--cpus: %s is no number of vCPUs; write 1 to %d", text, LAYOUT_CPUS_MAX);
+	return 0;
+}
+
 static int parse_record(struct options *o, const char *text, char err[ERR_MAX])
 {
 	(void)err;
@@ -131,6 +151,7 @@ static const struct option table[] = {
 	{"--initrd", VALUE_MUST, false, parse_initrd},
 	{"--cmdline", VALUE_MUST, false, parse_cmdline},
 	{"--memory", VALUE_MUST, false, parse_memory},
+	{"--cpus", VALUE_MUST, false, parse_cpus},
 	{"--disk", VALUE_MUST, true, options_disk},
 	{"--rng", VALUE_MAY, false, options_rng},
 	{"--record", VALUE_MUST, false, parse_record},
@@ -200,6 +221,7 @@ enum options_verdict options_parse(struct options *o, int argc, char *const argv
 	memset(o, 0, sizeof(*o));
 	o->cmdline = OPTIONS_CMDLINE;
 	o->memory_len = DEFAULT_MEMORY;
+	o->cpus = 1;
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
 			return OPTIONS_HELP;

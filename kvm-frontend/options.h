@@ -17,7 +17,8 @@
 struct option_disk {
 	char path[OPTIONS_PATH_MAX];
 	bool readonly;
-	uint64_t offer; /* bits of VDEV_FEATURES_MORE (core/vdev.h) */
+	unsigned queues; /* 1 .. BLK_QUEUES_MAX; 0: as many as there are vCPUs, BLK_QUEUES_MAX at the most */
+	uint64_t offer;  /* bits of VDEV_FEATURES_MORE (core/vdev.h) */
 };
 
 /* Strings point into argv. NULL: not given. */
@@ -26,6 +27,7 @@ struct options {
 	const char *guest_program; /* instead of a kernel, and of all that goes with one */
 	const char *cmdline;       /* never NULL after options_parse: a default stands in */
 	uint64_t memory_len;       /* bytes, a multiple of 2 MiB within LAYOUT_MEMORY_MIN..MAX */
+	unsigned cpus;             /* vCPUs: 1 .. LAYOUT_CPUS_MAX */
 	struct option_disk disks[OPTIONS_DISKS_MAX];
 	unsigned disk_count;
 	bool rng;

@@ -4,6 +4,7 @@
 #include <linux/virtio_config.h>
 #include <string.h>
 #include "compat.h"
+#include "devices/blk.h"
 #include "options_int.h"
 
 /*
@@ -60,22 +61,50 @@ static int parse_feature(const char *text, size_t len, uint64_t *offer)
 	return 0;
 }
 
+#define QUEUES "queues="
+
+static bool is_queues(const char *word, size_t len)
+{
+	return len >= strlen(QUEUES) && !strncmp(word, QUEUES, strlen(QUEUES));
+}
+
+static bool is_disk_word(const char *word, size_t len)
+{
+	uint64_t ignored;
+
+	return is_word(word, len, "ro") || is_queues(word, len) || parse_feature(word, len, &ignored);
+}
+
+static int parse_disk_word(struct option_disk *disk, const char *word, size_t len, char err[ERR_MAX])
+{
+	size_t queues = strlen(QUEUES);
+
+	if (is_word(word, len, "ro"))
+		disk->readonly = true;
+	else if (is_queues(word, len) &&
+		 !options_count(word + queues, len - queues, BLK_QUEUES_MAX, &disk->queues))
+		return err_set(err, "--disk: %.*s: a disk has 1 to %d queues, such as queues=2", (int)len,
+			       word, BLK_QUEUES_MAX);
+	else if (!is_queues(word, len) && parse_feature(word, len, &disk->offer) < 0)
+		return err_set(err, "--disk: %.*s: a feature is on or off, such as packed=off", (int)len,
+			       word);
+	return 0;
+}
+
 /*
  * Takes the words that are ours off the end of FILE,word,word; what is left is the file's name, which may
  * have commas, too. The later one of two that disagree counts, as the words are read in their order once
  * their begin is known.
  */
-static int parse_disk_words(struct option_disk *disk, const char *text, size_t *len)
+static int parse_disk_words(struct option_disk *disk, const char *text, size_t *len, char err[ERR_MAX])
 {
 	size_t at = *len, end = *len;
-	uint64_t ignored;
 
 	for (;;) {
 		const char *comma = memrchr(text, ',', at);
 		size_t word = comma ? (size_t)(comma + 1 - text) : 0;
 
-		if (!comma ||
-		    (!is_word(comma + 1, at - word, "ro") && !parse_feature(comma + 1, at - word, &ignored)))
+		if (!comma || !is_disk_word(comma + 1, at - word))
 			break;
 		at = word - 1;
 	}
@@ -84,9 +113,7 @@ static int parse_disk_words(struct option_disk *disk, const char *text, size_t *
 		const char *word = text + at + 1;
 		size_t n = strcspn(word, ",");
 
-		if (is_word(word, n, "ro"))
-			disk->readonly = true;
-		else if (parse_feature(word, n, &disk->offer) < 0)
+		if (parse_disk_word(disk, word, n, err))
 			return -1;
 		at += n + 1;
 	}
@@ -104,8 +131,8 @@ int options_disk(struct options *o, const char *text, char err[ERR_MAX])
 			       OPTIONS_DISKS_MAX);
 	disk = &o->disks[o->disk_count];
 	disk->offer = default_offer();
-	if (parse_disk_words(disk, text, &len))
-		return err_set(err, "--disk: %.120s: a feature is on or off, such as packed=off", text);
+	if (parse_disk_words(disk, text, &len, err))
+		return -1;
 	if (len == 0 || len >= sizeof(disk->path))
 		return err_set(err, "--disk: %s; write --disk FILE or --disk FILE,ro",
 			       len ? "the file name is too long" : "the file name is missing");

@@ -3,12 +3,15 @@
 #ifndef KVM_OPTIONS_INT_H
 #define KVM_OPTIONS_INT_H
 
+#include <stddef.h>
 #include "options.h"
 
 #define OPTIONS_CMDLINE "console=ttyS0 reboot=acpi panic=-1" /* where none is given */
 
 /* A number of bytes with K, M, G or T after it; name: of the option, for the message. */
 int options_size(const char *name, const char *text, uint64_t *out, char err[ERR_MAX]);
+/* A whole number from 1 to max, len characters. */
+bool options_count(const char *text, size_t len, unsigned max, unsigned *out);
 
 int options_disk(struct options *, const char *text, char err[ERR_MAX]);
 int options_rng(struct options *, const char *text, char err[ERR_MAX]); /* text: NULL for none */

@@ -10,7 +10,7 @@
 
 struct vmm;
 
-/* One byte; wider accesses are one byte per port, as on the ISA bus. On the vCPU's thread. */
+/* One byte; wider accesses are one byte per port, as on the ISA bus. On any vCPU's thread. */
 uint8_t pio_read(struct vmm *, uint16_t port);
 void pio_write(struct vmm *, uint16_t port, uint8_t value);
 

@@ -25,13 +25,15 @@ static void on_kick(int sig)
 	(void)sig; /* all it does is to interrupt a system call */
 }
 
-int vcpu_create(struct vcpu *vcpu, struct vmm *vmm, const struct boot_image *image, char err[ERR_MAX])
+int vcpu_create(struct vcpu *vcpu, struct vmm *vmm, unsigned nr, unsigned cpus,
+		const struct boot_image *image, char err[ERR_MAX])
 {
 	int run_len = ioctl(vmm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 	void *run;
 
 	vcpu->vmm = vmm;
-	vcpu->fd = ioctl(vmm->vm_fd, KVM_CREATE_VCPU, 0);
+	vcpu->nr = nr;
+	vcpu->fd = ioctl(vmm->vm_fd, KVM_CREATE_VCPU, nr);
 	if (vcpu->fd < 0 || run_len < (int)sizeof(struct kvm_run))
 		return err_set(err, "KVM_CREATE_VCPU: %s", strerror(errno));
 	run = mmap(NULL, (size_t)run_len, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
@@ -39,7 +41,7 @@ int vcpu_create(struct vcpu *vcpu, struct vmm *vmm, const struct boot_image *ima
 		return err_set(err, "cannot map the vCPU: %s", strerror(errno));
 	vcpu->run = run;
 	vcpu->run_len = (size_t)run_len;
-	return vcpu_state_init(vmm->kvm_fd, vcpu->fd, image, err);
+	return vcpu_state_init(&(struct vcpu_place){vmm->kvm_fd, vcpu->fd, nr, cpus}, image, err);
 }
 
 void vcpu_destroy(struct vcpu *vcpu)
@@ -100,25 +102,22 @@ static unsigned fetch_insn(struct vcpu *vcpu, uint64_t linear, uint8_t out[INSN_
 	return n;
 }
 
-/* "rip 0x..., instruction 0f c7 ...": where the guest was, for the message that ends the machine. */
+/* "vCPU 1, rip 0x..., instruction 0f c7 ...": where the guest was, for the message that ends the machine. */
 static void where(struct vcpu *vcpu, char text[ERR_MAX])
 {
 	uint8_t insn[INSN_LEN_MAX];
 	struct kvm_regs regs;
 	struct kvm_sregs sregs;
 	unsigned n;
-	int len;
+	int len = snprintf(text, ERR_MAX, "vCPU %u, rip ", vcpu->nr);
 
-	if (ioctl(vcpu->fd, KVM_GET_REGS, &regs) || ioctl(vcpu->fd, KVM_GET_SREGS, &sregs)) {
-		snprintf(text, ERR_MAX, "rip unknown");
-		return;
-	}
 	/* KVM on AMD resets a vCPU that shut down, and what led to it is gone. */
-	if (regs.rip == RESET_RIP && sregs.cs.selector == RESET_CS) {
-		snprintf(text, ERR_MAX, "rip unknown");
+	if (ioctl(vcpu->fd, KVM_GET_REGS, &regs) || ioctl(vcpu->fd, KVM_GET_SREGS, &sregs) ||
+	    (regs.rip == RESET_RIP && sregs.cs.selector == RESET_CS)) {
+		snprintf(text + len, (size_t)(ERR_MAX - len), "unknown");
 		return;
 	}
-	len = snprintf(text, ERR_MAX, "rip 0x%llx, instruction", regs.rip);
+	len += snprintf(text + len, (size_t)(ERR_MAX - len), "0x%llx, instruction", regs.rip);
 	n = fetch_insn(vcpu, sregs.cs.base + regs.rip, insn);
 	for (unsigned i = 0; i < n; i++)
 		len += snprintf(text + len, (size_t)(ERR_MAX - len), " %02x", insn[i]);
@@ -184,6 +183,8 @@ static void *vcpu_main(void *arg)
 	sigemptyset(&kick);
 	sigaddset(&kick, KICK_SIGNAL);
 	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
+	pthread_mutex_lock(&vcpu->vmm->gate);
+	pthread_mutex_unlock(&vcpu->vmm->gate);
 	while (atomic_load(&vcpu->vmm->ended) == VMM_RUNNING) {
 		if (!ioctl(vcpu->fd, KVM_RUN, 0))
 			handle_exit(vcpu);
@@ -193,32 +194,43 @@ static void *vcpu_main(void *arg)
 	return NULL;
 }
 
-int vcpu_start(struct vcpu *vcpu, char err[ERR_MAX])
+static int make_threads(struct vcpu *vcpu, unsigned n, char err[ERR_MAX])
 {
+	for (unsigned i = 0; i < n; i++) {
+		int rc = pthread_create(&vcpu[i].thread, NULL, vcpu_main, &vcpu[i]);
+
+		if (rc)
+			return err_set(err, "cannot start the thread of vCPU %u: %s", i, strerror(rc));
+		vcpu[i].started = true;
+	}
+	return 0;
+}
+
+int vcpus_start(struct vcpu *vcpu, unsigned n, char err[ERR_MAX])
+{
+	struct vmm *vmm = vcpu->vmm;
 	struct sigaction action;
 	int rc;
 
 	memset(&action, 0, sizeof(action));
 	action.sa_handler = on_kick; /* without SA_RESTART */
 	sigaction(KICK_SIGNAL, &action, NULL);
-	rc = pthread_create(&vcpu->thread, NULL, vcpu_main, vcpu);
+	pthread_mutex_lock(&vmm->gate);
+	rc = make_threads(vcpu, n, err);
 	if (rc)
-		return err_set(err, "cannot start the vCPU's thread: %s", strerror(rc));
-	vcpu->started = true;
-	return 0;
+		vmm_end(vmm, VMM_HOST_ERROR, NULL);
+	pthread_mutex_unlock(&vmm->gate);
+	return rc;
 }
 
-void vcpu_stop(struct vcpu *vcpu)
+/*
+ * immediate_exit closes the gap between looking at `ended` and entering the guest. The same gap lies ahead of
+ * a write to a console that nobody reads; there only a second kick helps.
+ */
+static void join(struct vcpu *vcpu)
 {
 	struct timespec until;
 
-	if (!vcpu->started)
-		return;
-	/*
-	 * immediate_exit closes the gap between looking at `ended` and entering the guest. The same gap lies
-	 * ahead of a write to a console that nobody reads; there only a second kick helps.
-	 */
-	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
 	do {
 		pthread_kill(vcpu->thread, KICK_SIGNAL);
 		clock_gettime(CLOCK_REALTIME, &until);
@@ -229,4 +241,18 @@ void vcpu_stop(struct vcpu *vcpu)
 		}
 	} while (pthread_timedjoin_np(vcpu->thread, NULL, &until) == ETIMEDOUT);
 	vcpu->started = false;
+}
+
+void vcpus_stop(struct vcpu *vcpu, unsigned n)
+{
+	/* All leave the guest before one is waited for: what they do after the end is nothing. */
+	for (unsigned i = 0; i < n; i++) {
+		if (!vcpu[i].started)
+			continue;
+		__atomic_store_n(&vcpu[i].run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+		pthread_kill(vcpu[i].thread, KICK_SIGNAL);
+	}
+	for (unsigned i = 0; i < n; i++)
+		if (vcpu[i].started)
+			join(&vcpu[i]);
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * One virtual processor: its thread, and what it leaves KVM for.
+ * A virtual processor: its thread, and what it leaves KVM for.
  *
- * vcpu_create makes it in the state a loader promised (boot/boot.h); vcpu_start runs its thread until the
- * machine ends: `ended` goes from VMM_RUNNING to one reason, whoever is first, and the event loop is stopped.
+ * vcpu_create makes it: the first one in the state a loader promised (boot/boot.h), the others waiting in KVM
+ * for the guest to start them. vcpus_start runs a thread for each until the machine ends: `ended` goes from
+ * VMM_RUNNING to one reason, whichever thread is first, and the event loop is stopped.
  */
 #ifndef KVM_VCPU_H
 #define KVM_VCPU_H
@@ -18,6 +19,7 @@ struct vmm;
 
 struct vcpu {
 	struct vmm *vmm;
+	unsigned nr;
 	int fd;
 	struct kvm_run *run; /* shared with KVM */
 	size_t run_len;
@@ -25,11 +27,15 @@ struct vcpu {
 	bool started;
 };
 
-int vcpu_create(struct vcpu *, struct vmm *, const struct boot_image *, char err[ERR_MAX]);
-int vcpu_start(struct vcpu *, char err[ERR_MAX]);
+/* nr: from 0 on, the APIC id; of `cpus` in all. */
+int vcpu_create(struct vcpu *, struct vmm *, unsigned nr, unsigned cpus, const struct boot_image *,
+		char err[ERR_MAX]);
 
-/* Makes the thread leave the guest, wherever it waits, and joins it. `ended` must be set. */
-void vcpu_stop(struct vcpu *);
+/* No guest instruction runs before all threads are there. -1: one could not be made; `ended` is set then. */
+int vcpus_start(struct vcpu *, unsigned n, char err[ERR_MAX]);
+
+/* Makes all threads leave the guest, wherever they wait, and joins them. `ended` must be set. */
+void vcpus_stop(struct vcpu *, unsigned n);
 void vcpu_destroy(struct vcpu *);
 
 #endif

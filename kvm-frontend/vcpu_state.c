@@ -2,19 +2,12 @@
 #include "vcpu_state.h"
 #include "boot/layout.h"
 #include "boot/tables.h"
+#include "cpuid.h"
 #include <errno.h>
 #include <linux/kvm.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-
-#define CPUID_MAX 256
-
-#define CPUID1_X2APIC       (1u << 21) /* ecx */
-#define CPUID1_TSC_DEADLINE (1u << 24)
-#define CPUID1_HYPERVISOR   (1u << 31)
-#define CPUID1_HTT          (1u << 28) /* edx */
-#define CPUID_KVM_SIGNATURE 0x40000000
 
 #define CR0_PE       UINT64_C(0x00000001)
 #define CR0_ET       UINT64_C(0x00000010)
@@ -32,75 +25,24 @@
 #define MTRR_ENABLE       (1u << 11)
 #define MTRR_WRITE_BACK   6
 
-/*
- * KVM answers with the host's topology, told by whichever processor asked. Ours has one thread, one core,
- * APIC id 0; a guest that sees two different ids for itself complains or maps interrupts wrongly.
- */
-static void fix_topology(struct kvm_cpuid_entry2 *e)
-{
-	switch (e->function) {
-	case 0x1:
-		e->ebx = (e->ebx & 0x0000ffff) | 1u << 16; /* APIC id 0, one logical processor */
-		e->edx &= ~CPUID1_HTT;
-		break;
-	case 0x4: /* Intel: cores and threads that share a cache, less one */
-		e->eax &= 0x3fff;
-		break;
-	case 0xb: /* extended topologies, Intel's and AMD's: no level is valid, x2APIC id 0 */
-	case 0x1f:
-	case 0x80000026:
-		e->eax = e->ebx = e->edx = 0;
-		break;
-	case 0x80000008: /* AMD: number of cores, less one */
-		e->ecx &= ~0xf0ffu;
-		break;
-	case 0x8000001d: /* AMD: threads that share a cache, less one */
-		e->eax &= 0x3fff;
-		break;
-	case 0x8000001e: /* AMD: extended APIC, core and node ids */
-		e->eax = e->ebx = e->ecx = 0;
-		break;
-	default:
-		break;
-	}
-}
-
-static bool fix_cpuid(int kvm_fd, struct kvm_cpuid2 *cpuid)
-{
-	bool kvmclock = false;
-
-	for (uint32_t i = 0; i < cpuid->nent; i++) {
-		struct kvm_cpuid_entry2 *e = &cpuid->entries[i];
-
-		fix_topology(e);
-		if (e->function == CPUID_KVM_SIGNATURE)
-			kvmclock = true;
-		if (e->function != 0x1)
-			continue;
-		/* The local APIC is KVM's, so both are there whatever the processor has. KVM tells the
-		 * deadline timer by a capability of its own, as it depends on that. */
-		e->ecx |= CPUID1_X2APIC | CPUID1_HYPERVISOR;
-		if (ioctl(kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0)
-			e->ecx |= CPUID1_TSC_DEADLINE;
-	}
-	return kvmclock;
-}
-
-static int set_cpuid(int kvm_fd, int vcpu_fd, char err[ERR_MAX])
+static int set_cpuid(const struct vcpu_place *p, char err[ERR_MAX])
 {
 	struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) + CPUID_MAX * sizeof(cpuid->entries[0]));
+	bool deadline = ioctl(p->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
 	int rc = 0;
 
 	if (!cpuid)
 		return err_set(err, "out of memory");
 	cpuid->nent = CPUID_MAX;
-	if (ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid))
+	if (ioctl(p->kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid))
 		rc = err_set(err, "KVM_GET_SUPPORTED_CPUID: %s", strerror(errno));
-	else if (!fix_cpuid(kvm_fd, cpuid))
+	else if (!cpuid_has_kvm(cpuid))
 		rc = err_set(
 			err,
 			"this KVM has no paravirtual clock, without which the guest cannot tell the time");
-	else if (ioctl(vcpu_fd, KVM_SET_CPUID2, cpuid))
+	else if (!cpuid_fix(cpuid, p->nr, p->cpus, deadline))
+		rc = err_set(err, "this KVM tells more of its processor than there is room for");
+	else if (ioctl(p->fd, KVM_SET_CPUID2, cpuid))
 		rc = err_set(err, "KVM_SET_CPUID2: %s", strerror(errno));
 	free(cpuid);
 	return rc;
@@ -189,9 +131,11 @@ static int set_regs(int vcpu_fd, const struct boot_image *image, char err[ERR_MA
 	return 0;
 }
 
-int vcpu_state_init(int kvm_fd, int vcpu_fd, const struct boot_image *image, char err[ERR_MAX])
+int vcpu_state_init(const struct vcpu_place *p, const struct boot_image *image, char err[ERR_MAX])
 {
-	if (set_cpuid(kvm_fd, vcpu_fd, err) || set_msrs(vcpu_fd, err) || set_sregs(vcpu_fd, image, err))
+	if (set_cpuid(p, err) || set_msrs(p->fd, err))
 		return -1;
-	return set_regs(vcpu_fd, image, err);
+	if (p->nr)
+		return 0; /* waits to be started: the guest tells it where */
+	return set_sregs(p->fd, image, err) || set_regs(p->fd, image, err) ? -1 : 0;
 }

@@ -307,7 +307,9 @@ static void set_names(struct virtio_dev *d, const char *path)
 
 static int create_blk(struct virtio_dev *d, const struct option_disk *o, char err[ERR_MAX])
 {
-	struct blk_options options = {.read_only = o->readonly, .nqueues = 1}; /* there is one vCPU */
+	unsigned cpus = d->vmm->cpus, queues = cpus < BLK_QUEUES_MAX ? cpus : BLK_QUEUES_MAX;
+	struct blk_options options = {.read_only = o->readonly,
+				      .nqueues = (uint16_t)(o->queues ? o->queues : queues)};
 	struct blk_backend backend;
 	struct disk *disk = calloc(1, sizeof(*disk));
 

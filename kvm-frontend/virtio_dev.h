@@ -2,7 +2,7 @@
 /*
  * virtio_dev: one virtio device of the machine: the core's device and what ties it to KVM and to its backend.
  *
- * Two threads come here: the vCPU's, with register accesses, and the loop's, with kicks, completions and host
+ * Threads come here: the vCPUs', with register accesses, and the loop's, with kicks, completions and host
  * actions. Each takes the device's lock, does its piece of work, hands new requests over in one system call,
  * answers what is finished, lets go of the lock, and sends at most one interrupt. The interrupt status alone
  * is read and acknowledged without the lock, so that a guest's interrupt handler never waits for the loop.

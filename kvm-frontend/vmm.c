@@ -42,7 +42,7 @@ static int open_kvm(struct vmm *vmm, char err[ERR_MAX])
 	return 0;
 }
 
-static int check_extensions(int kvm_fd, char err[ERR_MAX])
+static int check_extensions(int kvm_fd, unsigned cpus, char err[ERR_MAX])
 {
 	static const struct {
 		int cap;
@@ -56,9 +56,14 @@ static int check_extensions(int kvm_fd, char err[ERR_MAX])
 		{KVM_CAP_USER_MEMORY, "user memory"},
 	};
 
+	int most;
+
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
 		if (ioctl(kvm_fd, KVM_CHECK_EXTENSION, needed[i].cap) <= 0)
 			return err_set(err, "this host's KVM is too old: it lacks %s", needed[i].name);
+	most = ioctl(kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
+	if (most > 0 && cpus > (unsigned)most)
+		return err_set(err, "--cpus: %u are more than this host's KVM gives: %d", cpus, most);
 	return 0;
 }
 
@@ -145,7 +150,11 @@ int vmm_create(struct vmm *vmm, const struct options *o, char err[ERR_MAX])
 	struct boot_ram ram;
 
 	memset(vmm, 0, sizeof(*vmm));
-	vmm->kvm_fd = vmm->vm_fd = vmm->signal_fd = vmm->com1_irq_fd = vmm->vcpu.fd = -1;
+	vmm->kvm_fd = vmm->vm_fd = vmm->signal_fd = vmm->com1_irq_fd = -1;
+	pthread_mutex_init(&vmm->gate, NULL);
+	vmm->cpus = o->cpus;
+	for (unsigned i = 0; i < vmm->cpus; i++)
+		vmm->vcpu[i].fd = -1;
 	if (loop_create(&vmm->loop))
 		return err_set(err, "epoll: %s", strerror(errno));
 	if (o->guest_program)
@@ -155,7 +164,7 @@ int vmm_create(struct vmm *vmm, const struct options *o, char err[ERR_MAX])
 	ram = memory_boot_ram(&vmm->map);
 	if (!vmm->guest && load_guest(o, &ram, &vmm->image, err))
 		return -1;
-	if (open_kvm(vmm, err) || check_extensions(vmm->kvm_fd, err) || create_vm(vmm, err) ||
+	if (open_kvm(vmm, err) || check_extensions(vmm->kvm_fd, vmm->cpus, err) || create_vm(vmm, err) ||
 	    catch_signals(vmm, err))
 		return -1;
 	return vmm->guest ? 0 : com1_open(&vmm->com1, &vmm->loop, o->console, &vmm->ended, err);
@@ -208,19 +217,27 @@ int vmm_ioeventfd(struct vmm *vmm, uint64_t gpa, uint32_t len, uint64_t datamatc
 	return ioctl(vmm->vm_fd, KVM_IOEVENTFD, &ioeventfd) ? -1 : 0;
 }
 
+static int create_vcpus(struct vmm *vmm, char err[ERR_MAX])
+{
+	for (unsigned i = 0; i < vmm->cpus; i++)
+		if (vcpu_create(&vmm->vcpu[i], vmm, i, vmm->cpus, &vmm->image, err))
+			return -1;
+	return 0;
+}
+
 /* A program has no firmware tables and no console, and its vCPU is in long mode from the first instruction
  * on. */
 static int start_program(struct vmm *vmm, char err[ERR_MAX])
 {
 	vmm->image.kind = BOOT_LINUX64;
-	if (vcpu_create(&vmm->vcpu, vmm, &vmm->image, err) || guest_run_start(vmm->guest, err))
+	if (create_vcpus(vmm, err) || guest_run_start(vmm->guest, err))
 		return -1;
-	return vcpu_start(&vmm->vcpu, err);
+	return vcpus_start(vmm->vcpu, vmm->cpus, err);
 }
 
 int vmm_start(struct vmm *vmm, char err[ERR_MAX])
 {
-	struct acpi_machine machine = {vmm->slots, vmm->slot_count};
+	struct acpi_machine machine = {vmm->slots, vmm->slot_count, vmm->cpus};
 	struct boot_ram ram = memory_boot_ram(&vmm->map);
 
 	if (vmm->guest)
@@ -230,10 +247,9 @@ int vmm_start(struct vmm *vmm, char err[ERR_MAX])
 	vmm->com1_irq_fd = vmm_irq_fd(vmm, LAYOUT_GSI_COM1);
 	if (vmm->com1_irq_fd < 0)
 		return err_set(err, "KVM_IRQFD: %s", strerror(errno));
-	if (vcpu_create(&vmm->vcpu, vmm, &vmm->image, err) ||
-	    com1_start(&vmm->com1, vmm->com1_irq_fd, err))
+	if (create_vcpus(vmm, err) || com1_start(&vmm->com1, vmm->com1_irq_fd, err))
 		return -1;
-	return vcpu_start(&vmm->vcpu, err);
+	return vcpus_start(vmm->vcpu, vmm->cpus, err);
 }
 
 void vmm_end(struct vmm *vmm, enum vmm_end end, const char *fmt, ...)
@@ -271,7 +287,7 @@ int vmm_run(struct vmm *vmm)
 	if (loop_run(&vmm->loop))
 		vmm_end(vmm, VMM_HOST_ERROR, "epoll: %s", strerror(errno));
 	vmm_end(vmm, VMM_QUIT, NULL); /* only where nobody else said why the loop ended: Ctrl-A x */
-	vcpu_stop(&vmm->vcpu);
+	vcpus_stop(vmm->vcpu, vmm->cpus);
 	if (!vmm->guest)
 		com1_stop(&vmm->com1);
 	if (vmm->message[0])
@@ -288,15 +304,17 @@ static void close_fd(int *fd)
 
 void vmm_destroy(struct vmm *vmm)
 {
-	vcpu_stop(&vmm->vcpu);
+	vcpus_stop(vmm->vcpu, vmm->cpus);
 	com1_close(&vmm->com1);
-	vcpu_destroy(&vmm->vcpu);
+	for (unsigned i = 0; i < vmm->cpus; i++)
+		vcpu_destroy(&vmm->vcpu[i]);
 	close_fd(&vmm->com1_irq_fd);
 	close_fd(&vmm->signal_fd);
 	close_fd(&vmm->vm_fd);
 	close_fd(&vmm->kvm_fd);
 	loop_destroy(&vmm->loop);
 	memory_destroy(&vmm->map);
+	pthread_mutex_destroy(&vmm->gate);
 	guest_run_destroy(vmm->guest);
 	vmm->guest = NULL;
 }

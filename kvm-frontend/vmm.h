@@ -7,9 +7,9 @@
  * ends it), virtio_destroy, vmm_destroy. Everything that can be wrong with options, files or the host is told
  * before the first guest instruction.
  *
- * Threads: the main thread runs the event loop, one thread the vCPU. map, mmio and the slots are constant
- * once the vCPU runs. MMIO callbacks come on the vCPU's thread, loop callbacks on the main thread; a device's
- * lock is its owner's.
+ * Threads: the main thread runs the event loop, and each vCPU has one. map, mmio and the slots are constant
+ * once the vCPUs run. MMIO callbacks come on a vCPU's thread, any of them, loop callbacks on the main thread;
+ * a device's lock is its owner's.
  */
 #ifndef KVM_VMM_H
 #define KVM_VMM_H
@@ -50,14 +50,16 @@ struct vmm {
 	struct mmio_bus mmio;
 	struct loop loop;
 	struct com1 com1;
-	struct vcpu vcpu;
+	unsigned cpus;
+	struct vcpu vcpu[LAYOUT_CPUS_MAX]; /* the first `cpus` of them */
+	pthread_mutex_t gate; /* which the vCPUs' threads wait for before the first instruction */
 	struct acpi_virtio slots[LAYOUT_VIRTIO_MAX];
 	unsigned slot_count;
 	struct virtio *virtio;
 	struct guest_run *guest; /* --guest-program; NULL: a kernel is the guest */
 	atomic_int ended;        /* enum vmm_end: the first reason stays */
 	int signal;
-	char message[ERR_MAX]; /* written by whoever set `ended`, read after the vCPU's thread was joined */
+	char message[ERR_MAX]; /* written by whoever set `ended`, read after the vCPUs' threads were joined */
 };
 
 int vmm_create(struct vmm *, const struct options *, char err[ERR_MAX]);

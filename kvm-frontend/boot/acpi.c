@@ -59,19 +59,19 @@ struct madt {
 	struct header header;
 	uint32_t lapic_gpa, flags;
 	struct {
-		uint8_t type, length, processor_uid, apic_id;
-		uint32_t flags;
-	} __attribute__((packed)) lapic;
-	struct {
 		uint8_t type, length, id, reserved;
 		uint32_t gpa, gsi_base;
 	} __attribute__((packed)) ioapic;
+	struct {
+		uint8_t type, length, processor_uid, apic_id;
+		uint32_t flags;
+	} __attribute__((packed)) lapic[LAYOUT_CPUS_MAX];
 } __attribute__((packed));
 
 _Static_assert(sizeof(struct rsdp) == 36, "rsdp");
 _Static_assert(sizeof(struct header) == 36, "header");
 _Static_assert(sizeof(struct fadt) == 276, "fadt");
-_Static_assert(sizeof(struct madt) == 64, "madt");
+_Static_assert(sizeof(struct madt) == 56 + LAYOUT_CPUS_MAX * 8, "madt");
 
 #define FADT_REVISION      6
 #define FADT_WBINVD        (1u << 0)
@@ -219,20 +219,24 @@ static uint64_t place_fadt(struct place *p, uint64_t dsdt)
 	return place_table(p, &f, sizeof(f));
 }
 
-static uint64_t place_madt(struct place *p)
+static uint64_t place_madt(struct place *p, unsigned cpus)
 {
 	struct madt m;
+	size_t len = offsetof(struct madt, lapic) + cpus * sizeof(m.lapic[0]);
 
 	memset(&m, 0, sizeof(m));
-	header_init(&m.header, "APIC", sizeof(m), 5);
+	header_init(&m.header, "APIC", len, 5);
 	m.lapic_gpa = (uint32_t)LAYOUT_LAPIC;
-	m.lapic.type = MADT_LAPIC;
-	m.lapic.length = sizeof(m.lapic);
-	m.lapic.flags = MADT_LAPIC_ENABLED;
 	m.ioapic.type = MADT_IOAPIC;
 	m.ioapic.length = sizeof(m.ioapic);
 	m.ioapic.gpa = (uint32_t)LAYOUT_IOAPIC;
-	return place_table(p, &m, sizeof(m));
+	for (unsigned i = 0; i < cpus; i++) {
+		m.lapic[i].type = MADT_LAPIC;
+		m.lapic[i].length = sizeof(m.lapic[i]);
+		m.lapic[i].processor_uid = m.lapic[i].apic_id = (uint8_t)i;
+		m.lapic[i].flags = MADT_LAPIC_ENABLED;
+	}
+	return place_table(p, &m, len);
 }
 
 static uint64_t place_xsdt(struct place *p, uint64_t fadt, uint64_t madt)
@@ -268,7 +272,7 @@ int acpi_build(const struct acpi_machine *machine, uint8_t *buf, size_t max, uin
 	place(&p, &none, sizeof(none));
 	dsdt = place_dsdt(&p, machine);
 	fadt = place_fadt(&p, dsdt);
-	madt = place_madt(&p);
+	madt = place_madt(&p, machine->cpus);
 	xsdt = place_xsdt(&p, fadt, madt);
 	if (p.full)
 		return err_set(err, "no room for the ACPI tables: %zu bytes are not enough", max);

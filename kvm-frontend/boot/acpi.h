@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The ACPI tables of our machine: hardware-reduced (no PIT, no PM timer, no legacy power block), one
- * processor, one I/O APIC, COM1, and one device LNRO0005 for each virtio-mmio window. Stock kernels are built
+ * The ACPI tables of our machine: hardware-reduced (no PIT, no PM timer, no legacy power block), its
+ * processors, one I/O APIC, COM1, and one device LNRO0005 for each virtio-mmio window. Stock kernels are built
  * without virtio_mmio.device= parsing, so these tables are how a guest learns of its devices.
  *
  * Pure: writes into the caller's buffer. The RSDP comes first, the other tables follow.
@@ -21,6 +21,7 @@ struct acpi_virtio {
 struct acpi_machine {
 	const struct acpi_virtio *virtio;
 	unsigned virtio_count;
+	unsigned cpus; /* 1 .. LAYOUT_CPUS_MAX; APIC ids from 0 on */
 };
 
 /* buf[0] is at guest address gpa, a multiple of 16. Answers -1 when max bytes are not enough. */

@@ -50,6 +50,9 @@
 #define LAYOUT_MEMORY_MIN UINT64_C(0x200000)
 #define LAYOUT_MEMORY_MAX (UINT64_C(1) << 40)
 
+/* vCPUs; their APIC ids are 0 to 63: what Intel's CPUID leaf 4 can count, and far from 255, which is all. */
+#define LAYOUT_CPUS_MAX 64
+
 #define LAYOUT_PORT_COM1          0x3f8
 #define LAYOUT_PORT_COM1_LEN      8
 #define LAYOUT_PORT_SLEEP_CONTROL 0x600

@@ -7,6 +7,7 @@
 #   ringside.end=reboot   ends with a reboot, not a power-off
 #   ringside.vda=BYTES ringside.vdb=BYTES   expected sizes      ringside.sha=HEX   SHA-256 of all of vda
 #   ringside.rings=packed|split   which rings every device must use
+#   ringside.cpus=N       processors that must be online, and queues that each disk must have
 #   ringside.tag=TEXT     what the written pattern says         ringside.at=BLOCK  where, in blocks of 4 KiB
 /bin/busybox --install -s /bin
 export PATH=/bin:/usr/sbin:/usr/bin
@@ -17,7 +18,7 @@ mount -t devtmpfs dev /dev 2>/dev/null
 exec </dev/console >/dev/console 2>&1
 echo "RINGSIDE-INIT $(uname -r)"
 
-mode=check tag=none at=0 vda=0 vdb=0 sha= end=poweroff rings=
+mode=check tag=none at=0 vda=0 vdb=0 sha= end=poweroff rings= cpus=1
 for word in $(cat /proc/cmdline); do
 	case $word in
 	ringside.mode=*) mode=${word#*=} ;;
@@ -27,6 +28,7 @@ for word in $(cat /proc/cmdline); do
 	ringside.tag=*) tag=${word#*=} ;;
 	ringside.at=*) at=${word#*=} ;;
 	ringside.rings=*) rings=${word#*=} ;;
+	ringside.cpus=*) cpus=${word#*=} ;;
 	ringside.end=*) end=${word#*=} ;;
 	esac
 done
@@ -75,6 +77,14 @@ for f in /sys/bus/virtio/devices/*/features; do
 	n=$((n + 1))
 done
 [ $n = 4 ] || fail "$n devices, expected 4"
+ok
+
+name=cpus
+[ "$(nproc)" = "$cpus" ] || fail "$(nproc) processors are online, expected $cpus: $(cat /sys/devices/system/cpu/online)"
+for f in /sys/block/vd?/mq; do
+	n=$(ls "$f" | wc -l)
+	[ "$n" = "$cpus" ] || fail "$f: $n queues, expected $cpus"
+done
 ok
 
 name=sizes

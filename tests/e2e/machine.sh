@@ -9,7 +9,7 @@ prefix=machine-
 . tests/report.sh
 
 mkdir "$work/guests"
-for test in poweroff reset bios fault ports initrd echo echoirq flood hang spin; do
+for test in poweroff reset bios fault ports initrd echo echoirq flood hang spin smpoff smpreset smpfault; do
 	gcc -DTEST_$test -c tests/guest/machine.S -o "$work/guest.o" &&
 		ld -nostdlib -static -z noexecstack -T tests/guest/machine.ld "$work/guest.o" -o "$work/guests/$test" ||
 		fail "build-$test" "see above"

@@ -143,6 +143,45 @@ handler:
 	mov	$COM1, %dx
 	rep outsb
 	call	power_off
+#elif defined(TEST_smpoff) || defined(TEST_smpreset) || defined(TEST_smpfault)
+	/*
+	 * Starts all other processors at 0x8000, by INIT and SIPI. The second of them to come ends the machine, while this one
+	 * and the first run on.
+	 */
+	mov	$other, %esi
+	mov	$0x8000, %edi
+	mov	$other_end - other, %ecx
+	rep movsb
+	movl	$0x1ff, 0xfee000f0	/* local APIC on */
+	movl	$0xc4500, 0xfee00300	/* INIT, to all but this one */
+	movl	$0xc4608, 0xfee00300	/* SIPI, vector 8 */
+1:	pause
+	jmp	1b
+	.code16
+other:	xor	%ax, %ax
+	mov	%ax, %ds
+	inc	%ax
+	lock xadd %ax, 0x8ff0
+	cmp	$1, %ax
+1:	jne	1b
+	mov	$COM1, %dx
+	mov	$'2', %al
+	outb	%al, %dx
+	mov	$10, %al
+	outb	%al, %dx
+#ifdef TEST_smpoff
+	mov	$SLEEP_CONTROL, %dx
+	mov	$SLP_EN_S5, %al
+	outb	%al, %dx
+#elif defined(TEST_smpreset)
+	mov	$RESET, %dx
+	mov	$1, %al
+	outb	%al, %dx
+#endif
+	lidt	0x8ff8			/* limit 0: no handler */
+	ud2
+other_end:
+	.code32
 #elif defined(TEST_hang)
 	cli
 1:	hlt

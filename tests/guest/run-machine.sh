@@ -34,6 +34,11 @@ expect ports 0 'hello' '' --kernel "$g/ports"
 expect devices 0 'hello' '' --kernel "$g/ports" --rng
 printf 'the text in the initrd\n' >initrd
 expect initrd 0 '^the text in the initrd$' '' --kernel "$g/initrd" --initrd initrd
+expect cpus-power-off 0 '^2$' '' --cpus 3 --kernel "$g/smpoff"
+expect cpus-reset 0 '^2$' '' --cpus 3 --kernel "$g/smpreset"
+expect cpus-triple-fault 3 '^2$' 'triple fault (vCPU [12],' --cpus 3 --kernel "$g/smpfault"
+expect cpus-many 0 '^2$' '' --cpus 8 --kernel "$g/smpoff"
+expect cpus-never-started 0 'hello' '' --cpus 64 --kernel "$g/poweroff"
 memory=5G
 expect high-memory 0 'hello' '' --kernel "$g/poweroff"
 memory=
@@ -77,8 +82,10 @@ ended() { # ended NAME SIGNAL STATUS PID
 }
 ringside-vmm --memory 4M --kernel "$g/hang" >out 2>err &
 ended halted-sigterm TERM 143 $!
-ringside-vmm --memory 4M --kernel "$g/spin" >out 2>err &
+ringside-vmm --memory 4M --cpus 4 --kernel "$g/spin" >out 2>err &
 ended spinning-sighup HUP 129 $!
+ringside-vmm --memory 4M --cpus 2 --kernel "$g/smpoff" >out 2>err & # the second of the others never comes
+ended cpus-spinning-sigint INT 130 $!
 mkfifo pipe
 sleep 60 <>pipe & # holds the pipe open and reads nothing
 holder=$!

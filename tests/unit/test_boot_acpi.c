@@ -17,10 +17,10 @@
 
 static uint8_t tables[LAYOUT_ACPI_MAX];
 
-static void build(unsigned count)
+static void build_for(unsigned count, unsigned cpus)
 {
 	struct acpi_virtio virtio[LAYOUT_VIRTIO_MAX];
-	struct acpi_machine machine = {virtio, count};
+	struct acpi_machine machine = {virtio, count, cpus};
 	char err[ERR_MAX];
 
 	for (unsigned i = 0; i < LAYOUT_VIRTIO_MAX; i++)
@@ -28,6 +28,11 @@ static void build(unsigned count)
 						 (uint32_t)LAYOUT_MMIO_STEP, LAYOUT_GSI_VIRTIO_FIRST + i};
 	memset(tables, 0, sizeof(tables));
 	assert_int_equal(acpi_build(&machine, tables, sizeof(tables), LAYOUT_ACPI, err), 0);
+}
+
+static void build(unsigned count)
+{
+	build_for(count, 1);
 }
 
 static uint64_t number(const uint8_t *p, size_t len)
@@ -98,21 +103,27 @@ static void fadt_is_hardware_reduced(void **state)
 	assert_int_equal(number(f + 260, 8), LAYOUT_PORT_SLEEP_STATUS);
 }
 
-static void madt_tells_one_processor_and_one_ioapic(void **state)
+/* The processors' ids are what CPUID says of each, from 0 on. */
+static void madt_tells_processors_and_one_ioapic(void **state)
 {
 	uint32_t len;
 	const uint8_t *m;
 
 	(void)state;
-	build(0);
-	m = find("APIC", 1, &len);
-	assert_int_equal(len, 64);
-	assert_int_equal(number(m + 36, 4), LAYOUT_LAPIC);
-	assert_int_equal(number(m + 40, 4), 0); /* no PC/AT PICs */
-	assert_int_equal(m[44], 0);
-	assert_int_equal(number(m + 48, 4), 1);
-	assert_int_equal(m[52], 1);
-	assert_int_equal(number(m + 56, 4), LAYOUT_IOAPIC);
+	for (unsigned cpus = 1; cpus <= LAYOUT_CPUS_MAX; cpus++) {
+		build_for(0, cpus);
+		m = find("APIC", 1, &len);
+		assert_int_equal(len, 56 + cpus * 8);
+		assert_int_equal(number(m + 36, 4), LAYOUT_LAPIC);
+		assert_int_equal(number(m + 40, 4), 0); /* no PC/AT PICs */
+		assert_int_equal(m[44], 1);
+		assert_int_equal(number(m + 48, 4), LAYOUT_IOAPIC);
+		for (unsigned i = 0; i < cpus; i++) {
+			uint8_t lapic[] = {0, 8, (uint8_t)i, (uint8_t)i, 1, 0, 0, 0};
+
+			assert_memory_equal(m + 56 + i * 8, lapic, sizeof(lapic));
+		}
+	}
 }
 
 /* How often the bytes occur: devices, ranges and interrupts can be counted without a parser. */
@@ -151,7 +162,7 @@ static void dsdt_describes_each_device(void **state)
 static void small_buffers_are_refused(void **state)
 {
 	struct acpi_virtio virtio = {0xd0000000, 0x1000, 5};
-	struct acpi_machine machine = {&virtio, 1};
+	struct acpi_machine machine = {&virtio, 1, 2};
 	char err[ERR_MAX];
 	int rc = -1;
 	size_t max = 1;
@@ -189,7 +200,7 @@ static void iasl_reads_them(void **state)
 
 	(void)state;
 	assert_non_null(mkdtemp(folder));
-	build(3);
+	build_for(3, 5);
 	t = find_dsdt(&len);
 	write_table(folder, "DSDT", t, len);
 	t = find("FACP", 0, &len);
@@ -228,7 +239,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fadt_is_hardware_reduced),
-		cmocka_unit_test(madt_tells_one_processor_and_one_ioapic),
+		cmocka_unit_test(madt_tells_processors_and_one_ioapic),
 		cmocka_unit_test(dsdt_describes_each_device),
 		cmocka_unit_test(small_buffers_are_refused),
 		cmocka_unit_test(iasl_reads_them),

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -56,6 +57,7 @@ static void defaults(void **state)
 	assert_non_null(strstr(o.cmdline, "console=ttyS0"));
 	assert_non_null(strstr(o.cmdline, "reboot=acpi"));
 	assert_int_equal(o.memory_len, 256 * MIB);
+	assert_int_equal(o.cpus, 1);
 	assert_null(o.initrd);
 	assert_null(o.record);
 	assert_null(o.console);
@@ -184,6 +186,45 @@ static void long_names(void **state)
 #define DATA     (1ull << VIRTIO_F_NOTIFICATION_DATA)
 #define PLATFORM (1ull << VIRTIO_F_ACCESS_PLATFORM | 1ull << VIRTIO_F_ORDER_PLATFORM)
 
+static void cpus(void **state)
+{
+	(void)state;
+	good("--kernel k --cpus 1");
+	good("--kernel k --cpus 64");
+	assert_int_equal(o.cpus, 64);
+	good("--kernel k --cpus=8");
+	assert_int_equal(o.cpus, 8);
+	for (const char **p =
+		     (const char *[]){"0", "65", "-1", "2x", "x", "4294967297", "00000000000000000000", NULL};
+	     *p; p++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "--kernel k --cpus %s", *p);
+		bad(line, "write 1 to 64");
+	}
+	bad("--kernel k --cpus", "needs a value");
+	bad("--kernel k --cpus 2 --cpus 2", "twice");
+	bad("--guest-program g --cpus 1", "no other option");
+}
+
+static void queues(void **state)
+{
+	(void)state;
+	good("--kernel k --disk d --disk e,queues=3,ro --disk f,queues=1,queues=4");
+	assert_int_equal(o.disks[0].queues, 0);
+	assert_int_equal(o.disks[1].queues, 3);
+	assert_string_equal(o.disks[1].path, "e");
+	assert_true(o.disks[1].readonly);
+	assert_int_equal(o.disks[2].queues, 4);
+	bad("--kernel k --disk d,queues=0", "1 to 4 queues");
+	bad("--kernel k --disk d,queues=5", "1 to 4 queues");
+	bad("--kernel k --disk d,queues=", "1 to 4 queues");
+	bad("--kernel k --disk d,queues=two,ro", "queues=two");
+	good("--kernel k --disk queues=9"); /* a file's name */
+	good("--kernel k --disk d,queue=2");
+	assert_string_equal(o.disks[0].path, "d,queue=2");
+}
+
 static void disk_is(const char *line, const char *path, bool readonly, uint64_t offer)
 {
 	char whole[256] = "--kernel k --disk ";
@@ -222,10 +263,16 @@ static void features(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(defaults),         cmocka_unit_test(everything),
-		cmocka_unit_test(help_and_version), cmocka_unit_test(sizes),
-		cmocka_unit_test(mistakes),         cmocka_unit_test(devices_have_a_limit),
-		cmocka_unit_test(long_names),       cmocka_unit_test(features),
+		cmocka_unit_test(defaults),
+		cmocka_unit_test(everything),
+		cmocka_unit_test(help_and_version),
+		cmocka_unit_test(sizes),
+		cmocka_unit_test(mistakes),
+		cmocka_unit_test(devices_have_a_limit),
+		cmocka_unit_test(long_names),
+		cmocka_unit_test(features),
+		cmocka_unit_test(cpus),
+		cmocka_unit_test(queues),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
