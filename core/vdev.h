@@ -48,6 +48,17 @@ struct vdev_ops {
 	bool (*config_write)(struct vdev *, uint32_t off, const uint8_t *, uint32_t n);
 	/* Folds what the type keeps beyond struct vdev into a state hash. */
 	uint64_t (*hash)(const struct vdev *, uint64_t h);
+	/*
+	 * Saving and loading what the type keeps beyond struct vdev; NULL where that is nothing. See "saving"
+	 * below. save: also while requests are at the backend, which goes on with them. load: the same
+	 * values in the same order, each checked (state_need); struct vdev is loaded already. It lends
+	 * nothing and submits nothing, and leaves, whether or not it was content, what reset can clear.
+	 * resume: what was in flight is lent and submitted (again), in the order of the first time, under the
+	 * same ids.
+	 */
+	void (*save)(const struct vdev *, struct state_out *);
+	void (*load)(struct vdev *, struct state_in *);
+	void (*resume)(struct vdev *);
 };
 
 struct vdev {
@@ -143,5 +154,30 @@ void vdev_complete(struct vdev *, uint16_t queue, struct vq_tok, uint32_t writte
 void vdev_publish(struct vdev *, uint16_t queue);
 /* Configuration changed by the host: new generation, configuration interrupt. */
 void vdev_config_changed(struct vdev *);
+
+/* -- saving ----------------------------------------------------------------------------------------------- */
+/*
+ * A device's state goes into bytes and becomes a device again, here or in another process, later: with the
+ * same guest memory, the same features offered, queue limits and configuration. Frontends call the
+ * transport's pair (mmio_save, mmio_load), which calls these, and then vdev_resume. Never from inside of an
+ * entry into the device (from its backend, its host or its tap).
+ *
+ * vdev_save changes nothing, so requests may be at the backend, which goes on with them: they are in the
+ * bytes as well, and are done once more by whoever loads those. So a request may be carried out twice, and
+ * types make sure that this does no harm as long as the saver's backend has ended when the loader's begins:
+ * disk requests are idempotent, and the guest has not touched the buffers in between.
+ *
+ * vdev_load resets the device first, and again when it refuses the bytes: then it is as after a reset.
+ */
+void vdev_save(struct vdev *, struct state_out *);
+bool vdev_load(struct vdev *, struct state_in *);
+/* After a load that was content: submits again what was in flight, and publishes what is answered at once. */
+void vdev_resume(struct vdev *);
+
+/* For the types: a chain in flight, by its token. write_len: at most so much will be told in vdev_complete. */
+void vdev_save_tok(struct state_out *, struct vq_tok);
+struct vq_tok vdev_load_tok(struct vdev *, struct state_in *, uint16_t queue, uint32_t write_len);
+/* len bytes of guest memory. */
+gpa_t vdev_load_gpa(const struct vdev *, struct state_in *, uint64_t len);
 
 #endif

@@ -17,6 +17,7 @@
 #define RINGSIDE_VQ_H
 
 #include "host.h"
+#include "state.h"
 #include "vmem.h"
 
 #define VQ_SIZE_MAX 1024 /* entries */
@@ -116,6 +117,18 @@ void vq_kicks_stop(struct vq *, struct vmem *);
 bool vq_kicks_resume(struct vq *, struct vmem *);
 /* Looks at the ring, without a fence: something is available. */
 bool vq_waiting(struct vq *, struct vmem *);
+
+/*
+ * Saving and loading (vq_state.c). Which chains are in flight is told by the device type, which holds their
+ * tokens: after vq_load it claims each of them once, and vq_claimed tells whether those are all there are (or,
+ * with all = false, no more than that: a broken device has let go of some). False: not in flight, or claimed
+ * before, or with IN_ORDER not of so many device-writable bytes. write_len: at most so much will be told
+ * in vq_complete.
+ */
+void vq_save(const struct vq *, struct state_out *);
+void vq_load(struct vq *, const struct vmem *, struct state_in *);
+bool vq_claim(struct vq *, struct vq_tok, uint32_t write_len);
+bool vq_claimed(const struct vq *, bool all);
 
 /* A place in one half of a chain. The chain must outlive it. */
 struct vq_cursor {

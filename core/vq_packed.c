@@ -43,16 +43,6 @@ static gpa_t slot_at(const struct vq *q, vq_pos p)
 	return gpa_add(q->area[VQ_DESC], 16ull * pos_slot(p));
 }
 
-/* How far it is from one position to another one, in slots; wrap counters tell positions of two rounds apart.
- */
-static uint32_t distance(const struct vq *q, vq_pos from, vq_pos to)
-{
-	uint32_t round = 2u * q->size, a = pos_slot(from), b = pos_slot(to);
-	if ((from ^ to) & VQ_POS_WRAP)
-		b += q->size;
-	return b >= a ? b - a : b + round - a;
-}
-
 /* -- popping --------------------------------------------------------------------------------------------- */
 
 static bool is_available(vq_pos p, uint16_t flags)
@@ -157,8 +147,9 @@ enum vq_err packed_pop(struct vq *q, struct vmem *m, struct vq_chain *c)
 	uint16_t flags = poll_flags(q, m);
 	if (!is_available(q->next_avail, flags))
 		return VQ_EMPTY;
-	struct list l = {
-		.room = q->size - distance(q, q->published, q->next_avail), .ndesc = 1, .at = q->next_avail};
+	struct list l = {.room = q->size - packed_distance(q, q->published, q->next_avail),
+			 .ndesc = 1,
+			 .at = q->next_avail};
 	q->offence = take_chain(q, m, flags, &l, c);
 	if (!q->offence)
 		q->offence = check_id(q, l.id);
@@ -211,7 +202,8 @@ static bool wants_interrupt(const struct vq *q, struct vmem *m, vq_pos before)
 	if (flags != VRING_PACKED_EVENT_FLAG_DESC || !q->event_idx)
 		return flags != VRING_PACKED_EVENT_FLAG_DISABLE;
 	core_check(vmem_load16(m, VMEM_EVENT, gpa_add(q->area[VQ_DRIVER], EVENT_POS), &event));
-	return pos_slot(event) >= q->size || distance(q, before, event) < distance(q, before, q->published);
+	return pos_slot(event) >= q->size ||
+	       packed_distance(q, before, event) < packed_distance(q, before, q->published);
 }
 
 /*

@@ -69,6 +69,16 @@ static inline vq_pos pos_sub(const struct vq *q, vq_pos p, uint16_t n)
 	return (vq_pos)(slot >= n ? (slot - n) | wrap : (slot + q->size - n) | (wrap ^ VQ_POS_WRAP));
 }
 
+/* Packed: how far it is from one position to another one, in slots; wrap counters tell positions of two
+ * rounds apart. */
+static inline uint32_t packed_distance(const struct vq *q, vq_pos from, vq_pos to)
+{
+	uint32_t round = 2u * q->size, a = pos_slot(from), b = pos_slot(to);
+	if ((from ^ to) & VQ_POS_WRAP)
+		b += q->size;
+	return b >= a ? b - a : b + round - a;
+}
+
 /* -- IN_ORDER -------------------------------------------------------------------------------------------- */
 
 /* The chain was popped just now. */

@@ -1,18 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include <stddef.h>
-
 #include <linux/virtio_blk.h>
 #include <linux/virtio_ids.h>
 
-#include "devices/blk.h"
+#include "devices/blk_int.h"
 #include "hash.h"
-
-#define CONFIG_LEN (offsetof(struct virtio_blk_config, unused1) + 3) /* up to what WRITE_ZEROES needs */
-
-static struct blk *blk_of(struct vdev *d)
-{
-	return (struct blk *)(void *)d;
-}
 
 /* -- slots for requests in flight ------------------------------------------------------------------------ */
 
@@ -33,7 +24,7 @@ static struct blk_req *slot_get(struct blk *b)
 	return NULL;
 }
 
-static void slot_put(struct blk *b, const struct blk_req *r)
+void blk_slot_put(struct blk *b, const struct blk_req *r)
 {
 	b->busy[r->io.id / 64] &= ~(1ull << (r->io.id % 64));
 }
@@ -86,7 +77,7 @@ void blk_io_done(struct blk *b, struct blk_io *io, enum blk_result result, uint3
 	unpin_all(b, r, stored);
 	if (wanted)
 		answer(b, r->queue, r->tok, r->status, status_of(result), used_len(r->write_len, stored));
-	slot_put(b, r);
+	blk_slot_put(b, r);
 	b->inflight--;
 	b->freed = true;
 }
@@ -146,9 +137,7 @@ static bool write_through(const struct blk *b)
 	       (vdev_has(&b->vdev, VIRTIO_BLK_F_CONFIG_WCE) && !b->writeback);
 }
 
-/* Lends the next io.len bytes under the cursor. False: not now, or more pieces than fit; nothing stays
- * pinned. */
-static bool pin_data(struct blk *b, struct blk_req *r, struct vq_cursor *cur, bool *too_many)
+bool blk_pin(struct blk *b, struct blk_req *r, struct vq_cursor *cur, bool *too_many)
 {
 	enum vmem_kind kind = r->io.type == BLK_IO_READ ? VMEM_STORE : VMEM_LOAD;
 	uint32_t left = r->io.len, part;
@@ -183,15 +172,16 @@ static bool submit(struct decode *d, struct blk_req *r, struct vq_cursor *data)
 	r->status = d->status;
 	r->write_len = d->c->write_len;
 	r->io.nspans = 0;
-	if (data && !pin_data(b, r, data, &too_many)) {
-		slot_put(b, r);
+	if (data && !blk_pin(b, r, data, &too_many)) {
+		blk_slot_put(b, r);
 		/* With nothing in flight "later" would be never: this request is too large for the host. */
-		if (b->inflight && !too_many)
+		if (b->inflight > b->nunsent && !too_many)
 			return false;
 		refuse(d, VIRTIO_BLK_S_IOERR, OFFENCE_NONE);
 		return true;
 	}
 	b->inflight++;
+	r->nr = b->nsubmits++;
 	b->backend.submit(b->backend.ctx, &r->io);
 	return true;
 }
@@ -207,7 +197,7 @@ static bool submit_transfer(struct decode *d, struct blk_req *r, bool read)
 	else if (!read && d->b->options.read_only)
 		bad = OFFENCE_BLK_READ_ONLY;
 	if (bad || len == 0) {
-		slot_put(d->b, r);
+		blk_slot_put(d->b, r);
 		refuse(d, bad ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK, bad);
 		return true;
 	}
@@ -280,7 +270,7 @@ static bool submit_ranges(struct decode *d, struct blk_req *r, enum blk_io_type 
 		status = VIRTIO_BLK_S_IOERR;
 	}
 	if (bad) {
-		slot_put(d->b, r);
+		blk_slot_put(d->b, r);
 		refuse(d, status, bad);
 		return true;
 	}
@@ -315,12 +305,12 @@ static bool dispatch(struct decode *d, struct blk_req *r)
 			return submit_flush(d, r);
 		break;
 	case VIRTIO_BLK_T_GET_ID:
-		slot_put(d->b, r);
+		blk_slot_put(d->b, r);
 		return answer_ident(d);
 	default:
 		break;
 	}
-	slot_put(d->b, r);
+	blk_slot_put(d->b, r);
 	refuse(d, VIRTIO_BLK_S_UNSUPP, OFFENCE_NONE);
 	return true;
 }
@@ -352,6 +342,8 @@ static bool start(struct vdev *dev, uint16_t queue, const struct vq_chain *c)
 static void kick(struct vdev *d, uint16_t queue)
 {
 	struct blk *b = blk_of(d);
+	if (b->nunsent)
+		blk_send(b);
 	if (!vdev_serve(d, queue, start))
 		b->stalled |= 1u << queue;
 	blk_publish(b);
@@ -362,9 +354,10 @@ static void kick(struct vdev *d, uint16_t queue)
 static void queue_reset(struct vdev *d, uint16_t queue)
 {
 	struct blk *b = blk_of(d);
-	if (b->inflight)
+	blk_forget_unsent(b, 1u << queue);
+	if (b->inflight > b->nunsent)
 		b->backend.drain(b->backend.ctx);
-	core_check(b->inflight == 0);
+	core_check(b->inflight == b->nunsent);
 	b->stalled &= ~(1u << queue);
 	b->staged &= ~(1u << queue);
 	blk_publish(b); /* what the drain completed for the other queues */
@@ -373,62 +366,12 @@ static void queue_reset(struct vdev *d, uint16_t queue)
 static void reset(struct vdev *d)
 {
 	struct blk *b = blk_of(d);
+	blk_forget_unsent(b, UINT32_MAX);
 	if (b->inflight)
 		b->backend.drain(b->backend.ctx);
 	core_check(b->inflight == 0);
 	b->stalled = b->staged = 0;
 	b->writeback = 1;
-}
-
-/* -- configuration --------------------------------------------------------------------------------------- */
-
-/* Header and status take a descriptor each, and a driver without indirect tables has no more than its queue
- * holds. */
-static uint32_t seg_max(const struct vdev *d)
-{
-	uint32_t size = d->queue[0].size_max;
-	if (size >= VQ_SEGS_MAX)
-		return BLK_SEG_MAX;
-	return size > 2 ? size - 2 : 1;
-}
-
-static void config_read(struct vdev *d, uint8_t *image)
-{
-	const struct blk *b = blk_of(d);
-	const struct blk_options *o = &b->options;
-	bool can_flush = !vdev_has(d, VIRTIO_BLK_F_CONFIG_WCE) || vdev_has(d, VIRTIO_BLK_F_FLUSH);
-	struct virtio_blk_config c = {
-		.capacity = b->backend.sectors,
-		.size_max = BLK_SIZE_MAX,
-		.seg_max = seg_max(d),
-		.blk_size = BLK_SECTOR_LEN,
-		.physical_block_exp = o->physical_exp,
-		.min_io_size = (uint16_t)(1u << o->physical_exp),
-		.opt_io_size = o->opt_io_sectors,
-		.wce = can_flush ? b->writeback : 0, /* blk.init.2 */
-		.num_queues = d->nqueues,
-	};
-	if (b->backend.can & BLK_CAN_DISCARD) {
-		c.max_discard_sectors = BLK_RANGE_MAX;
-		c.max_discard_seg = BLK_RANGES_MAX;
-		c.discard_sector_alignment = 1u << o->physical_exp;
-	}
-	if (b->backend.can & BLK_CAN_WRITE_ZEROES) {
-		c.max_write_zeroes_sectors = BLK_RANGE_MAX;
-		c.max_write_zeroes_seg = BLK_RANGES_MAX;
-		c.write_zeroes_may_unmap = !!(b->backend.can & BLK_CAN_UNMAP);
-	}
-	memcpy(image, &c, CONFIG_LEN);
-}
-
-/* Only the writeback byte can be written, as 0 or 1, and only where CONFIG_WCE was negotiated (5.2.5). */
-static bool config_write(struct vdev *d, uint32_t off, const uint8_t *in, uint32_t n)
-{
-	if (off != offsetof(struct virtio_blk_config, wce) || n != 1 || in[0] > 1 ||
-	    !vdev_has(d, VIRTIO_BLK_F_CONFIG_WCE))
-		return false;
-	blk_of(d)->writeback = in[0];
-	return true;
 }
 
 void blk_resize(struct blk *b, uint64_t sectors)
@@ -448,14 +391,17 @@ static const struct vdev_ops ops = {
 	.name = "blk",
 	.id = VIRTIO_ID_BLOCK,
 	.nqueues = BLK_QUEUES_MAX,
-	.config_len = CONFIG_LEN,
+	.config_len = BLK_CONFIG_LEN,
 	.queue_size_max = {BLK_QUEUE_SIZE, BLK_QUEUE_SIZE, BLK_QUEUE_SIZE, BLK_QUEUE_SIZE},
 	.kick = kick,
 	.queue_reset = queue_reset,
 	.reset = reset,
-	.config_read = config_read,
-	.config_write = config_write,
+	.config_read = blk_config_read,
+	.config_write = blk_config_write,
 	.hash = hash,
+	.save = blk_save,
+	.load = blk_load,
+	.resume = blk_resume,
 };
 
 static uint64_t features(const struct blk_backend *backend, const struct blk_options *o)

@@ -8,6 +8,12 @@
  * A frontend makes a backend (two calls), embeds struct blk, calls blk_init, and then blk_io_done for every
  * request that was submitted, from inside submit or drain or later, and blk_publish after a batch of later
  * ones.
+ *
+ * Saving: requests are saved with the addresses of their pieces, and lent and submitted anew by vdev_resume. All
+ * of them are idempotent, so that one which the saver's backend has carried out as well does no harm; but that
+ * backend must be through with it before the loader's guest runs, and the disk must be the one that the saver left.
+ * Only what was never answered is done again. A request may lie beyond the capacity, where the disk became smaller
+ * since it was submitted: backends fail such ones.
  */
 #ifndef RINGSIDE_BLK_H
 #define RINGSIDE_BLK_H
@@ -82,6 +88,7 @@ struct blk_req {
 	struct vq_tok tok;
 	uint16_t queue;
 	uint32_t write_len; /* bytes of all device-writable buffers; the last one is the status */
+	uint64_t nr;        /* of its submission: their order */
 	gpa_t status;
 	gpa_t span_gpa[BLK_SPANS_MAX];
 };
@@ -91,12 +98,15 @@ struct blk {
 	struct blk_backend backend;
 	struct blk_options options;
 	uint8_t writeback; /* the configuration field */
-	uint16_t inflight; /* requests at the backend */
+	uint16_t inflight; /* requests at the backend, or unsent */
 	uint32_t stalled;  /* bit per queue: waits for a completion */
 	uint32_t staged;   /* bit per queue: has completions to publish */
 	bool freed;        /* a completion made room since stalled queues were last woken */
-	uint64_t busy[BLK_INFLIGHT_MAX / 64]; /* bit per slot */
-	struct blk_req req[BLK_INFLIGHT_MAX]; /* not initialised where not busy */
+	uint16_t nunsent;  /* requests that were loaded, and are not lent nor at the backend yet */
+	uint64_t nsubmits; /* requests, in the device's life */
+	uint64_t busy[BLK_INFLIGHT_MAX / 64];   /* bit per slot */
+	uint64_t unsent[BLK_INFLIGHT_MAX / 64]; /* of them */
+	struct blk_req req[BLK_INFLIGHT_MAX];   /* not initialised where not busy */
 };
 
 /* The backend's table is copied. Options are the host's own and must be right. */

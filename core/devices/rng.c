@@ -32,7 +32,7 @@ void rng_io_done(struct rng *r, struct rng_io *io, uint32_t bytes)
 /* Runs the queue again, soon, where something waits for that. */
 static void ask_again(struct rng *r)
 {
-	if (r->stalled || r->failed)
+	if (r->stalled || r->failed || r->unsent)
 		r->vdev.host->again(r->vdev.host_ctx, 0);
 }
 
@@ -46,8 +46,8 @@ void rng_publish(struct rng *r)
 /* Each failed request once: those that fail again wait for the next run. */
 static void retry(struct rng *r)
 {
-	uint16_t failed = r->failed;
-	r->failed = 0;
+	uint16_t failed = r->failed & (uint16_t)~r->unsent;
+	r->failed &= r->unsent;
 	for (uint16_t id = 0; failed; id++, failed >>= 1)
 		if (failed & 1)
 			r->backend.submit(r->backend.ctx, &r->io[id]);
@@ -59,6 +59,12 @@ static uint32_t pin(struct rng *r, struct rng_io *io, uint32_t n)
 	while (n && !vmem_pin(r->vdev.mem, VMEM_STORE, io->at, n, &io->span))
 		n /= 2;
 	return n;
+}
+
+/* At the source: their completions will come. */
+static uint16_t at_source(const struct rng *r)
+{
+	return r->busy & (uint16_t) ~(r->failed | r->unsent);
 }
 
 /* False: no room now. */
@@ -88,19 +94,52 @@ static bool start(struct vdev *d, uint16_t queue, const struct vq_chain *c)
 	return true;
 }
 
+/* The slot, out of these, of the chain that was popped first; some bit is set. */
+static uint16_t oldest(const struct rng *r, uint16_t slots)
+{
+	uint16_t found = (uint16_t)__builtin_ctz(slots);
+	for (uint16_t id = found; id < RNG_INFLIGHT_MAX; id++)
+		if (slots >> id & 1 && (int32_t)(r->io[id].tok.seq - r->io[found].tok.seq) < 0)
+			found = id;
+	return found;
+}
+
+/* Lends and submits what was loaded and was not yet, as far as there is room. What had failed waits for its
+ * turn. */
+static void send(struct rng *r)
+{
+	while (r->unsent) {
+		uint16_t id = oldest(r, r->unsent), bit = (uint16_t)(1u << id);
+		struct rng_io *io = &r->io[id];
+		uint32_t n = (uint32_t)io->span.len;
+		bool alone = r->busy == r->unsent;
+		if (alone ? !pin(r, io, n) : !vmem_pin(r->vdev.mem, VMEM_STORE, io->at, n, &io->span)) {
+			io->span = (struct vspan){NULL, n};
+			return;
+		}
+		r->unsent &= (uint16_t)~bit;
+		if (!(r->failed & bit))
+			r->backend.submit(r->backend.ctx, io);
+	}
+}
+
 static void kick(struct vdev *d, uint16_t queue)
 {
 	struct rng *r = rng_of(d);
 	retry(r);
+	send(r);
 	r->stalled = !vdev_serve(d, queue, start);
 	vdev_publish(d, queue);
-	if (r->failed || (r->stalled && !r->busy)) /* no completion will come for that */
+	if (r->failed || ((r->stalled || r->unsent) && !at_source(r))) /* no completion will come for that */
 		r->vdev.host->again(r->vdev.host_ctx, queue);
 }
 
 static void reset(struct vdev *d)
 {
 	struct rng *r = rng_of(d);
+	r->busy &= (uint16_t)~r->unsent; /* nothing of theirs is lent */
+	r->failed &= (uint16_t)~r->unsent;
+	r->unsent = 0;
 	for (uint16_t id = 0; id < RNG_INFLIGHT_MAX; id++)
 		if (r->failed >> id & 1) /* not at the source any more */
 			release(r, &r->io[id], 0);
@@ -123,6 +162,57 @@ static uint64_t hash(const struct vdev *d, uint64_t h)
 	return hash_u64(h, (uint64_t)r->failed << 32 | (uint64_t)r->stalled << 16 | r->busy);
 }
 
+/* -- saving ---------------------------------------------------------------------------------------------- */
+
+static void save(const struct vdev *d, struct state_out *out)
+{
+	const struct rng *r = (const struct rng *)(const void *)d;
+	state_put_bool(out, r->stalled);
+	state_put_u8(out, (uint8_t)__builtin_popcount(r->busy));
+	for (uint16_t left = r->busy; left;) {
+		uint16_t id = oldest(r, left);
+		left &= (uint16_t) ~(1u << id);
+		state_put_u8(out, (uint8_t)id);
+		state_put_bool(out, r->failed >> id & 1);
+		state_put_u32(out, (uint32_t)r->io[id].span.len);
+		vdev_save_tok(out, r->io[id].tok);
+		state_put_u64(out, r->io[id].at.v);
+	}
+}
+
+static void load(struct vdev *d, struct state_in *in)
+{
+	struct rng *r = rng_of(d);
+	r->stalled = state_get_bool(in);
+	for (uint8_t n = state_get_u8(in); n && !in->bad; n--) {
+		uint8_t id = state_get_u8(in);
+		if (!state_need(in, id < RNG_INFLIGHT_MAX && !(r->busy >> id & 1)))
+			return;
+		bool failed = state_get_bool(in);
+		struct rng_io *io = &r->io[id];
+		uint32_t len = state_get_u32(in);
+		*io = (struct rng_io){.id = id, .tok = vdev_load_tok(d, in, 0, len)};
+		io->at = vdev_load_gpa(d, in, len);
+		io->span.len = len;
+		if (!state_need(in, !in->bad && len && len <= RNG_BYTES_MAX))
+			return;
+		r->busy |= (uint16_t)(1u << id);
+		r->unsent |= (uint16_t)(1u << id);
+		r->failed |= (uint16_t)(failed << id);
+	}
+}
+
+static void resume(struct vdev *d)
+{
+	struct rng *r = rng_of(d);
+	uint16_t before = r->busy;
+	send(r);
+	if (r->busy != before)
+		rng_publish(r);
+	else if (r->unsent && !at_source(r))
+		r->vdev.host->again(r->vdev.host_ctx, 0);
+}
+
 static const struct vdev_ops ops = {
 	.name = "rng",
 	.id = VIRTIO_ID_RNG,
@@ -132,6 +222,9 @@ static const struct vdev_ops ops = {
 	.queue_reset = queue_reset,
 	.reset = reset,
 	.hash = hash,
+	.save = save,
+	.load = load,
+	.resume = resume,
 };
 
 void rng_init(struct rng *r, struct vmem *mem, const struct host *host, void *host_ctx,
@@ -139,6 +232,6 @@ void rng_init(struct rng *r, struct vmem *mem, const struct host *host, void *ho
 {
 	vdev_init(&r->vdev, &ops, mem, host, host_ctx, 0);
 	r->backend = *backend;
-	r->busy = r->failed = 0;
+	r->busy = r->failed = r->unsent = 0;
 	r->stalled = false;
 }

@@ -32,6 +32,7 @@ struct rng {
 	struct rng_backend backend;
 	uint16_t busy;   /* bit per slot */
 	uint16_t failed; /* of them: the source gave nothing, and is asked again when the queue runs next */
+	uint16_t unsent; /* of them: loaded, and not lent yet */
 	bool stalled;
 	struct rng_io io[RNG_INFLIGHT_MAX];
 };

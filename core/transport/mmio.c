@@ -187,3 +187,30 @@ void mmio_write(struct mmio *m, uint64_t off, uint32_t size, uint64_t value)
 	else
 		write_register(m, (uint32_t)off, (uint32_t)value);
 }
+
+size_t mmio_save(const struct mmio *m, void *buf, size_t room)
+{
+	struct state_out out;
+	state_begin(&out, buf, room, STATE_MMIO);
+	state_put_u32(&out, m->device_features_sel);
+	state_put_u32(&out, m->driver_features_sel);
+	state_put_u32(&out, m->queue_sel);
+	state_put_u32(&out, m->shm_sel);
+	vdev_save(m->dev, &out);
+	return state_end(&out);
+}
+
+bool mmio_load(struct mmio *m, const void *buf, size_t len)
+{
+	struct state_in in;
+	state_need(&in, state_open(&in, buf, len, STATE_MMIO));
+	m->device_features_sel = state_get_u32(&in);
+	m->driver_features_sel = state_get_u32(&in);
+	m->queue_sel = state_get_u32(&in);
+	m->shm_sel = state_get_u32(&in);
+	if (vdev_load(m->dev, &in) && state_close(&in))
+		return true;
+	vdev_set_status(m->dev, 0);
+	mmio_init(m, m->dev);
+	return false;
+}

@@ -23,4 +23,12 @@ uint64_t mmio_read(struct mmio *, uint64_t off, uint32_t size);
 void mmio_write(struct mmio *, uint64_t off, uint32_t size, uint64_t value);
 uint64_t mmio_hash(const struct mmio *); /* the device's state, selectors included */
 
+/*
+ * The device and its registers as bytes (state.h; vdev.h tells what that means). mmio_save returns how many
+ * there are; where that is more than room, buf holds none that are of use. mmio_load: false when the bytes
+ * are damaged, or of another device: then this one is as after a reset. After true comes vdev_resume.
+ */
+size_t mmio_save(const struct mmio *, void *buf, size_t room);
+bool mmio_load(struct mmio *, const void *buf, size_t len);
+
 #endif
