@@ -3,6 +3,8 @@
  * holds. */
 #include "guest_run.h"
 #include <string.h>
+#include "virtio_blk.h"
+#include "virtio_rng.h"
 
 /* -- the taps: the recorder's, one step behind the trace ------------------------------------------------ */
 
@@ -97,12 +99,12 @@ bool guest_back_done(struct guest_dev *d, const struct op *done)
 		return false;
 	d->io[id] = NULL;
 	d->inflight--;
-	if (d->dev->blk) {
+	if (d->dev->type == &virtio_blk_type) {
 		struct blk_io *b = io;
 
 		if (delivers)
 			fill(d, b->span, b->nspans);
-		virtio_dev_blk_done(d->dev, b, (enum blk_result)done->arg[1], (uint32_t)done->arg[2]);
+		virtio_blk_done(d->dev, b, (enum blk_result)done->arg[1], (uint32_t)done->arg[2]);
 	} else {
 		struct rng_io *r = io;
 
@@ -110,7 +112,7 @@ bool guest_back_done(struct guest_dev *d, const struct op *done)
 			return false;
 		if (delivers)
 			fill(d, &r->span, 1);
-		virtio_dev_rng_done(d->dev, r, (uint32_t)done->arg[2]);
+		virtio_rng_done(d->dev, r, (uint32_t)done->arg[2]);
 	}
 	return true;
 }
@@ -164,7 +166,8 @@ static void drain(void *ctx)
 
 	nested(d);
 	for (uint64_t id = 0; d->inflight && id < BLK_INFLIGHT_MAX; id++) {
-		struct op failed = {.code = OP_DONE, .arg = {id, d->dev->blk ? BLK_IO_ERROR : BLK_DONE}};
+		struct op failed = {.code = OP_DONE,
+				    .arg = {id, d->dev->type == &virtio_blk_type ? BLK_IO_ERROR : BLK_DONE}};
 
 		if (!d->io[id])
 			continue;
@@ -175,7 +178,11 @@ static void drain(void *ctx)
 
 void guest_back_init(struct guest_dev *d)
 {
-	d->dev->disk_backend = (struct blk_backend){.submit = blk_submit, .drain = drain, .ctx = d};
-	d->dev->rng_backend = (struct rng_backend){.submit = rng_submit, .drain = drain, .ctx = d};
+	if (d->dev->type == &virtio_blk_type)
+		virtio_blk(d->dev)->backend =
+			(struct blk_backend){.submit = blk_submit, .drain = drain, .ctx = d};
+	else
+		virtio_rng(d->dev)->backend =
+			(struct rng_backend){.submit = rng_submit, .drain = drain, .ctx = d};
 	vmem_set_tap(&d->dev->mem, &guest_tap, d);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "memory.h"
+#include "virtio_blk.h"
 
 #define STATUS_DIFFERS 1
 #define WINDOW_LEN     0x1000u
@@ -182,9 +183,9 @@ static bool host_action(struct guest_run *g, const struct op *op)
 		break;
 	case OP_RESIZE:
 		recorder_resize(&d->dev->rec, op->arg[0]);
-		ok = d->dev->blk != NULL;
+		ok = d->dev->type == &virtio_blk_type;
 		if (ok)
-			blk_resize(d->dev->blk, op->arg[0]);
+			blk_resize(&virtio_blk(d->dev)->blk, op->arg[0]);
 		break;
 	default:
 		ok = false;

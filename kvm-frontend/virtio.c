@@ -7,7 +7,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 #include "guest_run.h"
-#include "virtio_dev.h"
+#include "virtio_blk.h"
 
 #define BUILD "ringside-vmm"
 
@@ -46,9 +46,9 @@ static int create_devices(struct vmm *vmm, const struct options *o, char err[ERR
 	if (vmm->guest)
 		return create_traced(vmm, err);
 	for (unsigned i = 0; i < o->disk_count; i++)
-		if (add(v, virtio_dev_create_blk(vmm, &o->disks[i], err)))
+		if (add(v, virtio_blk_create(vmm, &o->disks[i], err)))
 			return -1;
-	return o->rng ? add(v, virtio_dev_create_rng(vmm, o->rng_offer, err)) : 0;
+	return o->rng ? add(v, virtio_rng_create(vmm, o->rng_offer, err)) : 0;
 }
 
 static int start_record(struct vmm *vmm, const struct options *o, char err[ERR_MAX])
@@ -85,7 +85,7 @@ static void on_resize(void *ctx)
 	if (read(v->resize_fd, &info, sizeof(info)) != sizeof(info))
 		return;
 	for (unsigned i = 0; i < v->ndevices; i++)
-		virtio_dev_resize(v->device[i]);
+		virtio_blk_resize(v->device[i]);
 }
 
 /* Before other threads start: they inherit the mask. */

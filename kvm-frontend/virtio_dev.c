@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "virtio_dev.h"
 #include <errno.h>
-#include <linux/virtio_ids.h>
 #include <linux/virtio_mmio.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,10 +22,7 @@ void virtio_dev_publish(struct virtio_dev *d)
 {
 	if (d->record)
 		recorder_flushed(&d->rec);
-	if (d->blk)
-		blk_publish(d->blk);
-	else
-		rng_publish(d->rng);
+	d->type->publish(d);
 }
 
 static void signal_fd(int fd)
@@ -43,7 +39,7 @@ void virtio_dev_leave(struct virtio_dev *d)
 {
 	bool irq_due;
 
-	if (d->disk && disk_poll(d->disk))
+	if (d->type->poll && d->type->poll(d))
 		virtio_dev_publish(d);
 	if (d->record) {
 		if (recorder_state_due(&d->record->rec))
@@ -108,7 +104,7 @@ static void on_offence(void *ctx, enum offence o)
 			reaction[info->reaction], n == OFFENCES_SHOWN ? "; further ones are not shown" : "");
 }
 
-static const struct host host = {on_interrupt, on_again, virtio_dev_clock_ns, on_offence};
+const struct host virtio_host = {on_interrupt, on_again, virtio_dev_clock_ns, on_offence};
 
 /* -- what comes in --------------------------------------------------------------------------------------- */
 
@@ -172,98 +168,14 @@ void virtio_dev_run(struct virtio_dev *d, uint16_t queue)
 	virtio_dev_leave(d);
 }
 
-static void on_disk(void *ctx)
-{
-	struct virtio_dev *d = ctx;
-
-	virtio_dev_enter(d);
-	virtio_dev_leave(d); /* which takes what is finished */
-}
-
-void virtio_dev_resize(struct virtio_dev *d)
-{
-	if (!d->disk)
-		return;
-	virtio_dev_enter(d);
-	if (disk_file_resized(&d->disk->file)) {
-		if (d->record)
-			recorder_resize(&d->rec, d->disk->file.sectors);
-		blk_resize(d->blk, d->disk->file.sectors);
-	}
-	virtio_dev_leave(d);
-}
-
-/* -- backends: what passes is recorded ------------------------------------------------------------------- */
-
-static void blk_submit(void *ctx, struct blk_io *io)
-{
-	struct virtio_dev *d = ctx;
-
-	if (d->record)
-		recorder_enter_blk(&d->rec, io);
-	d->disk_backend.submit(d->disk_backend.ctx, io);
-	if (d->record)
-		recorder_leave(&d->rec, false);
-}
-
-static void blk_drain(void *ctx)
-{
-	struct virtio_dev *d = ctx;
-
-	if (d->record)
-		recorder_enter_drain(&d->rec);
-	d->disk_backend.drain(d->disk_backend.ctx);
-	if (d->record)
-		recorder_leave(&d->rec, true);
-}
-
-void virtio_dev_blk_done(void *ctx, struct blk_io *io, enum blk_result result, uint32_t bytes)
-{
-	struct virtio_dev *d = ctx;
-
-	if (d->record)
-		recorder_done_blk(&d->rec, io, result, bytes);
-	blk_io_done(d->blk, io, result, bytes);
-}
-
-static void rng_submit(void *ctx, struct rng_io *io)
-{
-	struct virtio_dev *d = ctx;
-
-	if (d->record)
-		recorder_enter_rng(&d->rec, io);
-	d->rng_backend.submit(d->rng_backend.ctx, io);
-	if (d->record)
-		recorder_leave(&d->rec, false);
-}
-
-static void rng_drain(void *ctx)
-{
-	struct virtio_dev *d = ctx;
-
-	if (d->record)
-		recorder_enter_drain(&d->rec);
-	d->rng_backend.drain(d->rng_backend.ctx);
-	if (d->record)
-		recorder_leave(&d->rec, true);
-}
-
-void virtio_dev_rng_done(void *ctx, struct rng_io *io, uint32_t bytes)
-{
-	struct virtio_dev *d = ctx;
-
-	if (d->record)
-		recorder_done_rng(&d->rec, io, bytes);
-	rng_io_done(d->rng, io, bytes);
-}
-
 /* -- life ------------------------------------------------------------------------------------------------ */
 
 /* Puts a device that the core has made behind its window. */
-static int attach(struct virtio_dev *d, struct vdev *vdev, char err[ERR_MAX])
+int virtio_dev_attach(struct virtio_dev *d, struct vdev *vdev, char err[ERR_MAX])
 {
 	d->vdev = vdev;
-	vdev->linger = virtio_linger;
+	if (d->lingers)
+		vdev->linger = virtio_linger;
 	mmio_init(&d->mmio, vdev);
 	if (vmm_add_device(d->vmm, &window, d, &d->slot, err))
 		return -1;
@@ -273,20 +185,18 @@ static int attach(struct virtio_dev *d, struct vdev *vdev, char err[ERR_MAX])
 	for (uint16_t i = 0; i < vdev->nqueues; i++)
 		if (virtio_kick_create(d, i, err))
 			return -1;
-	if (!d->disk || d->disk->engine.watch_fd < 0)
-		return 0;
-	d->disk_watch = loop_add_fd(&d->vmm->loop, d->disk->engine.watch_fd, on_disk, d);
-	return d->disk_watch ? 0 : err_set(err, "%s: epoll: %s", d->name, strerror(errno));
+	return 0;
 }
 
-static struct virtio_dev *create(struct vmm *vmm, char err[ERR_MAX])
+struct virtio_dev *virtio_dev_new(struct vmm *vmm, const struct virtio_type *type, char err[ERR_MAX])
 {
-	struct virtio_dev *d = calloc(1, sizeof(*d));
+	struct virtio_dev *d = calloc(1, type->size);
 
 	if (!d) {
 		err_set(err, "out of memory");
 		return NULL;
 	}
+	d->type = type;
 	d->vmm = vmm;
 	d->irq_fd = -1;
 	pthread_mutex_init(&d->own_lock, NULL);
@@ -295,114 +205,40 @@ static struct virtio_dev *create(struct vmm *vmm, char err[ERR_MAX])
 	return d;
 }
 
-/* The serial number that the guest sees, and our name for messages: the file's own name. */
-static void set_names(struct virtio_dev *d, const char *path)
+static const struct virtio_type *const types[] = {&virtio_blk_type, &virtio_rng_type};
+
+static const struct virtio_type *type_of(uint32_t id)
 {
-	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-	size_t n = strlen(base);
-
-	snprintf(d->name, sizeof(d->name), "disk %.40s", base);
-	memcpy(d->ident, base, n < sizeof(d->ident) ? n : sizeof(d->ident));
-}
-
-static int create_blk(struct virtio_dev *d, const struct option_disk *o, char err[ERR_MAX])
-{
-	unsigned cpus = d->vmm->cpus, queues = cpus < BLK_QUEUES_MAX ? cpus : BLK_QUEUES_MAX;
-	struct blk_options options = {.read_only = o->readonly,
-				      .nqueues = (uint16_t)(o->queues ? o->queues : queues)};
-	struct blk_backend backend;
-	struct disk *disk = calloc(1, sizeof(*disk));
-
-	set_names(d, o->path);
-	d->blk = calloc(1, sizeof(*d->blk));
-	if (!d->blk || !disk || disk_open(disk, o->path, o->readonly, err)) {
-		if (!d->blk || !disk)
-			err_set(err, "out of memory");
-		free(disk);
-		return -1;
-	}
-	d->disk = disk;
-	disk->done = virtio_dev_blk_done;
-	disk->done_ctx = d;
-	d->disk_backend = backend = disk_backend(disk);
-	backend.submit = blk_submit;
-	backend.drain = blk_drain;
-	backend.ctx = d;
-	options.physical_exp = disk->file.physical_exp;
-	memcpy(options.ident, d->ident, sizeof(options.ident));
-	blk_init(d->blk, &d->mem, &host, d, &backend, &options);
-	vdev_offer(&d->blk->vdev, o->offer);
-	return attach(d, &d->blk->vdev, err);
-}
-
-struct virtio_dev *virtio_dev_create_blk(struct vmm *vmm, const struct option_disk *o, char err[ERR_MAX])
-{
-	struct virtio_dev *d = create(vmm, err);
-
-	if (!d || !create_blk(d, o, err))
-		return d;
-	virtio_dev_destroy(d);
-	return NULL;
-}
-
-static int create_rng(struct virtio_dev *d, uint64_t offer, char err[ERR_MAX])
-{
-	struct rng_backend backend = {.submit = rng_submit, .drain = rng_drain, .ctx = d};
-
-	snprintf(d->name, sizeof(d->name), "rng");
-	if (!rng_host_ready())
-		return err_set(err, "--rng: the host gives no random numbers: %s", strerror(errno));
-	d->rng = calloc(1, sizeof(*d->rng));
-	if (!d->rng)
-		return err_set(err, "out of memory");
-	d->rng_host = (struct rng_host){virtio_dev_rng_done, d};
-	d->rng_backend = rng_host_backend(&d->rng_host);
-	rng_init(d->rng, &d->mem, &host, d, &backend);
-	vdev_offer(&d->rng->vdev, offer);
-	return attach(d, &d->rng->vdev, err);
-}
-
-struct virtio_dev *virtio_dev_create_rng(struct vmm *vmm, uint64_t offer, char err[ERR_MAX])
-{
-	struct virtio_dev *d = create(vmm, err);
-
-	if (!d || !create_rng(d, offer, err))
-		return d;
-	virtio_dev_destroy(d);
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (types[i]->id == id)
+			return types[i];
 	return NULL;
 }
 
 static int create_traced(struct virtio_dev *d, const struct trace_device *t, char err[ERR_MAX])
 {
-	struct blk_backend blk = {.submit = blk_submit, .drain = blk_drain, .ctx = d};
-	const struct rng_backend rng = {.submit = rng_submit, .drain = rng_drain, .ctx = d};
-	struct blk_options options;
-	struct vdev *vdev = NULL;
+	struct vdev *vdev = d->type->remake(d, t);
 
-	if (t->id == VIRTIO_ID_BLOCK && remake_blk(t, &options, &blk) &&
-	    (d->blk = calloc(1, sizeof(*d->blk)))) {
-		blk_init(d->blk, &d->mem, &host, d, &blk, &options);
-		memcpy(d->ident, options.ident, sizeof(d->ident));
-		vdev = &d->blk->vdev;
-	} else if (t->id == VIRTIO_ID_RNG && (d->rng = calloc(1, sizeof(*d->rng)))) {
-		rng_init(d->rng, &d->mem, &host, d, &rng);
-		vdev = &d->rng->vdev;
-	}
 	if (!vdev || t->transport != 0 || !remake_limits(t, vdev))
-		return err_set(err, "--guest-program: %s (virtio id %u) can not be made by this build",
-			       d->name, t->id);
-	return attach(d, vdev, err);
+		return err_set(err, "--guest-program: %s can not be made by this build", d->name);
+	return virtio_dev_attach(d, vdev, err);
 }
 
 struct virtio_dev *virtio_dev_create_traced(struct vmm *vmm, const struct trace_device *t, unsigned nr,
 					    char err[ERR_MAX])
 {
-	struct virtio_dev *d = create(vmm, err);
+	const struct virtio_type *type = type_of(t->id);
+	struct virtio_dev *d = NULL;
 
+	if (!type)
+		err_set(err, "--guest-program: device %u (virtio id %u) can not be made by this build", nr,
+			t->id);
+	else
+		d = virtio_dev_new(vmm, type, err);
 	if (!d)
 		return NULL;
-	d->traced = true;
-	snprintf(d->name, sizeof(d->name), "%s%u", t->id == VIRTIO_ID_BLOCK ? "blk" : "rng", nr);
+	d->traced = d->kicks_here = true;
+	snprintf(d->name, sizeof(d->name), "%s%u", type->name, nr);
 	if (!create_traced(d, t, err))
 		return d;
 	virtio_dev_destroy(d);
@@ -417,7 +253,7 @@ static void describe(const struct virtio_dev *d, struct trace_device *t)
 		t->queue_size_max[i] = d->vdev->queue[i].size_max;
 	t->config_len = (uint16_t)d->vdev->ops->config_len;
 	vdev_config_read(d->vdev, 0, t->config, t->config_len);
-	t->ident_len = d->blk ? sizeof(d->ident) : 0;
+	t->ident_len = d->ident_len;
 	memcpy(t->ident, d->ident, t->ident_len);
 }
 
@@ -439,10 +275,8 @@ int virtio_dev_record(struct virtio_dev *d, struct record *record, unsigned nr, 
 void virtio_dev_finish(struct virtio_dev *d)
 {
 	virtio_dev_enter(d);
-	if (d->disk && d->disk->inflight) {
-		disk_drain(d->disk);
+	if (d->type->finish && d->type->finish(d))
 		virtio_dev_publish(d);
-	}
 	if (d->record)
 		recorder_state(&d->rec, mmio_hash(&d->mmio));
 	virtio_dev_leave(d);
@@ -458,14 +292,9 @@ void virtio_dev_destroy(struct virtio_dev *d)
 		virtio_kick_destroy(d, &d->kick[i]);
 	if (d->irq_fd >= 0)
 		close(d->irq_fd);
-	if (d->disk_watch)
-		loop_remove_fd(&d->vmm->loop, d->disk_watch);
-	if (d->disk)
-		disk_close(d->disk);
+	if (d->type->destroy)
+		d->type->destroy(d);
 	record_arena_destroy(d->rec.arena);
 	pthread_mutex_destroy(&d->own_lock);
-	free(d->disk);
-	free(d->blk);
-	free(d->rng);
 	free(d);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Kicks. KVM matches the write of a queue's number to the notify register and signals an eventfd, and the
- * guest goes on at once. Not so where the device answers from memory (virtio_kick_create), nor once the
+ * guest goes on at once. Not so where the device answers without waiting (kicks_here), nor once the
  * driver has accepted NOTIFICATION_DATA: the value then tells how far the driver has come, a match by value
  * would miss, so every kick comes as a register write.
  */
@@ -15,23 +15,11 @@
 #include <unistd.h>
 #include "virtio_dev.h"
 
-static bool one_processor(void)
+bool virtio_one_processor(void)
 {
 	cpu_set_t set;
 
 	return !sched_getaffinity(0, sizeof(set), &set) && CPU_COUNT(&set) == 1;
-}
-
-/*
- * What is answered from memory never waits. So its kicks are no ioeventfd, but run where they arrive, in the
- * vCPU's thread: random bytes, since each is asked for by itself; an image in memory where there is one
- * processor, for the loop's thread could run only instead of the guest. Where there are more, the guest goes
- * on and posts more meanwhile.
- */
-static bool runs_where_kicked(const struct virtio_dev *d)
-{
-	return d->traced || d->rng ||
-	       (d->disk->file.in_memory && d->disk->engine.watch_fd < 0 && one_processor());
 }
 
 static void on_kick(void *ctx)
@@ -78,7 +66,7 @@ int virtio_kick_create(struct virtio_dev *d, uint16_t queue, char err[ERR_MAX])
 	edge.data.ptr = k->watch;
 	if (!k->watch || epoll_ctl(d->vmm->loop.epoll_fd, EPOLL_CTL_MOD, k->fd, &edge))
 		return err_set(err, "%s: eventfd: %s", d->name, strerror(errno));
-	if (runs_where_kicked(d))
+	if (d->kicks_here)
 		return 0; /* the write itself comes to the device's window */
 	return set_in_kvm(k, true) ? err_set(err, "%s: KVM_IOEVENTFD: %s", d->name, strerror(errno)) : 0;
 }
@@ -87,7 +75,7 @@ int virtio_kick_create(struct virtio_dev *d, uint16_t queue, char err[ERR_MAX])
 void virtio_kick_follow(struct virtio_dev *d)
 {
 	bool settled = d->vdev->status & VIRTIO_CONFIG_S_FEATURES_OK;
-	bool in_kvm = !(settled && vdev_has(d->vdev, VIRTIO_F_NOTIFICATION_DATA)) && !runs_where_kicked(d);
+	bool in_kvm = !(settled && vdev_has(d->vdev, VIRTIO_F_NOTIFICATION_DATA)) && !d->kicks_here;
 
 	for (uint16_t i = 0; i < d->vdev->nqueues; i++)
 		if (d->kick[i].in_kvm != in_kvm && set_in_kvm(&d->kick[i], in_kvm))

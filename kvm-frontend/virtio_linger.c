@@ -18,9 +18,9 @@ void virtio_linger_begin(struct virtio_dev *d)
 	struct virtio_linger *l = &d->linger;
 
 	l->begun_ns = 0;
-	if (!d->disk || d->record || (!l->hopes && ++l->kicks % TRY_EVERY))
+	if (!d->lingers || d->record || (!l->hopes && ++l->kicks % TRY_EVERY))
 		return;
-	l->first = d->disk->finished;
+	l->first = d->finished;
 	l->begun_ns = virtio_dev_clock_ns(NULL);
 }
 
@@ -32,9 +32,9 @@ bool virtio_linger(void *ctx, uint16_t queue)
 
 	if (!l->begun_ns)
 		return false;
-	disk_poll(d->disk);
+	d->type->poll(d);
 	virtio_dev_publish(d); /* what plain calls answered, too */
-	if (!d->irq_due || d->disk->finished - l->first >= REQUESTS_MAX)
+	if (!d->irq_due || d->finished - l->first >= REQUESTS_MAX)
 		return false;
 	since = virtio_dev_clock_ns(NULL);
 	while ((now = virtio_dev_clock_ns(NULL)) - since < PATIENCE * (since - l->begun_ns)) {
@@ -53,7 +53,7 @@ void virtio_linger_end(struct virtio_dev *d)
 	if (!l->begun_ns)
 		return;
 	l->begun_ns = 0;
-	if (d->disk->finished - l->first > 1)
+	if (d->finished - l->first > 1)
 		l->hopes = HOPES;
 	else if (l->hopes)
 		l->hopes--;
