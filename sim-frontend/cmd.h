@@ -14,6 +14,7 @@
 int cmd_assemble(int argc, char **argv);
 int cmd_clauses(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
+int cmd_export(int argc, char **argv);
 int cmd_lift(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_run(int argc, char **argv);

@@ -86,7 +86,8 @@ static void write_register(struct follow *f, const struct op *op)
 {
 	struct follow_device *d = &f->device[op->dev];
 	uint32_t value = (uint32_t)op->arg[2];
-	d->at = FOLLOW_NO_QUEUE;
+	if (op->arg[1] != 4)
+		return; /* the device ignores it */
 	switch (op->arg[0]) {
 	case VIRTIO_MMIO_DRIVER_FEATURES_SEL:
 		d->features_sel = value;
@@ -120,15 +121,19 @@ static void write_register(struct follow *f, const struct op *op)
 static void name_request(const struct follow *f, struct follow_request *r, const struct op *op)
 {
 	const uint16_t ids[OP_DEV_MAX] = {f->head->device[op->dev].id};
-	struct op one = {.code = op->code, .arg = {0, op->arg[1], op->arg[2], op->arg[3]}};
-	char line[OP_TEXT_MAX(0)], type[24] = "", sector[32] = "";
+	const struct op one = {.code = op->code, .arg = {0, op->arg[1]}};
+	char line[OP_TEXT_MAX(0)], sector[32] = "", bytes[32] = "";
 	const char *word = op_print(&one, ids, false, line, sizeof(line)) ? strstr(line, " type=") : NULL;
-	if (word && (word[6] < '0' || word[6] > '9'))
-		sscanf(word + 6, "%23s", type);
-	if (ids[0] == VIRTIO_ID_BLOCK)
-		snprintf(sector, sizeof(sector), " sector %" PRIu64 ",", op->arg[2]);
-	snprintf(r->name, sizeof(r->name), "%s%s%s%" PRIu64 " bytes", type, sector, *type ? " " : "",
-		 op->arg[3]);
+	const char *type = word && (word[6] < '0' || word[6] > '9') ? word + 6 : "";
+	if (ids[0] == VIRTIO_ID_BLOCK && (op->arg[2] || op->arg[3]))
+		snprintf(sector, sizeof(sector), " sector %" PRIu64, op->arg[2]);
+	if (op->arg[3] || !*type)
+		snprintf(bytes, sizeof(bytes), "%s%" PRIu64 " bytes",
+			 *sector ? ", "
+			 : *type ? " "
+				 : "",
+			 op->arg[3]);
+	snprintf(r->name, sizeof(r->name), "%.*s%s%s", (int)strcspn(type, " "), type, sector, bytes);
 }
 
 static void submit(struct follow *f, const struct op *op)

@@ -51,6 +51,7 @@ struct follow_request {
 	uint32_t read_len, write_len; /* bytes of its segments */
 	uint16_t nsegs;
 	struct follow_seg seg[VQ_SEGS_MAX];
+	uint32_t mark;              /* the listener's own */
 	char name[FOLLOW_NAME_MAX]; /* what it asks of the backend, or what its buffers are */
 };
 
@@ -75,7 +76,7 @@ struct follow_device {
 
 /* All of them may look at the state, which is as it is behind the op. */
 struct follow_events {
-	void (*began)(void *ctx, const struct follow_request *);
+	void (*began)(void *ctx, struct follow_request *);
 	void (*ended)(void *ctx, const struct follow_request *,
 		      enum follow_end); /* it is freed behind this */
 	/* It became ready, or is not any more. */

@@ -20,6 +20,7 @@ static const struct command commands[] = {
 	{"shrink", cmd_shrink, "make a failing program short and plain"},
 	{"lift", cmd_lift, "turn a recorded guest into programs for the simulator"},
 	{"replay", cmd_replay, "give a trace to fresh devices and compare what they do"},
+	{"export", cmd_export, "draw a trace: for Perfetto, for a browser, for Wireshark"},
 	{"clauses", cmd_clauses, "print which rules of the specification are checked, tested or missing"},
 	{"diff", cmd_diff, "find the first op in which two traces differ"},
 };
