@@ -33,7 +33,7 @@ kvm_src  := $(filter-out kvm-frontend/main.c,$(wildcard kvm-frontend/*.c kvm-fro
 I_core   := -Icore
 I_sim    := -Icore -Isim-frontend
 I_kvm    := -Icore -Ikvm-frontend
-I_fuzz   := -Icore -Isim-frontend -Ikvm-frontend/boot -Ifuzz
+I_fuzz   := -Icore -Isim-frontend -Ikvm-frontend -Ifuzz
 I_tests  := -I. -Icore -Isim-frontend -Ikvm-frontend -Ifuzz
 o         = $(patsubst %.c,$(B)/%.o,$(1))
 units    := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
@@ -85,7 +85,7 @@ boot-test: ## a stock Debian kernel boots on our devices, directly or nested; it
 	@tests/deps.sh boot && $(MAKE) -s all && tests/boot/run.sh
 compare-qemu: ## boot time and disk requests against QEMU's microvm in the same nested machine
 	@tests/deps.sh boot && $(MAKE) -s all && tests/boot/compare-qemu.sh
-fuzz: ## TARGET=blk|rng FUZZ_SECONDS=60: libFuzzer with sanitizers and oracles, from the kept corpus
+fuzz: ## TARGET=blk|rng|trace|boot FUZZ_SECONDS=60: libFuzzer with sanitizers and oracles, from the kept corpus
 	@tests/deps.sh fuzz && fuzz/run.sh libfuzzer "$(TARGET)" "$(FUZZ_SECONDS)"
 afl: ## the same programs under AFL++, persistent mode
 	@tests/deps.sh fuzz && fuzz/run.sh afl "$(TARGET)" "$(FUZZ_SECONDS)"

@@ -11,11 +11,15 @@ make -s -j"$(nproc)" FLAVOUR=cov corpus-player
 tool() { command -v "$1" || command -v "$1-14" || { echo "coverage: no $1: apt-get install llvm" >&2; exit 2; }; }
 profdata=$(tool llvm-profdata) cov=$(tool llvm-cov)
 rm -f $work/*
-for kind in blk rng; do
-	LLVM_PROFILE_FILE=$work/$kind.profraw build/cov/replay_$kind build/corpus/$kind
+objects=()
+for seeds in build/corpus/*/; do
+	kind=$(basename "$seeds")
+	LLVM_PROFILE_FILE=$work/$kind.profraw "build/cov/replay_$kind" "build/corpus/$kind"
+	[ ${#objects[@]} = 0 ] || objects+=(-object)
+	objects+=("build/cov/replay_$kind")
 done
 "$profdata" merge -o $work/all.profdata $work/*.profraw
-objects=(build/cov/replay_blk -object build/cov/replay_rng "-instr-profile=$work/all.profdata")
+objects+=("-instr-profile=$work/all.profdata")
 if [ $# -gt 0 ]; then
 	"$cov" show "${objects[@]}" "$@"
 	exit

@@ -12,12 +12,13 @@ if ! fuzz/seeds.sh; then
 	echo "FAIL corpus: the seeds do not assemble"
 	exit 1
 fi
-for kind in blk rng; do
+for seeds in build/corpus/*/; do
+	kind=$(basename "$seeds")
 	player=build/$flavour/replay_$kind
 	if [ ! -x "$player" ]; then
 		echo "FAIL corpus/$kind-$flavour: no $player: make FLAVOUR=$flavour corpus-player"
 		status=1
-	elif "$player" build/corpus/$kind >"$out" 2>&1; then
+	elif "$player" "build/corpus/$kind" >"$out" 2>&1; then
 		sed "s|^PASS build/corpus/$kind|PASS corpus/$kind-$flavour|" "$out"
 	else
 		echo "FAIL corpus/$kind-$flavour: $(grep -m1 -E 'ORACLE|ERROR|runtime error|different' "$out" || tail -n 1 "$out")"

@@ -1,5 +1,6 @@
 # The fuzz targets. FLAVOUR=fuzz: libFuzzer; FLAVOUR=afl: AFL++; any other: a plain main that replays files (standalone.c).
-fuzz_main_fuzz := $(B)/fuzz/target.o $(B)/fuzz/libfuzzer.o $(B)/fuzz/mutate.o
+fuzz_main_fuzz := $(B)/fuzz/target.o
+fuzz_programs  := $(B)/fuzz/libfuzzer.o $(B)/fuzz/mutate.o
 fuzz_main_afl  := $(B)/fuzz/target.o $(B)/fuzz/afl.o
 fuzz_main      := $(or $(fuzz_main_$(FLAVOUR)),$(B)/fuzz/target.o $(B)/fuzz/standalone.o $(B)/fuzz/files.o)
 fuzz_link_fuzz := -fsanitize=fuzzer
@@ -16,10 +17,17 @@ export AFL_QUIET := 1
 endif
 fuzz_libs      := $(B)/libsim.a $(B)/libcore.a
 
-$(B)/fuzz_%: $(B)/fuzz/fuzz_%.o $(fuzz_main) $(fuzz_libs)
+# What reads files is part of the harness elsewhere; for the targets that are about it, it is built once more, as core is.
+$(B)/seen/%.o: %.c
+	@mkdir -p $(@D) && $(CC) $(CFLAGS) $(CORE_$(FLAVOUR)) -Icore -Ikvm-frontend -MMD -MP -c $< -o $@
+seen_trace := $(patsubst %.c,$(B)/seen/%.o,$(wildcard core/trace/*.c))
+seen_boot  := $(patsubst %.c,$(B)/seen/%.o,$(wildcard kvm-frontend/boot/*.c))
+.SECONDEXPANSION:
+
+$(B)/fuzz_%: $(B)/fuzz/fuzz_%.o $$(or $$(seen_$$*),$$(if $$(filter fuzz,$(FLAVOUR)),$(fuzz_programs))) $(fuzz_main) $(fuzz_libs)
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $(fuzz_link_$(FLAVOUR)) $^ -lzstd -o $@
 # The same objects without a fuzzer around them: replay of files, and speed.
-$(B)/replay_%: $(B)/fuzz/fuzz_%.o $(B)/fuzz/target.o $(B)/fuzz/standalone.o $(B)/fuzz/files.o $(fuzz_libs)
+$(B)/replay_%: $(B)/fuzz/fuzz_%.o $$(seen_$$*) $(B)/fuzz/target.o $(B)/fuzz/standalone.o $(B)/fuzz/files.o $(fuzz_libs)
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -o $@
 $(B)/bench_fuzz_%: $(B)/fuzz/fuzz_%.o $(B)/fuzz/target.o $(B)/fuzz/bench_fuzz.o $(B)/fuzz/files.o $(fuzz_libs)
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -o $@

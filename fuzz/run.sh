@@ -2,11 +2,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # fuzz/run.sh libfuzzer|afl TARGET SECONDS: fuzzes one target from the kept programs (and what earlier runs here added to them,
 # in build/grown/TARGET), and tells how it goes. Status 1 on a finding; what to do with it is printed.
-#   MAX_LEN=160   longest program in bytes; OPTIONS: more options for the fuzzer
+#   MAX_LEN=160   longest input in bytes (boot: 4096, trace: 1024); OPTIONS: more options for the fuzzer
 #   RING=packed   the device offers packed rings before any op does
 set -u
 cd "$(dirname "$0")/.." || exit 1
-engine=${1:-libfuzzer} target=${2:-blk} seconds=${3:-60} max_len=${MAX_LEN:-160}
+engine=${1:-libfuzzer} target=${2:-blk} seconds=${3:-60}
+case $target in
+boot) max_len=${MAX_LEN:-4096} ;;
+trace) max_len=${MAX_LEN:-1024} ;;
+*) max_len=${MAX_LEN:-160} ;;
+esac
 if [ ! -e "fuzz/fuzz_$target.c" ]; then
 	echo "fuzz: no target $target: TARGET is one of$(printf ' %s' fuzz/fuzz_*.c | sed 's|fuzz/fuzz_||g; s|\.c||g')" >&2
 	exit 2
@@ -35,9 +40,13 @@ plain_words() {
 	awk -v seconds="$seconds" '
 		/^#[0-9]/ { for (i = 1; i < NF; i++) { if ($i == "cov:") cov = $(i + 1); if ($i == "corp:") { corp = $(i + 1); sub("/.*", "", corp) } } }
 		/^progress:/ { sub("^progress: ", ""); printf "  %s, %d edges of core reached, %d programs kept\n", $0, cov, corp; fflush() }
+		/^#[0-9]+[ \t]*DONE/ { runs = substr($1, 2) }
 		/^report:/ { sub("^report: ", ""); report = $0 }
 		/^ORACLE|: runtime error:|ERROR: / { print "  " $0; fflush() }
-		END { if (report) printf "fuzz: %s; %d edges of core reached\n", report, cov }'
+		END {
+			if (report) printf "fuzz: %s; %d edges of core reached\n", report, cov
+			else if (runs) printf "fuzz: %d runs, %.0f runs/s; %d edges reached\n", runs, runs / (seconds ? seconds : 1), cov
+		}'
 }
 
 libfuzzer() {

@@ -1,18 +1,53 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# fuzz/seeds.sh: assembles the kept programs, corpus/{blk,rng}/*.txt, into build/corpus/{blk,rng}/, one seed for each. They are
-# kept as text, so that a later op can not change what an old input means. Prints nothing when all is well.
+# fuzz/seeds.sh: assembles what is kept in corpus/TARGET/ into build/corpus/TARGET/, one seed for each file, and prints nothing
+# when all is well. They are kept as text, so that a later op can not change what an old input means.
+#   NAME.txt    a program (docs/program-text.md)
+#   NAME.hex    bytes: two hex digits each, `00*16` for many of one, `#` begins a comment
+# fuzz_trace also gets the text of some programs, and the beginnings of the kept traces, each behind the byte that names its reader.
 set -eu
 cd "$(dirname "$0")/.."
 ringside=build/plain/ringside
 [ -x $ringside ] || make -s -j"$(nproc)" $ringside
-for kind in blk rng; do
-	mkdir -p build/corpus/$kind
-	for text in corpus/$kind/*.txt; do
-		seed=build/corpus/$kind/$(basename "$text" .txt)
-		[ "$seed" -nt "$text" ] && [ "$seed" -nt $ringside ] || $ringside assemble "$text" -o "$seed"
+
+bytes_of() { # FILE.hex
+	local word n
+	sed 's/#.*//' "$1" | tr -s ' \t\n' '\n' | while read -r word; do
+		n=1
+		case $word in
+		'') continue ;;
+		*'*'*) n=${word#*'*'} ;;
+		esac
+		while [ "$n" -gt 0 ]; do
+			printf '%b' "\\x${word%%'*'*}"
+			n=$((n - 1))
+		done
 	done
-	for seed in build/corpus/$kind/*; do # what was renamed or removed
-		[ -e "corpus/$kind/$(basename "$seed").txt" ] || rm -f "$seed"
+}
+
+assemble() { # FILE SEED
+	case $1 in
+	*.txt) $ringside assemble "$1" -o "$2" ;;
+	*.hex) bytes_of "$1" >"$2" ;;
+	esac
+}
+
+for from in corpus/*/; do
+	kind=$(basename "$from")
+	[ -e "fuzz/fuzz_$kind.c" ] || continue
+	mkdir -p "build/corpus/$kind"
+	for text in "$from"*.txt "$from"*.hex; do
+		[ -e "$text" ] || continue
+		seed=build/corpus/$kind/$(basename "${text%.*}")
+		if [ "$text" -nt "$seed" ] || [ $ringside -nt "$seed" ]; then assemble "$text" "$seed"; fi
 	done
+	for seed in "build/corpus/$kind"/*; do # what was renamed or removed
+		[ -e "$from$(basename "$seed").txt" ] || [ -e "$from$(basename "$seed").hex" ] || rm -f "$seed"
+	done
+done
+for text in corpus/blk/[a-h]*.txt; do
+	{ printf '\004' && head -c 1000 "$text"; } >"build/corpus/trace/text-$(basename "${text%.txt}")"
+done
+for trace in corpus/traces/*.vtrace; do
+	{ printf '\000' && head -c 2000 "$trace"; } >"build/corpus/trace/begin-$(basename "${trace%.vtrace}")"
 done
