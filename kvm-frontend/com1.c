@@ -29,17 +29,11 @@ static void announce(struct com1 *c)
 /* Writes one byte, however slow the reader is. Not under the lock: the loop must not wait for that reader. */
 static void send(struct com1 *c, uint8_t byte)
 {
-	while (!atomic_load(&c->broken) && !atomic_load(c->ended)) {
-		if (write(c->terminal.out_fd, &byte, 1) == 1)
-			return;
-		if (errno == EAGAIN) {
-			poll(&(struct pollfd){.fd = c->terminal.out_fd, .events = POLLOUT}, 1, 100);
-		} else if (errno != EINTR && !atomic_exchange(&c->broken, true)) {
-			fprintf(stderr,
-				"ringside-vmm: console: cannot write: %s; the guest goes on without\n",
-				strerror(errno));
-		}
-	}
+	struct stream *out = &c->terminal.stream;
+	const struct iovec iov = {&byte, 1};
+
+	while (!atomic_load(c->ended) && !stream_write(out, &iov, 1))
+		poll(&(struct pollfd){.fd = out->out_fd, .events = POLLOUT}, 1, 100);
 }
 
 uint8_t com1_read(struct com1 *c, unsigned off)
@@ -65,29 +59,6 @@ void com1_write(struct com1 *c, unsigned off, uint8_t value)
 		send(c, value);
 }
 
-/* How much to read now. When there is no room, leaves word that announce() shall wake the loop. */
-static unsigned room_or_wait(struct com1 *c)
-{
-	unsigned room;
-
-	pthread_mutex_lock(&c->lock);
-	room = serial_room(&c->serial);
-	c->starved = room == 0;
-	pthread_mutex_unlock(&c->lock);
-	return room;
-}
-
-static void receive(struct com1 *c, uint8_t *data, unsigned n)
-{
-	n = terminal_keys(&c->terminal, data, n);
-	if (c->terminal.quit)
-		loop_stop(c->loop);
-	pthread_mutex_lock(&c->lock);
-	serial_receive(&c->serial, data, n);
-	announce(c);
-	pthread_mutex_unlock(&c->lock);
-}
-
 static void end_input(struct com1 *c)
 {
 	if (c->in)
@@ -95,27 +66,50 @@ static void end_input(struct com1 *c)
 	if (c->room)
 		loop_remove_fd(c->loop, c->room);
 	c->in = c->room = NULL;
+	c->deaf = true;
 }
 
-/* Reads once, what there is room for. True: there may be more. */
-static bool pump(struct com1 *c)
+/* Reads more where everything has been passed on. So what is typed is looked at for our own keys also when the
+ * guest takes nothing. False: there is nothing. */
+static bool fill(struct com1 *c)
 {
-	uint8_t data[SERIAL_FIFO_LEN];
-	unsigned room = room_or_wait(c);
 	ssize_t n;
 
-	if (room == 0) {
-		if (c->in)
-			loop_pause(c->loop, c->in);
-		return false;
+	while (!c->count && !c->deaf) {
+		n = stream_read(&c->terminal.stream, c->data, sizeof(c->data));
+		if (n == 0)
+			return false;
+		if (n < 0)
+			end_input(c);
+		c->first = 0;
+		c->count = n > 0 ? terminal_keys(&c->terminal, c->data, (unsigned)n) : 0;
+		if (c->terminal.quit)
+			loop_stop(c->loop);
 	}
-	/* Reading before the room was known would leave us with bytes that fit nowhere. */
-	n = read(c->terminal.in_fd, data, room < sizeof(data) ? room : sizeof(data));
-	if (n > 0)
-		receive(c, data, (unsigned)n);
-	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-		end_input(c);
-	return n > 0;
+	return c->count;
+}
+
+/* Passes on what there is room for. False: no room; then announce() wakes the loop when there is. */
+static bool pass(struct com1 *c)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&c->lock);
+	n = serial_room(&c->serial);
+	n = n < c->count ? n : c->count;
+	c->starved = n == 0;
+	serial_receive(&c->serial, c->data + c->first, n);
+	announce(c);
+	pthread_mutex_unlock(&c->lock);
+	c->first += n;
+	c->count -= n;
+	return n;
+}
+
+static void pump(struct com1 *c)
+{
+	while (fill(c) && pass(c))
+		;
 }
 
 static void on_input(void *ctx)
@@ -128,16 +122,12 @@ static void on_room(void *ctx)
 	struct com1 *c = ctx;
 	uint64_t count;
 
-	if (read(c->room_fd, &count, sizeof(count)) < 0)
-		return;
-	if (c->pollable)
-		loop_resume(c->loop, c->in);
-	else
-		while (pump(c))
-			;
+	if (read(c->room_fd, &count, sizeof(count)) > 0)
+		pump(c);
 }
 
-int com1_open(struct com1 *c, struct loop *loop, const char *file, const atomic_int *ended, char err[ERR_MAX])
+int com1_open(struct com1 *c, struct loop *loop, const char *where, const atomic_int *ended,
+	      char err[ERR_MAX])
 {
 	memset(c, 0, sizeof(*c));
 	pthread_mutex_init(&c->lock, NULL);
@@ -145,24 +135,21 @@ int com1_open(struct com1 *c, struct loop *loop, const char *file, const atomic_
 	c->loop = loop;
 	c->ended = ended;
 	c->room_fd = c->irq_fd = -1;
-	return terminal_open(&c->terminal, file, err);
+	return terminal_open(&c->terminal, where, "the serial port", err);
 }
 
 int com1_start(struct com1 *c, int irq_fd, char err[ERR_MAX])
 {
 	c->irq_fd = irq_fd;
-	if (c->terminal.in_fd < 0)
+	if (c->terminal.stream.in_fd < 0)
 		return 0;
-	c->room_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	c->room_fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK); /* 1: a regular file is read at once */
 	if (c->room_fd < 0)
 		return err_set(err, "console: eventfd: %s", strerror(errno));
 	c->room = loop_add_fd(c->loop, c->room_fd, on_room, c);
-	c->in = loop_add_fd(c->loop, c->terminal.in_fd, on_input, c);
-	c->pollable = c->in != NULL;
+	c->in = loop_add_edge(c->loop, c->terminal.stream.in_fd, on_input, c);
 	if (!c->room || (!c->in && errno != EPERM))
 		return err_set(err, "console: epoll: %s", strerror(errno));
-	/* A regular file is always readable: it is read whenever the port says that it has room. */
-	c->starved = !c->pollable;
 	terminal_start(&c->terminal);
 	return 0;
 }

@@ -3,8 +3,8 @@
  * com1: the guest's COM1, joined to a terminal of the host (terminal.h).
  *
  * Output is written by the vCPUs' threads as the guest sends it (a slow reader slows the guest down, as a wire
- * would). Input is read by the event loop, and only as much as the port has room for; the rest stays in the
- * pipe or terminal.
+ * would). Input is read by the event loop; what the port has no room for waits here, and behind it in the pipe
+ * or terminal.
  */
 #ifndef KVM_COM1_H
 #define KVM_COM1_H
@@ -16,6 +16,8 @@
 #include "serial.h"
 #include "terminal.h"
 
+#define COM1_INPUT_MAX 256
+
 struct com1 {
 	pthread_mutex_t lock; /* of serial and starved */
 	struct serial serial;
@@ -24,14 +26,16 @@ struct com1 {
 	struct loop_fd *in, *room;
 	struct terminal terminal;
 	int irq_fd, room_fd;
-	bool pollable;           /* false: the input is a regular file */
-	atomic_bool broken;      /* writing failed: told once, then dropped */
+	/* the loop's alone */
+	bool deaf;             /* nothing will come any more */
+	unsigned first, count; /* of data: read, not yet passed on */
+	uint8_t data[COM1_INPUT_MAX];
 	const atomic_int *ended; /* not 0: do not wait for a slow reader any more */
 };
 
-/* file: NULL for standard input and output. irq_fd: written for each interrupt. */
-int com1_open(struct com1 *, struct loop *, const char *file, const atomic_int *ended, char err[ERR_MAX]);
-/* Begins to listen; the terminal is raw from here on. irq_fd stays the caller's. */
+/* where: as terminal_open takes it. */
+int com1_open(struct com1 *, struct loop *, const char *where, const atomic_int *ended, char err[ERR_MAX]);
+/* Begins to listen; the terminal is raw from here on. irq_fd, written for each interrupt, stays the caller's. */
 int com1_start(struct com1 *, int irq_fd, char err[ERR_MAX]);
 /* Gives the terminal back; output of our own may follow. com1_close does it too, and is harmless after a
  * failure. */

@@ -44,7 +44,7 @@ static int watch(struct loop *loop, int op, struct loop_fd *slot, uint32_t event
 	return epoll_ctl(loop->epoll_fd, op, slot->fd, &ev);
 }
 
-struct loop_fd *loop_add_fd(struct loop *loop, int fd, loop_fn fn, void *ctx)
+static struct loop_fd *add(struct loop *loop, int fd, uint32_t events, loop_fn fn, void *ctx)
 {
 	for (size_t i = 0; i < LOOP_FDS_MAX; i++) {
 		struct loop_fd *slot = &loop->fds[i];
@@ -52,13 +52,23 @@ struct loop_fd *loop_add_fd(struct loop *loop, int fd, loop_fn fn, void *ctx)
 		if (slot->fn)
 			continue;
 		*slot = (struct loop_fd){fd, fn, ctx};
-		if (!watch(loop, EPOLL_CTL_ADD, slot, EPOLLIN))
+		if (!watch(loop, EPOLL_CTL_ADD, slot, events))
 			return slot;
 		slot->fn = NULL;
 		return NULL;
 	}
 	errno = ENOSPC;
 	return NULL;
+}
+
+struct loop_fd *loop_add_fd(struct loop *loop, int fd, loop_fn fn, void *ctx)
+{
+	return add(loop, fd, EPOLLIN, fn, ctx);
+}
+
+struct loop_fd *loop_add_edge(struct loop *loop, int fd, loop_fn fn, void *ctx)
+{
+	return add(loop, fd, EPOLLIN | EPOLLOUT | EPOLLET, fn, ctx);
 }
 
 void loop_remove_fd(struct loop *loop, struct loop_fd *slot)

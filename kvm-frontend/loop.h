@@ -40,6 +40,12 @@ void loop_destroy(struct loop *);
  * EPERM for what epoll cannot watch (a regular file), ENOSPC when all slots are taken.
  */
 struct loop_fd *loop_add_fd(struct loop *, int fd, loop_fn fn, void *ctx);
+/*
+ * The same for a non-blocking descriptor that is used both ways: calls fn(ctx) when it has become readable,
+ * writable or hung up, once for each time (edge-triggered), and once after it was added. So whoever reads or
+ * writes goes on until there is nothing or no room; what they leave for later, nobody reminds them of.
+ */
+struct loop_fd *loop_add_edge(struct loop *, int fd, loop_fn fn, void *ctx);
 void loop_remove_fd(struct loop *, struct loop_fd *);
 
 /* Takes a descriptor's readiness out of account for a while: back-pressure. */

@@ -141,7 +141,7 @@ static int parse_record_limit(struct options *o, const char *text, char err[ERR_
 static int parse_console(struct options *o, const char *text, char err[ERR_MAX])
 {
 	(void)err;
-	o->console = strcmp(text, "stdio") ? text : NULL;
+	o->console = text;
 	return 0;
 }
 
@@ -222,6 +222,7 @@ enum options_verdict options_parse(struct options *o, int argc, char *const argv
 	o->cmdline = OPTIONS_CMDLINE;
 	o->memory_len = DEFAULT_MEMORY;
 	o->cpus = 1;
+	o->console = "stdio";
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
 			return OPTIONS_HELP;

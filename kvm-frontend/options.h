@@ -35,7 +35,7 @@ struct options {
 	const char *record;
 	bool record_full;      /* payload kept in full, not as length and hash */
 	uint64_t record_limit; /* bytes; 0: none */
-	const char *console;   /* a file; NULL: standard input and output */
+	const char *console;   /* stdio, pty or a file (terminal.h) */
 };
 
 enum options_verdict { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_BAD };

@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#define _GNU_SOURCE /* ptsname_r */
 #include "terminal.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <termios.h>
 #include <unistd.h>
 
-#define CTRL_A 1
+#define CTRL_A     1
+#define NULL_MAJOR 1 /* /dev/null */
+#define NULL_MINOR 3
 
 /* The one global of this program: a signal handler has no other way to find what it must restore. */
 static struct {
@@ -50,22 +58,56 @@ static bool make_raw(void)
 	return tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
 }
 
-int terminal_open(struct terminal *t, const char *file, char err[ERR_MAX])
+/*
+ * The child's end is raw from the beginning: with echo on, what the guest writes would come back as what
+ * somebody types. Closed again, it tells us (EIO) when no program has it open.
+ */
+static int open_pty(struct terminal *t, const char *what, char err[ERR_MAX])
 {
-	*t = (struct terminal){.in_fd = STDIN_FILENO, .out_fd = STDOUT_FILENO};
-	if (!file)
+	int parent = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), child;
+	char name[64] = "";
+	struct termios mode;
+
+	if (parent < 0)
+		return err_set(err, "--console pty: %s", strerror(errno));
+	stream_fds(&t->stream, what, parent, parent);
+	t->stream.pty = true;
+	if (unlockpt(parent) || ptsname_r(parent, name, sizeof(name)))
+		return err_set(err, "--console pty: %s", strerror(errno));
+	child = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (child < 0 || tcgetattr(child, &mode))
+		return err_set(err, "--console pty: %s: %s", name, strerror(errno));
+	cfmakeraw(&mode);
+	tcsetattr(child, TCSANOW, &mode);
+	close(child);
+	fprintf(stderr, "ringside-vmm: %s is at %s\n", what, name);
+	return 0;
+}
+
+int terminal_open(struct terminal *t, const char *where, const char *what, char err[ERR_MAX])
+{
+	int fd;
+
+	memset(t, 0, sizeof(*t));
+	stream_none(&t->stream, what);
+	if (!where)
 		return 0;
-	t->in_fd = -1;
-	t->out_fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
-	if (t->out_fd < 0)
-		return err_set(err, "--console %s: %s", file, strerror(errno));
-	t->opened = true;
+	if (!strcmp(where, "pty"))
+		return open_pty(t, what, err);
+	if (!strcmp(where, "stdio")) {
+		stream_stdio(&t->stream, what);
+		return 0;
+	}
+	fd = open(where, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+	if (fd < 0)
+		return err_set(err, "--console %s: %s", where, strerror(errno));
+	stream_fds(&t->stream, what, -1, fd);
 	return 0;
 }
 
 void terminal_start(struct terminal *t)
 {
-	t->raw = t->in_fd == STDIN_FILENO && make_raw();
+	t->raw = t->stream.in_fd >= 0 && !t->stream.pty && make_raw();
 }
 
 void terminal_stop(struct terminal *t)
@@ -78,19 +120,38 @@ void terminal_stop(struct terminal *t)
 void terminal_close(struct terminal *t)
 {
 	terminal_stop(t);
-	if (t->opened)
-		close(t->out_fd);
-	t->opened = false;
+	stream_close(&t->stream);
+}
+
+bool terminal_size(const struct terminal *t, uint16_t *cols, uint16_t *rows)
+{
+	struct winsize size;
+
+	if (t->stream.out_fd < 0 || ioctl(t->stream.out_fd, TIOCGWINSZ, &size))
+		return false;
+	*cols = size.ws_col;
+	*rows = size.ws_row;
+	return true;
+}
+
+bool terminal_same(const struct terminal *a, const struct terminal *b)
+{
+	struct stat x, y;
+
+	if (a->stream.pty || b->stream.pty || fstat(a->stream.out_fd, &x) || fstat(b->stream.out_fd, &y))
+		return false;
+	if (S_ISCHR(x.st_mode) && x.st_rdev == makedev(NULL_MAJOR, NULL_MINOR))
+		return false; /* who writes there is in nobody's way */
+	return x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
 /* Somebody who knows no key asks for them; when the terminal takes nothing now, they ask again. */
-static void tell_keys(const struct terminal *t)
+static void tell_keys(struct terminal *t)
 {
-	static const char keys[] = "\r\nCtrl-A x ends the machine, Ctrl-A ? tells this, Ctrl-A Ctrl-A is one "
-				   "Ctrl-A for the guest\r\n";
+	static char keys[] = "\r\nCtrl-A x ends the machine, Ctrl-A ? tells this, Ctrl-A Ctrl-A is one "
+			     "Ctrl-A for the guest\r\n";
 
-	if (write(t->out_fd, keys, sizeof(keys) - 1) < 0)
-		return;
+	stream_write(&t->stream, &(struct iovec){keys, sizeof(keys) - 1}, 1);
 }
 
 /* True: the key goes to the guest. */

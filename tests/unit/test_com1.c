@@ -28,7 +28,7 @@ static struct com1 com1;
 static atomic_int ended;
 static pthread_t thread;
 static char err[ERR_MAX];
-static int stdin_before, irq_fd, loop_status;
+static int stdin_before, irq_fd, loop_status, out[2]; /* out: a pipe that gets the guest's output */
 
 static void *run_loop(void *arg)
 {
@@ -41,16 +41,22 @@ static void sleep_ms(long ms)
 	nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
 }
 
-/* Puts fd in place of standard input and starts a console on it, output to a file. */
+/* Puts fd in place of standard input and a pipe in place of standard output, and starts a console on them. */
 static void start(int in_fd)
 {
+	int stdout_before = dup(STDOUT_FILENO);
+
 	stdin_before = dup(STDIN_FILENO);
 	assert_true(dup2(in_fd, STDIN_FILENO) >= 0);
 	irq_fd = eventfd(0, EFD_NONBLOCK);
 	atomic_store(&ended, 0);
 	assert_int_equal(loop_create(&loop), 0);
-	assert_int_equal(com1_open(&com1, &loop, NULL, &ended, err), 0);
-	com1.terminal.out_fd = open("/dev/null", O_WRONLY);
+	assert_int_equal(pipe(out), 0);
+	fflush(stdout);
+	assert_true(dup2(out[1], STDOUT_FILENO) >= 0);
+	assert_int_equal(com1_open(&com1, &loop, "stdio", &ended, err), 0);
+	dup2(stdout_before, STDOUT_FILENO);
+	close(stdout_before);
 	assert_int_equal(com1_start(&com1, irq_fd, err), 0);
 	assert_int_equal(pthread_create(&thread, NULL, run_loop, NULL), 0);
 }
@@ -60,8 +66,9 @@ static void stop(void)
 	loop_stop(&loop);
 	pthread_join(thread, NULL);
 	assert_int_equal(loop_status, 0);
-	close(com1.terminal.out_fd);
 	com1_close(&com1);
+	close(out[0]);
+	close(out[1]);
 	loop_destroy(&loop);
 	close(irq_fd);
 	dup2(stdin_before, STDIN_FILENO);
@@ -202,52 +209,57 @@ static void ctrl_a_x_ends_it(void **state)
 
 static void ctrl_a_question_mark_tells_the_keys(void **state)
 {
-	int child, parent = open_terminal(&child), null_out, fds[2];
+	int child, parent = open_terminal(&child);
 	char told[256];
 	ssize_t n;
 
 	(void)state;
-	assert_int_equal(pipe(fds), 0);
 	start(child);
-	null_out = com1.terminal.out_fd;
-	com1.terminal.out_fd = fds[1];
 	open_port();
 	assert_int_equal(write(parent, "a\001?b", 4), 4);
 	expect_text("ab");
-	n = read(fds[0], told, sizeof(told) - 1);
+	n = read(out[0], told, sizeof(told) - 1);
 	assert_true(n > 0);
 	told[n] = 0;
 	assert_non_null(strstr(told, "Ctrl-A x"));
-	com1.terminal.out_fd = null_out;
 	stop();
-	close(fds[0]);
-	close(fds[1]);
 	close(child);
 	close(parent);
 }
 
 static void slow_reader_slows_the_guest_until_the_end(void **state)
 {
-	int fds[2], null = open("/dev/null", O_RDONLY), taken = 0, null_out;
+	int null = open("/dev/null", O_RDONLY), taken = 0;
 	char byte;
 
 	(void)state;
 	start(null);
-	assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
-	null_out = com1.terminal.out_fd;
-	com1.terminal.out_fd = fds[1];
 	for (int i = 0; i < 65536; i++)
 		com1_write(&com1, UART_TX, 'x');
 	atomic_store(&ended, 1); /* the pipe is full: without this the next byte would wait for ever */
 	com1_write(&com1, UART_TX, 'y');
-	while (read(fds[0], &byte, 1) == 1 && byte == 'x')
+	assert_int_equal(fcntl(out[0], F_SETFL, O_NONBLOCK), 0);
+	while (read(out[0], &byte, 1) == 1 && byte == 'x')
 		taken++;
 	assert_int_equal(taken, 65536);
-	com1.terminal.out_fd = null_out;
 	stop();
-	close(fds[0]);
-	close(fds[1]);
 	close(null);
+}
+
+/* A guest that hangs takes no input; Ctrl-A x must end it all the same. */
+static void ctrl_a_x_ends_a_guest_that_does_not_listen(void **state)
+{
+	int child, parent = open_terminal(&child);
+
+	(void)state;
+	start(child);
+	assert_int_equal(write(parent, "why?\003\001x", 7), 7);
+	pthread_join(thread, NULL);
+	assert_true(com1.terminal.quit);
+	pthread_create(&thread, NULL, run_loop, NULL);
+	stop();
+	close(child);
+	close(parent);
 }
 
 int main(void)
@@ -257,6 +269,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_lost_of_a_long_input),
 		cmocka_unit_test(terminal_is_raw_and_comes_back),
 		cmocka_unit_test(ctrl_a_x_ends_it),
+		cmocka_unit_test(ctrl_a_x_ends_a_guest_that_does_not_listen),
 		cmocka_unit_test(ctrl_a_question_mark_tells_the_keys),
 		cmocka_unit_test(slow_reader_slows_the_guest_until_the_end),
 	};

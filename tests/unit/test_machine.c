@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -207,6 +208,52 @@ static void loop_calls_pauses_and_stops(void **state)
 	free(loop);
 }
 
+struct edge {
+	int calls, other; /* other: of a socket pair */
+	struct loop *loop;
+};
+
+/* Writes once more where nobody reads, so that the next call must be another edge; after three it is enough. */
+static void on_edge(void *ctx)
+{
+	struct edge *e = ctx;
+
+	if (++e->calls == 3)
+		loop_stop(e->loop);
+	else
+		assert_int_equal(write(e->other, "x", 1), 1);
+}
+
+static void edges_are_told_once(void **state)
+{
+	struct loop *loop = calloc(1, sizeof(*loop));
+	int fds[2], last[2];
+	struct edge e = {.loop = loop};
+	struct reader end = {.loop = loop, .stop_at = 1};
+
+	(void)state;
+	alarm(20);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) | pipe(last), 0);
+	assert_int_equal(loop_create(loop), 0);
+	e.other = fds[1];
+	assert_non_null(loop_add_edge(loop, fds[0], on_edge, &e)); /* the first call: it is writable */
+	assert_int_equal(loop_run(loop), 0);
+	assert_int_equal(e.calls, 3);
+	end.fd = last[0];
+	assert_int_equal(write(last[1], "x", 1), 1);
+	assert_non_null(loop_add_fd(loop, end.fd, on_readable, &end));
+	atomic_store(&loop->stop, false);
+	assert_int_equal(loop_run(loop), 0);
+	assert_int_equal(e.calls, 3); /* two bytes wait, and were told */
+	alarm(0);
+	loop_destroy(loop);
+	for (int i = 0; i < 2; i++) {
+		close(fds[i]);
+		close(last[i]);
+	}
+	free(loop);
+}
+
 static void loop_has_a_limit(void **state)
 {
 	struct loop *loop = calloc(1, sizeof(*loop));
@@ -235,6 +282,7 @@ int main(void)
 		cmocka_unit_test(memory_leaves_a_hole),
 		cmocka_unit_test(memory_is_guarded_and_aligned),
 		cmocka_unit_test(loop_calls_pauses_and_stops),
+		cmocka_unit_test(edges_are_told_once),
 		cmocka_unit_test(loop_has_a_limit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

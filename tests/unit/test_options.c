@@ -60,7 +60,7 @@ static void defaults(void **state)
 	assert_int_equal(o.cpus, 1);
 	assert_null(o.initrd);
 	assert_null(o.record);
-	assert_null(o.console);
+	assert_string_equal(o.console, "stdio");
 	assert_int_equal(o.disk_count, 0);
 	assert_false(o.rng || o.record_full);
 }
@@ -85,7 +85,7 @@ static void everything(void **state)
 	good("--guest-program g");
 	assert_string_equal(o.guest_program, "g");
 	good("--kernel k --console stdio --cmdline \"\" --record r --record-payload hash");
-	assert_null(o.console);
+	assert_string_equal(o.console, "stdio");
 	assert_string_equal(o.cmdline, "");
 	assert_false(o.record_full);
 }
