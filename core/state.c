@@ -99,6 +99,13 @@ void state_get(struct state_in *in, void *out, size_t n)
 	in->at += n;
 }
 
+void state_match(struct state_in *in, const void *want, size_t n)
+{
+	const uint8_t *p = want;
+	for (size_t i = 0; i < n; i++)
+		state_need(in, state_get_u8(in) == p[i]);
+}
+
 static uint64_t get(struct state_in *in, size_t n)
 {
 	uint8_t b[8];

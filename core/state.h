@@ -53,6 +53,8 @@ bool state_close(const struct state_in *);
 /* Refuses the bytes where ok is false. Returns whether they are still good. */
 bool state_need(struct state_in *, bool ok);
 void state_get(struct state_in *, void *, size_t n); /* zeroes once the bytes are bad */
+/* The next n bytes must be these. */
+void state_match(struct state_in *, const void *, size_t n);
 uint8_t state_get_u8(struct state_in *);
 bool state_get_bool(struct state_in *); /* 0 or 1, nothing else */
 uint16_t state_get_u16(struct state_in *);

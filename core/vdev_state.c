@@ -124,14 +124,13 @@ static void load_queues(struct vdev *d, struct state_in *in)
 
 static void load_type(struct vdev *d, struct state_in *in)
 {
-	uint8_t image[VDEV_CONFIG_MAX], saved[VDEV_CONFIG_MAX];
+	uint8_t image[VDEV_CONFIG_MAX];
 	if (d->ops->load)
 		d->ops->load(d, in);
 	for (uint16_t i = 0; i < d->nqueues; i++)
 		state_need(in, vq_claimed(&d->queue[i], vdev_live(d)));
 	config_image(d, image);
-	state_get(in, saved, d->ops->config_len);
-	state_need(in, !memcmp(image, saved, d->ops->config_len));
+	state_match(in, image, d->ops->config_len);
 }
 
 bool vdev_load(struct vdev *d, struct state_in *in)

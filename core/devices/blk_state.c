@@ -154,10 +154,8 @@ static void load_request(struct blk *b, struct state_in *in)
 void blk_load(struct vdev *d, struct state_in *in)
 {
 	struct blk *b = blk_of(d);
-	uint8_t ident[sizeof(b->options.ident)];
 	uint32_t queues = (1u << d->nqueues) - 1;
-	state_get(in, ident, sizeof(ident));
-	state_need(in, !memcmp(ident, b->options.ident, sizeof(ident)));
+	state_match(in, b->options.ident, sizeof(b->options.ident));
 	state_need(in, state_get_bool(in) == b->options.read_only);
 	b->writeback = state_get_bool(in);
 	b->stalled = state_get_u32(in);

@@ -168,23 +168,24 @@ static void save(const struct vdev *d, struct state_out *out)
 {
 	const struct rng *r = (const struct rng *)(const void *)d;
 	state_put_bool(out, r->stalled);
-	state_put_u8(out, (uint8_t)__builtin_popcount(r->busy));
 	for (uint16_t left = r->busy; left;) {
 		uint16_t id = oldest(r, left);
 		left &= (uint16_t) ~(1u << id);
+		state_put_bool(out, true);
 		state_put_u8(out, (uint8_t)id);
 		state_put_bool(out, r->failed >> id & 1);
 		state_put_u32(out, (uint32_t)r->io[id].span.len);
 		vdev_save_tok(out, r->io[id].tok);
 		state_put_u64(out, r->io[id].at.v);
 	}
+	state_put_bool(out, false);
 }
 
 static void load(struct vdev *d, struct state_in *in)
 {
 	struct rng *r = rng_of(d);
 	r->stalled = state_get_bool(in);
-	for (uint8_t n = state_get_u8(in); n && !in->bad; n--) {
+	while (state_get_bool(in)) {
 		uint8_t id = state_get_u8(in);
 		if (!state_need(in, id < RNG_INFLIGHT_MAX && !(r->busy >> id & 1)))
 			return;

@@ -81,6 +81,19 @@ static void a_bool_is_0_or_1(void **state)
 	assert_true(in.bad);
 }
 
+static void what_must_match(void **state)
+{
+	(void)state;
+	uint8_t buf[ALL];
+	struct state_in in;
+	write_all(buf, sizeof(buf));
+	assert_true(state_open(&in, buf, ALL, STATE_MMIO));
+	state_match(&in, "\xfe\xef\xbe", 3);
+	assert_false(in.bad);
+	state_match(&in, "\xef\xbf", 2);
+	assert_true(in.bad);
+}
+
 static void errors_stick(void **state)
 {
 	(void)state;
@@ -124,6 +137,7 @@ int main(void)
 		cmocka_unit_test(room_is_kept_to),
 		cmocka_unit_test(a_bool_is_0_or_1),
 		cmocka_unit_test(errors_stick),
+		cmocka_unit_test(what_must_match),
 		cmocka_unit_test(damage_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
