@@ -72,7 +72,7 @@ $(B)/tests/regress/%: $(B)/tests/regress/%.o $(B)/libsim.a $(B)/libcore.a
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lcmocka -lzstd -o $@
 regress: $(patsubst tests/regress/%.c,$(B)/tests/regress/%,$(wildcard tests/regress/*.c))
 units: $(units) regress
-core-units: regress $(filter $(addprefix $(B)/tests/test_,vmem arena hash state save% vq% vdev% mmio blk% rng recorder offences op trace_% replay shrink sim_% oracle_%),$(units))
+core-units: regress $(filter $(addprefix $(B)/tests/test_,vmem arena hash state save% vq% vdev% mmio blk% rng console_% recorder offences op trace_% replay shrink sim_% oracle_%),$(units))
 benches: $(patsubst tests/bench/%.c,$(B)/%,$(wildcard tests/bench/bench_*.c))
 -include fuzz/rules.mk tests/guest/rules.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -16,7 +16,7 @@ static void slot(struct machine *m, uint16_t pos, uint16_t id, uint16_t flags)
 	packed_desc(&m->packed, pos, LOW, 1, id, flags | packed_avail(pos));
 }
 
-void provoke_ring_overrun(struct machine *m)
+static void ring_overrun(struct machine *m)
 {
 	boot(m);
 	for (uint16_t i = 0; i < 3; i++)
@@ -24,21 +24,21 @@ void provoke_ring_overrun(struct machine *m)
 	kick(m, 0);
 }
 
-void provoke_list_torn(struct machine *m)
+static void list_torn(struct machine *m)
 {
 	boot(m);
 	slot(m, POS_WRAP, 0, NX);
 	kick(m, 0);
 }
 
-void provoke_id_range(struct machine *m)
+static void id_range(struct machine *m)
 {
 	boot(m);
 	slot(m, POS_WRAP, 3, 0);
 	kick(m, 0);
 }
 
-void provoke_id_in_flight(struct machine *m)
+static void id_in_flight(struct machine *m)
 {
 	boot(m);
 	m->disk.hold = true;
@@ -47,10 +47,25 @@ void provoke_id_in_flight(struct machine *m)
 	kick(m, 0);
 }
 
-void provoke_indirect_list(struct machine *m)
+static void indirect_list(struct machine *m)
 {
 	boot(m);
 	slot(m, POS_WRAP | 1, 0, IN);
 	slot(m, POS_WRAP, 0, NX);
 	kick(m, 0);
 }
+
+void (*const provoke[OFFENCE_COUNT])(struct machine *) = {
+	[OFFENCE_RING_OVERRUN] = ring_overrun,
+	[OFFENCE_LIST_TORN] = list_torn,
+	[OFFENCE_ID_RANGE] = id_range,
+	[OFFENCE_ID_IN_FLIGHT] = id_in_flight,
+	[OFFENCE_INDIRECT_LIST] = indirect_list,
+	[OFFENCE_CONSOLE_READABLE] = provoke_console_readable,
+	[OFFENCE_CONSOLE_WRITABLE] = provoke_console_writable,
+	[OFFENCE_CONSOLE_EMPTY] = provoke_console_empty,
+	[OFFENCE_CONSOLE_ROOM] = provoke_console_room,
+	[OFFENCE_CONSOLE_SHORT] = provoke_console_short,
+	[OFFENCE_CONSOLE_EVENT] = provoke_console_event,
+	[OFFENCE_CONSOLE_PORT] = provoke_console_port,
+};

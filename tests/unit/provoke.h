@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* provoke: how a guest commits the offences of packed rings. Each offers packed rings to a driver and boots
- * the machine again. */
+/* provoke: how a guest commits the offences that test_offences.c has no row for: those of packed rings, which
+ * boot the machine again, and those of devices that share the machine's memory and host. */
 #ifndef RINGSIDE_TESTS_PROVOKE_H
 #define RINGSIDE_TESTS_PROVOKE_H
 
 #include "tests/unit/disk.h"
 
-void provoke_ring_overrun(struct machine *);
-void provoke_list_torn(struct machine *);
-void provoke_id_range(struct machine *);
-void provoke_id_in_flight(struct machine *);
-void provoke_indirect_list(struct machine *);
+extern void (*const provoke[OFFENCE_COUNT])(struct machine *);
+
+/* provoke_console.c */
+void provoke_console_readable(struct machine *);
+void provoke_console_writable(struct machine *);
+void provoke_console_empty(struct machine *);
+void provoke_console_room(struct machine *);
+void provoke_console_short(struct machine *);
+void provoke_console_event(struct machine *);
+void provoke_console_port(struct machine *);
 
 #endif

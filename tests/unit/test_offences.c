@@ -406,12 +406,6 @@ static const struct provoked {
 	[OFFENCE_RNG_EMPTY] = {rng_empty, NULL},
 };
 
-static void (*const provoked_packed[OFFENCE_COUNT])(struct machine *) = {
-	[OFFENCE_RING_OVERRUN] = provoke_ring_overrun,   [OFFENCE_LIST_TORN] = provoke_list_torn,
-	[OFFENCE_ID_RANGE] = provoke_id_range,           [OFFENCE_ID_IN_FLIGHT] = provoke_id_in_flight,
-	[OFFENCE_INDIRECT_LIST] = provoke_indirect_list,
-};
-
 static void check_status_answer(void)
 {
 	uint32_t id, len;
@@ -452,11 +446,11 @@ static void every_offence_shows_its_reaction(void **state)
 	(void)state;
 	for (uint32_t o = OFFENCE_NONE + 1; o < OFFENCE_COUNT; o++) {
 		const struct offence_info *info = offence_info((enum offence)o);
-		if (!provoked[o].how && !provoked_packed[o])
+		if (!provoked[o].how && !provoke[o])
 			fail_msg("no test provokes %s", info->name);
 		m = machine_booted();
 		x = &m->mmio;
-		provoked_packed[o] ? provoked_packed[o](m) : provoked[o].how();
+		provoke[o] ? provoke[o](m) : provoked[o].how();
 		if (m->g.offences[o] != 1 || m->g.offences_all != 1)
 			fail_msg("%s: seen %u times, %u offences in all", info->name, m->g.offences[o],
 				 m->g.offences_all);
