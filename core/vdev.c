@@ -56,21 +56,10 @@ void vdev_limit_queue(struct vdev *d, uint16_t queue, uint16_t size_max)
 	d->queue[queue].size_max = size_max;
 }
 
-bool vdev_live(const struct vdev *d)
-{
-	return (d->status & (VIRTIO_CONFIG_S_DRIVER_OK | VIRTIO_CONFIG_S_NEEDS_RESET)) ==
-	       VIRTIO_CONFIG_S_DRIVER_OK;
-}
-
 static void interrupt(struct vdev *d, uint32_t cause, uint16_t source)
 {
 	__atomic_fetch_or(&d->isr, cause, __ATOMIC_SEQ_CST);
 	d->host->interrupt(d->host_ctx, source);
-}
-
-uint32_t vdev_isr(const struct vdev *d)
-{
-	return __atomic_load_n(&d->isr, __ATOMIC_SEQ_CST);
 }
 
 void vdev_isr_ack(struct vdev *d, uint32_t bits)
@@ -218,11 +207,6 @@ uint16_t vdev_queue_size_max(struct vdev *d, uint32_t queue)
 {
 	return queue < d->nqueues ? d->queue[queue].size_max
 				  : 0; /* asking is how a driver counts them: no offence */
-}
-
-bool vdev_queue_ready(struct vdev *d, uint32_t queue)
-{
-	return queue < d->nqueues && d->queue[queue].ready;
 }
 
 void vdev_set_queue_size(struct vdev *d, uint32_t queue, uint32_t size)

@@ -107,7 +107,10 @@ void vdev_set_status(struct vdev *, uint32_t);
 void vdev_set_queue_size(struct vdev *, uint32_t queue, uint32_t size);
 void vdev_set_queue_area(struct vdev *, uint32_t queue, enum vq_area, bool high, uint32_t value);
 void vdev_set_queue_ready(struct vdev *, uint32_t queue, uint32_t value);
-bool vdev_queue_ready(struct vdev *, uint32_t queue);
+static inline bool vdev_queue_ready(const struct vdev *d, uint32_t queue)
+{
+	return queue < d->nqueues && d->queue[queue].ready;
+}
 uint16_t vdev_queue_size_max(struct vdev *, uint32_t queue); /* 0: no such queue */
 /*
  * Resets one queue (2.6.1): nothing of it is in flight and it is not ready when this returns; the rest of the
@@ -120,7 +123,10 @@ void vdev_notify(struct vdev *, uint32_t value);
 /* Bytes beyond the configuration space read as 0 and swallow writes. */
 void vdev_config_read(struct vdev *, uint64_t off, void *, uint32_t n);
 void vdev_config_write(struct vdev *, uint64_t off, const void *, uint32_t n);
-uint32_t vdev_isr(const struct vdev *);
+static inline uint32_t vdev_isr(const struct vdev *d)
+{
+	return __atomic_load_n(&d->isr, __ATOMIC_SEQ_CST);
+}
 void vdev_isr_ack(struct vdev *, uint32_t bits);
 void vdev_offend(struct vdev *, enum offence);
 
@@ -134,7 +140,11 @@ uint64_t vdev_hash(const struct vdev *);
 
 /* -- for device types ------------------------------------------------------------------------------------ */
 /* DRIVER_OK, and no reset needed. When it is false, nothing more may reach the guest. */
-bool vdev_live(const struct vdev *);
+static inline bool vdev_live(const struct vdev *d)
+{
+	return (d->status & (VIRTIO_CONFIG_S_DRIVER_OK | VIRTIO_CONFIG_S_NEEDS_RESET)) ==
+	       VIRTIO_CONFIG_S_DRIVER_OK;
+}
 static inline bool vdev_has(const struct vdev *d, unsigned feature)
 {
 	return d->accepted >> feature & 1;

@@ -22,16 +22,14 @@ const struct offence_info *offence_info(enum offence o)
 void vq_init(struct vq *q, uint16_t size_max)
 {
 	memset(q, 0, offsetof(struct vq, live));
-	memset(q->live, 0, size_max * sizeof(q->live[0]));
 	q->size_max = size_max;
 }
 
 void vq_reset(struct vq *q)
 {
-	uint16_t size_max = q->size_max, used = q->size;
+	uint16_t size_max = q->size_max;
 	uint32_t seq = q->seq;
 	memset(q, 0, offsetof(struct vq, live));
-	memset(q->live, 0, used * sizeof(q->live[0])); /* only what a queue of that size can have dirtied */
 	q->size_max = size_max;
 	q->seq = seq; /* goes on, so that a token from before can not name a chain from after */
 }
@@ -43,6 +41,7 @@ enum offence vq_enable(struct vq *q, struct vmem *m, uint64_t features)
 	if (!q->size || q->size > q->size_max || !(packed ? packed_fits(q, m) : split_fits(q, m, event_idx)))
 		return OFFENCE_QUEUE_LAYOUT;
 	q->next_avail = q->seen_avail = q->next_used = q->published = packed ? VQ_POS_WRAP : 0;
+	memset(q->live, 0, q->size * sizeof(q->live[0]));
 	q->inflight = q->oldest = 0;
 	q->kicks_off = q->batch.open = false;
 	q->packed = packed;

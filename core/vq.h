@@ -82,11 +82,12 @@ struct vq {
 	uint16_t inflight;   /* chains popped and not staged, held back ones included; at most size */
 	uint16_t used_flags; /* packed: flags of the first staged entry, whose store publishes all of them */
 	bool ready, event_idx, indirect, kicks_off, packed, in_order;
-	enum offence offence;       /* why vq_pop answered VQ_OFFENCE */
-	uint32_t seq;               /* of the latest pop */
-	uint32_t latest;            /* seq of the chain that may be given back now */
-	uint16_t oldest;            /* IN_ORDER: where order[] starts; it has inflight entries */
-	struct vq_batch batch;      /* IN_ORDER */
+	enum offence offence;  /* why vq_pop answered VQ_OFFENCE */
+	uint32_t seq;          /* of the latest pop */
+	uint32_t latest;       /* seq of the chain that may be given back now */
+	uint16_t oldest;       /* IN_ORDER: where order[] starts; it has inflight entries */
+	struct vq_batch batch; /* IN_ORDER */
+	/* What follows is not touched before the queue is enabled, and then as far as its size goes. */
 	uint32_t live[VQ_SIZE_MAX]; /* by id: seq of the pop in flight, or 0 */
 	/* IN_ORDER only; each entry is set by a pop before anyone looks at it, so nobody clears them. */
 	uint16_t order[VQ_SIZE_MAX]; /* ids in order of pops, round and round */
@@ -95,7 +96,7 @@ struct vq {
 
 enum vq_err { VQ_OK, VQ_EMPTY, VQ_OFFENCE };
 
-/* Touches no more than a queue of that size can use: fuzzers make a fresh device for each run. */
+/* Costs little, whatever the size: fuzzers make a fresh device for each run. */
 void vq_init(struct vq *, uint16_t size_max);
 /* No queue set up; size_max stays. */
 void vq_reset(struct vq *);

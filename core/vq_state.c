@@ -158,6 +158,7 @@ void vq_load(struct vq *q, const struct vmem *m, struct state_in *in)
 	if (!state_need(in, size <= q->size_max))
 		return;
 	q->size = size;
+	memset(q->live, 0, size * sizeof(q->live[0]));
 	q->seq = q->latest = state_get_u32(in); /* nobody gives a chain back across entries */
 	load_flags(q, in);
 	if (in->bad || !q->ready)

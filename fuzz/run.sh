@@ -53,7 +53,7 @@ libfuzzer() {
 	make -s -j"$(nproc)" FLAVOUR=fuzz "build/fuzz/fuzz_$target" || exit 1
 	echo "fuzz: $target for $seconds s, programs of at most $max_len bytes, from $(ls "build/corpus/$target" | wc -l) kept ones"
 	# shellcheck disable=SC2086
-	RINGSIDE_FUZZ_REPORT=1 UBSAN_OPTIONS=print_stacktrace=1 ASAN_OPTIONS=malloc_context_size=3:quarantine_size_mb=4 \
+	RINGSIDE_FUZZ_REPORT=1 UBSAN_OPTIONS=print_stacktrace=1 ASAN_OPTIONS=malloc_context_size=0:quarantine_size_mb=1:max_malloc_fill_size=0 \
 		"build/fuzz/fuzz_$target" -max_total_time="$seconds" \
 		-max_len="$max_len" -len_control=0 -timeout=10 -reload=0 -detect_leaks=0 -entropic=0 -verbosity=1 \
 		-dict="fuzz/ops.dict" -artifact_prefix="$finds/" ${OPTIONS:-} "$grown" "build/corpus/$target" 2>&1 | tee "$log" | plain_words

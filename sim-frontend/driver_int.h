@@ -60,7 +60,7 @@ struct driver {
 	uint64_t capacity;   /* of a disk, in sectors, as last read */
 	uint32_t how, at;    /* of the next post */
 	uint64_t value;
-	uint64_t filled; /* bytes of payload so far: what the next is filled with depends on it */
+	uint64_t filled; /* parts of payloads so far: what the next is filled with depends on it */
 	struct driver_queue queue[VDEV_QUEUES_MAX];
 };
 

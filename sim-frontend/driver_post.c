@@ -56,19 +56,17 @@ static void place_pieces(struct plan *p, const struct driver_request *q)
 	}
 }
 
-#define FILL_STEP 0x10001ull
+#define STAMP_EVERY 512u
 
-/* What a payload holds must differ from request to request, no more; so it is made many bytes at a time. */
+/* What a payload holds must differ from request to request and from sector to sector, no more. */
 static void fill_part(uint8_t *p, uint32_t n, uint64_t v)
 {
-	pair a = {v, v + FILL_STEP}, b = {v + 2 * FILL_STEP, v + 3 * FILL_STEP};
-	pair step = {4 * FILL_STEP, 4 * FILL_STEP};
-	for (; n >= 2 * sizeof(a); n -= 2 * (uint32_t)sizeof(a), p += 2 * sizeof(a), a += step, b += step) {
-		memcpy(p, &a, sizeof(a));
-		memcpy(p + sizeof(a), &b, sizeof(b));
+	for (uint32_t part; n; p += part, n -= part, v += 1ull << 32) {
+		part = n < STAMP_EVERY ? n : STAMP_EVERY;
+		memset(p, (uint8_t)v, part);
+		if (part >= sizeof(v))
+			memcpy(p, &v, sizeof(v));
 	}
-	pair rest[2] = {a, b};
-	memcpy(p, rest, n);
 }
 
 static void fill(struct driver *g, gpa_t a, uint32_t n)
@@ -76,7 +74,7 @@ static void fill(struct driver *g, gpa_t a, uint32_t n)
 	while (n) {
 		uint32_t part = n;
 		uint8_t *p = ram_at(g->ram, a, &part);
-		fill_part(p, part, 0x0101010101010101ull * (++g->filled & 0xff));
+		fill_part(p, part, ++g->filled);
 		a = gpa_add(a, part);
 		n -= part;
 	}

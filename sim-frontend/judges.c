@@ -82,9 +82,9 @@ void judges_resized(struct sim_device *d, uint64_t sectors)
 void judges_write_ends(struct judges *j, uint64_t off, uint32_t size, uint64_t value)
 {
 	oracle_status_write_ends(&j->status, off, size, value);
-	if (off == VIRTIO_MMIO_QUEUE_NOTIFY || off == VIRTIO_MMIO_INTERRUPT_ACK)
-		return;
-	if (size == 4 || off >= VIRTIO_MMIO_CONFIG)
+	bool resets =
+		off == VIRTIO_MMIO_STATUS || off == VIRTIO_MMIO_QUEUE_READY || off == VIRTIO_MMIO_QUEUE_RESET;
+	if ((size == 4 && resets) || off >= VIRTIO_MMIO_CONFIG)
 		oracle_backend_write_ends(&j->backend, off, value);
 	if (off >= VIRTIO_MMIO_CONFIG)
 		content_config_written(&j->content);

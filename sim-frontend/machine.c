@@ -250,8 +250,7 @@ static bool catch_up(struct sim_device *d)
 	return true;
 }
 
-/* The entry is over; who was notified meanwhile runs now. */
-static void over(struct sim_device *d)
+static void run_kicked(struct sim_device *d)
 {
 	struct machine *m = d->machine;
 	bool more = true;
@@ -260,6 +259,13 @@ static void over(struct sim_device *d)
 		for (uint32_t k = 0; d->recorder && k < m->ndevices; k++)
 			more |= catch_up(&m->device[k]);
 	}
+}
+
+/* The entry is over; who was notified meanwhile runs now. */
+static inline void over(struct sim_device *d)
+{
+	if (d->kicked || d->recorder)
+		run_kicked(d);
 }
 
 /* Another processor's register write, while the device works: kicks are coalesced as an ioeventfd does, an

@@ -157,7 +157,9 @@ void oracle_restart(struct oracle *o)
 	o->nloose = 0;
 	o->walk.chain = o->newest = NULL;
 	o->walk.indirect_serial = 0;
-	memset(&o->regs, 0, sizeof(o->regs));
+	o->regs.queue_sel = o->regs.feature_sel = 0;
+	memset(o->regs.area, 0, o->config.nqueues * sizeof(o->regs.area[0]));
+	memset(o->regs.size, 0, o->config.nqueues * sizeof(o->regs.size[0]));
 	count_steps(o);
 }
 

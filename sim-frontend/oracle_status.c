@@ -18,15 +18,23 @@ void oracle_status_init(struct oracle_status *s, struct oracle *o, struct mmio *
 	s->vdev = v;
 }
 
+/* Configuration bytes may be others from now on. */
+static void forget_seen(struct oracle_status *s)
+{
+	if (s->any_seen)
+		memset(s->seen, 0, sizeof(s->seen));
+	s->any_seen = false;
+}
+
 /* As after a reset. */
 static void clear(struct oracle_status *s)
 {
+	forget_seen(s);
 	s->open = s->used_stored = s->told = s->config_event = s->live = s->beyond = s->beyond_unsure = false;
 	s->status = 0;
 	s->feature_sel = s->offered_sel = s->queue_sel = 0;
 	s->accepted = 0;
 	s->isr = s->ready = s->resetting = 0;
-	memset(s->seen, 0, sizeof(s->seen));
 }
 
 void oracle_status_restart(struct oracle_status *s)
@@ -34,9 +42,9 @@ void oracle_status_restart(struct oracle_status *s)
 	clear(s);
 	s->offered = s->vdev->offered;
 	s->agreed = 0;
-	for (uint32_t i = 0; i < VDEV_QUEUES_MAX; i++)
+	for (uint32_t i = 0; i < s->vdev->nqueues; i++)
 		s->queue_max[i] = vdev_queue_size_max(s->vdev, i);
-	memset(s->fixed, 0, sizeof(s->fixed));
+	memset(s->fixed, 0, s->vdev->ops->config_len);
 }
 
 void oracle_status_expect(struct oracle_status *s, uint32_t off, const void *bytes, uint32_t n,
@@ -52,6 +60,14 @@ static uint32_t ready_now(const struct oracle_status *s)
 	for (uint32_t i = 0; i < s->vdev->nqueues; i++)
 		ready |= (uint32_t)vdev_queue_ready(s->vdev, i) << i;
 	return ready;
+}
+
+/* What a write to a register that enables no queue costs does not grow with their number: of all but the selected one it is
+ * looked at with the next that does. */
+static uint32_t ready_now_but(const struct oracle_status *s, uint32_t bit)
+{
+	bool now = vdev_queue_ready(s->vdev, s->queue_sel);
+	return (s->ready & ~bit) | (now ? bit : 0);
 }
 
 static void reopen(struct oracle_status *s)
@@ -233,10 +249,12 @@ static void accept(struct oracle_status *s, uint32_t bits)
 /* Which queues may differ, and what the written one must be. */
 static void check_ready(struct oracle_status *s, uint64_t off, uint32_t value, uint32_t before)
 {
-	uint32_t now = ready_now(s), bit = s->queue_sel < VDEV_QUEUES_MAX ? 1u << s->queue_sel : 0;
+	uint32_t bit = s->queue_sel < VDEV_QUEUES_MAX ? 1u << s->queue_sel : 0;
 	bool reset =
 		off == VIRTIO_MMIO_QUEUE_RESET && value == 1 && HAS(s->vdev->accepted, VIRTIO_F_RING_RESET);
-	if (off != VIRTIO_MMIO_QUEUE_READY && !reset)
+	bool may = off == VIRTIO_MMIO_QUEUE_READY || reset;
+	uint32_t now = may ? ready_now(s) : ready_now_but(s, bit);
+	if (!may)
 		bit = 0;
 	if ((now ^ before) & ~bit)
 		CRY(s, "", "queues became ready or unready (bits 0x%x) by a write to register 0x%03x",
@@ -312,7 +330,7 @@ void oracle_status_write_ends(struct oracle_status *s, uint64_t off, uint32_t si
 		return;
 	}
 	if (off >= VIRTIO_MMIO_CONFIG || off == VIRTIO_MMIO_STATUS || off == VIRTIO_MMIO_DRIVER_FEATURES)
-		memset(s->seen, 0, sizeof(s->seen));
+		forget_seen(s);
 	if (size == 4 && off < VIRTIO_MMIO_CONFIG)
 		register_written(s, off, (uint32_t)value);
 	else
@@ -331,6 +349,7 @@ static void check_config_byte(struct oracle_status *s, uint32_t at, uint8_t v)
 		CRY(s, "mmio.6", "configuration byte %u was 0x%02x and is 0x%02x in the same generation", at,
 		    s->value[at], v);
 	s->seen[at] = 1;
+	s->any_seen = true;
 	s->value[at] = v;
 }
 
@@ -338,7 +357,7 @@ static void config_read(struct oracle_status *s, uint64_t off, uint32_t size, ui
 {
 	uint32_t generation = (uint32_t)mmio_read(s->mmio, VIRTIO_MMIO_CONFIG_GENERATION, 4);
 	if (generation != s->generation)
-		memset(s->seen, 0, sizeof(s->seen));
+		forget_seen(s);
 	s->generation = generation;
 	for (uint32_t i = 0; i < size && off + i < s->vdev->ops->config_len && off + i < VDEV_CONFIG_MAX; i++)
 		check_config_byte(s, (uint32_t)off + i, (uint8_t)(value >> 8 * i));

@@ -42,6 +42,7 @@ struct oracle_status {
 	uint32_t ready, ready_before,
 		resetting; /* bit per queue; ready_before: ahead of the write under way */
 	uint32_t generation;
+	bool any_seen;                                           /* some of: */
 	uint8_t seen[VDEV_CONFIG_MAX], value[VDEV_CONFIG_MAX];   /* what the driver read */
 	uint8_t fixed[VDEV_CONFIG_MAX], expect[VDEV_CONFIG_MAX]; /* what we know (enum status_fixed) */
 };

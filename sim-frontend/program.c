@@ -384,7 +384,8 @@ static void quiesce_by_force(struct sim_device *d)
 	for (int round = 0; round < QUIESCE_MAX; round++) {
 		before = taken(d);
 		for (uint16_t q = 0; q < d->vdev->nqueues; q++)
-			machine_run(d, q);
+			if (vdev_queue_ready(d->vdev, q))
+				machine_run(d, q);
 		settle(d);
 		if (all_taken(d) || taken(d) == before) {
 			judge(d);

@@ -4,7 +4,10 @@
 
 #include "sim_int.h"
 
-#define PLAIN_BATCH 16 /* of a benchmark */
+/* Of a benchmark: sixteen requests a notification, or as many as the buffers' memory has room for. */
+#define PLAIN_BATCH 16u
+#define PLAIN_ROOM  (2 * RAM_LOW_LEN - 0x4000u)
+#define PLAIN_EXTRA 64u /* header, status, gaps */
 
 static uint32_t draw_queue(struct sim *s, uint32_t dev)
 {
@@ -26,12 +29,18 @@ void sim_post(struct sim *s, uint32_t dev, uint32_t queue)
 	sim_op5(s, OP_POST, dev, arg);
 }
 
+static uint32_t plain_batch(uint32_t len)
+{
+	uint32_t n = PLAIN_ROOM / (len + PLAIN_EXTRA);
+	return n < PLAIN_BATCH ? n : PLAIN_BATCH;
+}
+
 static void post(struct sim *s, uint32_t dev)
 {
 	uint32_t queue = draw_queue(s, dev), bits = rand_bits(&s->plan->rand, 8);
 	uint32_t n = 1 + (bits & (s->plan->device[dev].batch - 1u));
 	if (s->plan->plain)
-		n = PLAIN_BATCH;
+		n = plain_batch(s->options.request_len);
 	for (; n; n--)
 		sim_post(s, dev, queue);
 	if (s->plan->twice || s->plan->plain)

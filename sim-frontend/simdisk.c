@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hash.h"
+#include "pattern.h"
 #include "simdisk.h"
 
 void simdisk_reset(struct simdisk *d)
@@ -14,40 +15,49 @@ static bool has(const uint64_t *bits, uint64_t sector)
 	return sector < SIMDISK_SECTORS_KEPT && bits[sector / 64] >> (sector % 64) & 1;
 }
 
-static void pattern(uint64_t sector, uint8_t *out)
+/* -- many sectors at once -------------------------------------------------------------------------------- */
+
+/* Sectors [sector, sector + n) that are kept, 64 at a time: word i of a bitmap, and which of its bits. False: no more. */
+static bool next_word(uint64_t *sector, uint64_t *n, uint32_t *i, uint64_t *mask)
 {
-	for (uint64_t i = 0; i < BLK_SECTOR_LEN / 8; i++) {
-		uint64_t v = simdisk_made(sector) + i;
-		memcpy(out + 8 * i, &v, 8);
-	}
+	if (*sector >= SIMDISK_SECTORS_KEPT || !*n)
+		return false;
+	uint32_t bit = *sector % 64, part = *n < 64 - bit ? (uint32_t)*n : 64 - bit;
+	*i = (uint32_t)(*sector / 64);
+	*mask = UINT64_MAX >> (64 - part) << bit;
+	*sector += part;
+	*n -= part;
+	return true;
+}
+
+static void copy_bits(uint64_t *to, uint64_t from, uint64_t mask)
+{
+	*to = (*to & ~mask) | (from & mask);
 }
 
 /* -- what is stable -------------------------------------------------------------------------------------- */
 
-static void copy_bit(uint64_t *to, const uint64_t *from, uint64_t sector)
-{
-	uint64_t bit = 1ull << (sector % 64);
-	to[sector / 64] = (to[sector / 64] & ~bit) | (from[sector / 64] & bit);
-}
-
 /* These sectors are about to change. */
 static void loosen(struct simdisk *d, uint64_t sector, uint64_t n)
 {
-	for (uint64_t s = sector; s < sector + n && s < SIMDISK_SECTORS_KEPT; s++) {
-		if (has(d->loose, s))
-			continue;
-		d->loose[s / 64] |= 1ull << (s % 64);
-		copy_bit(d->stable_written, d->written, s);
-		copy_bit(d->stable_zeroed, d->zeroed, s);
-		if (has(d->written, s))
+	uint64_t mask;
+	for (uint32_t i; next_word(&sector, &n, &i, &mask);) {
+		mask &= ~d->loose[i];
+		d->loose[i] |= mask;
+		copy_bits(&d->stable_written[i], d->written[i], mask);
+		copy_bits(&d->stable_zeroed[i], d->zeroed[i], mask);
+		for (uint64_t left = mask & d->written[i]; left; left &= left - 1) {
+			uint32_t s = 64 * i + (uint32_t)__builtin_ctzll(left);
 			memcpy(d->stable[s], d->data[s], BLK_SECTOR_LEN);
+		}
 	}
 }
 
 static void settle(struct simdisk *d, uint64_t sector, uint64_t n)
 {
-	for (uint64_t s = sector; s < sector + n && s < SIMDISK_SECTORS_KEPT; s++)
-		d->loose[s / 64] &= ~(1ull << (s % 64));
+	uint64_t mask;
+	for (uint32_t i; next_word(&sector, &n, &i, &mask);)
+		d->loose[i] &= ~mask;
 }
 
 void simdisk_flushed(struct simdisk *d)
@@ -71,12 +81,21 @@ void simdisk_power_cut(struct simdisk *d, uint64_t seed)
 	for (uint64_t s = 0; s < SIMDISK_SECTORS_KEPT; s++) {
 		if (!has(d->loose, s) || hash_u64(hash_u64(HASH_SEED, seed), s) & 1)
 			continue;
-		copy_bit(d->written, d->stable_written, s);
-		copy_bit(d->zeroed, d->stable_zeroed, s);
+		copy_bits(&d->written[s / 64], d->stable_written[s / 64], 1ull << (s % 64));
+		copy_bits(&d->zeroed[s / 64], d->stable_zeroed[s / 64], 1ull << (s % 64));
 		if (has(d->written, s))
 			memcpy(d->data[s], d->stable[s], BLK_SECTOR_LEN);
 	}
 	simdisk_flushed(d);
+}
+
+/* A sector that nobody has written. */
+static void make(const struct simdisk *d, uint64_t sector, uint8_t *out)
+{
+	if (has(d->zeroed, sector))
+		memset(out, 0, BLK_SECTOR_LEN);
+	else
+		pattern_make((struct pattern){simdisk_made(sector), 1}, out);
 }
 
 /* The content of one sector: in place, or made in tmp. */
@@ -84,10 +103,7 @@ static const uint8_t *content(const struct simdisk *d, uint64_t sector, uint8_t 
 {
 	if (has(d->written, sector))
 		return d->data[sector];
-	if (has(d->zeroed, sector))
-		memset(tmp, 0, BLK_SECTOR_LEN);
-	else
-		pattern(sector, tmp);
+	make(d, sector, tmp);
 	return tmp;
 }
 
@@ -104,27 +120,25 @@ static uint8_t *place(struct simdisk *d, uint64_t sector, uint8_t *tmp, bool who
 	return at;
 }
 
-/* How many of n whole sectors from here on are kept and, for a read, were all written: they lie in one piece.
- */
-static uint32_t plain_run(const struct simdisk *d, uint64_t sector, uint32_t n, bool read)
+/* Up to n whole sectors in one bitmap's word, that are all kept: those that lie together. Returns how many. */
+static uint32_t transfer_run(struct simdisk *d, uint64_t sector, uint32_t n, uint8_t *p, bool read)
 {
-	uint32_t run = 0;
-	while (run < n && sector + run < SIMDISK_SECTORS_KEPT && (!read || has(d->written, sector + run)))
-		run++;
-	return run;
-}
-
-static uint32_t transfer_run(struct simdisk *d, uint64_t sector, uint32_t nsectors, uint8_t *p, bool read)
-{
-	size_t len = (size_t)nsectors * BLK_SECTOR_LEN;
-	if (read) {
-		memcpy(p, d->data[sector], len);
-	} else {
-		memcpy(d->data[sector], p, len);
-		for (uint64_t s = sector; s < sector + nsectors; s++)
-			d->written[s / 64] |= 1ull << (s % 64);
+	uint32_t bit = sector % 64, run = n < 64 - bit ? n : 64 - bit;
+	uint64_t *word = &d->written[sector / 64];
+	if (!read) {
+		memcpy(d->data[sector], p, (size_t)run * BLK_SECTOR_LEN);
+		*word |= UINT64_MAX >> (64 - run) << bit;
+		return run;
 	}
-	return (uint32_t)len;
+	uint64_t differ = *word >> bit & 1 ? ~*word >> bit : *word >> bit;
+	if (differ && (uint32_t)__builtin_ctzll(differ) < run)
+		run = (uint32_t)__builtin_ctzll(differ);
+	if (*word >> bit & 1)
+		memcpy(p, d->data[sector], (size_t)run * BLK_SECTOR_LEN);
+	else
+		for (uint32_t i = 0; i < run; i++)
+			make(d, sector + i, p + (size_t)i * BLK_SECTOR_LEN);
+	return run;
 }
 
 /* At most one sector, or a piece of one. */
@@ -151,25 +165,28 @@ static void transfer(struct simdisk *d, const struct blk_io *io, uint32_t bytes,
 			uint64_t sector = io->sector + at / BLK_SECTOR_LEN;
 			uint32_t off = at % BLK_SECTOR_LEN,
 				 left = len - done < bytes - at ? len - done : bytes - at;
-			uint32_t run = off ? 0 : plain_run(d, sector, left / BLK_SECTOR_LEN, read);
-			n = run ? transfer_run(d, sector, run, p + done, read)
-				: transfer_piece(d, sector, off, p + done, left, read);
+			if (!off && left >= BLK_SECTOR_LEN && sector < SIMDISK_SECTORS_KEPT)
+				n = BLK_SECTOR_LEN *
+				    transfer_run(d, sector, left / BLK_SECTOR_LEN, p + done, read);
+			else
+				n = transfer_piece(d, sector, off, p + done, left, read);
 		}
 	}
 }
 
-static void zero(struct simdisk *d, const struct blk_range *r)
+static void zero(struct simdisk *d, uint64_t sector, uint64_t n)
 {
-	for (uint64_t s = r->sector; s < r->sector + r->nsectors && s < SIMDISK_SECTORS_KEPT; s++) {
-		d->written[s / 64] &= ~(1ull << (s % 64));
-		d->zeroed[s / 64] |= 1ull << (s % 64);
+	uint64_t mask;
+	for (uint32_t i; next_word(&sector, &n, &i, &mask);) {
+		d->written[i] &= ~mask;
+		d->zeroed[i] |= mask;
 	}
 }
 
 static void zero_range(struct simdisk *d, const struct blk_io *io, const struct blk_range *r)
 {
 	loosen(d, r->sector, r->nsectors);
-	zero(d, r);
+	zero(d, r->sector, r->nsectors);
 	if (io->sync)
 		settle(d, r->sector, r->nsectors);
 }

@@ -148,6 +148,10 @@ static const uint8_t *program_varint(const uint8_t *p, const uint8_t *end, uint6
 {
 	uint64_t v = 0;
 
+	if (p < end && *p < 0x80) { /* as most are */
+		*out = *p;
+		return p + 1;
+	}
 	for (unsigned shift = 0; shift < 64 && p < end; shift += 7) {
 		v |= (uint64_t)(*p & 0x7f) << shift;
 		if (*p++ < 0x80)

@@ -201,9 +201,9 @@ static void reset_forgets_all_but_the_limit(void **state)
 	assert_false(q.ready || q.event_idx || q.indirect || q.kicks_off);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(q.area[i].v, 0);
-	for (int i = 0; i < VQ_SIZE_MAX; i++)
-		assert_int_equal(q.live[i], 0);
 	start(0, 0);
+	for (int i = 0; i < q.size; i++)
+		assert_int_equal(q.live[i], 0);
 	post(1);
 	pop_ok();
 	assert_int_equal(c.tok.seq, seq + 1);
