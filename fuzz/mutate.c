@@ -116,6 +116,19 @@ static void put_new(struct mutation *m)
 	put_op(m, &op);
 }
 
+/* As drivers do: some requests on one queue, and a notification for all of them. */
+static void put_batch(struct mutation *m, uint64_t n)
+{
+	uint64_t queue = draw(m, 8) == 0;
+	struct op op = {.code = OP_POST};
+	while (n--) {
+		make_post(m, &op);
+		op.arg[0] = queue;
+		put_op(m, &op);
+	}
+	put_op(m, &(struct op){.code = OP_KICK, .arg = {queue}});
+}
+
 /* One field of one op becomes another number. */
 static void put_changed(struct mutation *m, uint32_t i)
 {
@@ -136,7 +149,7 @@ static void put_changed(struct mutation *m, uint32_t i)
 	put_op(m, &op);
 }
 
-enum { INSERT, INSERT_SOME, REMOVE, REPEAT, REPLACE, CHANGE, CHANGE_AGAIN, SWAP, ACTIONS };
+enum { INSERT, INSERT_BATCH, INSERT_SOME, REMOVE, REPEAT, REPLACE, CHANGE, CHANGE_AGAIN, SWAP, ACTIONS };
 
 static void act(struct mutation *m)
 {
@@ -146,8 +159,13 @@ static void act(struct mutation *m)
 	put_range(m, 0, i);
 	switch (action) {
 	case INSERT:
-		some = 1;
-		/* fall through */
+		put_new(m);
+		put_range(m, i, m->nops);
+		break;
+	case INSERT_BATCH:
+		put_batch(m, some);
+		put_range(m, i, m->nops);
+		break;
 	case INSERT_SOME:
 		while (some--)
 			put_new(m);
