@@ -368,6 +368,26 @@ static void queue_reset_before_all_were_sent(void **state)
 	end();
 }
 
+/* IN_ORDER: an answer that is staged and claims less than it could is not skipped by the next one. */
+static void staged_answer_is_not_skipped(void **state)
+{
+	(void)state;
+	uint32_t id, len;
+	begin(&(struct kind){.size = 64}, 1);
+	hold_reads(2);
+	disk_finish(m, 0, BLK_IO_ERROR);
+	replace();
+	disk_finish(m, 0, BLK_DONE);
+	blk_publish(&m->blk);
+	assert_true(ring_take(&m->ring[0], &id, &len));
+	assert_int_equal(id, 0);
+	assert_int_equal(len, 0);
+	assert_true(ring_take(&m->ring[0], &id, &len));
+	assert_int_equal(id, 3);
+	assert_int_equal(len, 1025);
+	end();
+}
+
 /* A device that the guest broke stays broken, and what was in flight ends unpublished. */
 static void broken_device_stays_broken(void **state)
 {
@@ -395,6 +415,7 @@ int main(void)
 		cmocka_unit_test(loaded_where_less_can_be_lent),
 		cmocka_unit_test(reset_before_all_were_sent),
 		cmocka_unit_test(queue_reset_before_all_were_sent),
+		cmocka_unit_test(staged_answer_is_not_skipped),
 		cmocka_unit_test(broken_device_stays_broken),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
