@@ -61,12 +61,9 @@ static void place_pieces(struct plan *p, const struct driver_request *q)
 /* What a payload holds must differ from request to request and from sector to sector, no more. */
 static void fill_part(uint8_t *p, uint32_t n, uint64_t v)
 {
-	for (uint32_t part; n; p += part, n -= part, v += 1ull << 32) {
-		part = n < STAMP_EVERY ? n : STAMP_EVERY;
-		memset(p, (uint8_t)v, part);
-		if (part >= sizeof(v))
-			memcpy(p, &v, sizeof(v));
-	}
+	memset(p, (uint8_t)v, n);
+	for (uint32_t at = 0; at + sizeof(v) <= n; at += STAMP_EVERY, v += 1ull << 32)
+		memcpy(p + at, &v, sizeof(v));
 }
 
 static void fill(struct driver *g, gpa_t a, uint32_t n)
