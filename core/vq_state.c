@@ -159,7 +159,7 @@ void vq_load(struct vq *q, const struct vmem *m, struct state_in *in)
 		return;
 	q->size = size;
 	memset(q->live, 0, size * sizeof(q->live[0]));
-	q->seq = q->latest = state_get_u32(in); /* nobody gives a chain back across entries */
+	q->seq = q->latest = state_get_u32(in); /* of earlier ones none goes back */
 	load_flags(q, in);
 	if (in->bad || !q->ready)
 		return;

@@ -1,26 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include <stddef.h>
-
 #include <linux/virtio_ids.h>
 
 #include "devices/console_int.h"
 #include "hash.h"
 
-#define CONFIG_LEN sizeof(struct virtio_console_config)
-
 _Static_assert(CONSOLE_PORTS_MAX *(CONSOLE_TX_MAX + 1) <= CONSOLE_INFLIGHT_MAX &&
 		       2 * CONSOLE_PORTS_MAX + 2 <= VDEV_QUEUES_MAX,
 	       "every port has its share of the slots, and its queues");
-
-static struct console *console_of(struct vdev *d)
-{
-	return (struct console *)(void *)d;
-}
-
-static bool offers(const struct console *c, unsigned feature)
-{
-	return c->vdev.offered >> feature & 1;
-}
 
 /* -- requests at the backend ----------------------------------------------------------------------------- */
 
@@ -48,15 +34,14 @@ static enum vmem_kind kind_of(const struct console_req *r)
 static uint32_t pin_some(struct console *c, struct console_req *r, gpa_t at, uint32_t n)
 {
 	struct vspan *span = &r->io.span[r->io.nspans];
-	bool only = c->busy == 1ull << r->io.id && r->io.nspans == 0;
+	bool only = (c->busy & ~c->unsent) == 1ull << r->io.id && r->io.nspans == 0;
 	uint32_t got = vmem_pin(c->vdev.mem, kind_of(r), at, n, span);
 	for (n /= 2; !got && n && only; n /= 2)
 		got = vmem_pin(c->vdev.mem, kind_of(r), at, n, span);
 	return got;
 }
 
-/* Lends what is under the cursor, as much of n bytes as can be lent now, and moves on. False: nothing. */
-static bool pin(struct console *c, struct console_req *r, struct vq_cursor *cur, uint32_t n)
+bool console_pin(struct console *c, struct console_req *r, struct vq_cursor *cur, uint32_t n)
 {
 	gpa_t at;
 	r->io.len = 0;
@@ -74,7 +59,7 @@ static bool pin(struct console *c, struct console_req *r, struct vq_cursor *cur,
 	return r->io.len != 0;
 }
 
-static void unpin(struct console *c, struct console_req *r, uint32_t stored)
+void console_unpin(struct console *c, struct console_req *r, uint32_t stored)
 {
 	for (uint16_t i = 0; i < r->io.nspans; i++) {
 		uint32_t here = stored < r->io.span[i].len ? stored : (uint32_t)r->io.span[i].len;
@@ -83,11 +68,10 @@ static void unpin(struct console *c, struct console_req *r, uint32_t stored)
 	}
 }
 
-/* The queue found no room: the next completion runs it again, or soon somebody, where none is out. */
-static void stall(struct console *c, uint16_t queue)
+void console_stall(struct console *c, uint16_t queue)
 {
 	c->stalled |= 1u << queue;
-	if (!c->busy)
+	if (!(c->busy & ~c->unsent))
 		c->vdev.host->again(c->vdev.host_ctx, queue);
 }
 
@@ -101,17 +85,18 @@ static bool submit(struct console *c, uint16_t queue, const struct vq_tok tok, s
 	r->io.port = port_of(queue);
 	r->queue = queue;
 	r->tok = tok;
-	if (!pin(c, r, cur, n)) {
+	if (!console_pin(c, r, cur, n)) {
 		slot_put(c, r);
-		stall(c, queue);
+		console_stall(c, queue);
 		return false;
 	}
+	r->nr = c->nsubmits++;
+	r->last = r->io.type == CONSOLE_IO_RX || !cur->left;
 	if (r->io.type == CONSOLE_IO_RX) {
 		p->rx = true;
 	} else {
 		p->ntx++;
 		p->sent = cur->left ? p->sent + r->io.len : 0;
-		r->last = !cur->left;
 	}
 	c->backend.submit(c->backend.ctx, &r->io);
 	return true;
@@ -134,7 +119,7 @@ void console_io_done(struct console *c, struct console_io *io, uint32_t bytes)
 	bool rx = io->type == CONSOLE_IO_RX;
 	core_check(&r->io == io && c->busy >> io->id & 1 && bytes <= io->len);
 	bool wanted = vdev_live(&c->vdev) && c->vdev.queue[r->queue].ready;
-	unpin(c, r, rx && wanted ? bytes : 0);
+	console_unpin(c, r, rx && wanted ? bytes : 0);
 	slot_put(c, r);
 	if (rx)
 		p->rx = false;
@@ -142,7 +127,7 @@ void console_io_done(struct console *c, struct console_io *io, uint32_t bytes)
 		p->ntx--;
 	if (wanted && rx && !bytes)
 		vq_unpop(&c->vdev.queue[r->queue], r->tok);
-	else if (wanted && (rx || r->last))
+	else if (wanted && r->last)
 		console_complete(c, r->queue, r->tok, rx ? bytes : 0);
 	c->freed = true;
 }
@@ -197,7 +182,7 @@ static uint32_t lend_room(struct console *c, uint16_t port, uint32_t n)
 	struct vq_chain ch;
 	uint16_t queue = rx_queue(port);
 	if (c->port[port].rx)
-		stall(c, queue);
+		console_stall(c, queue);
 	if (c->port[port].rx || !takes_input(c, port) || !console_pop_room(c, queue, &ch))
 		return 0;
 	struct vq_cursor out = vq_writer(&ch);
@@ -212,7 +197,7 @@ uint32_t console_input(struct console *c, uint16_t port, uint32_t n)
 {
 	core_check(port < c->options.nports && n > 0);
 	uint32_t lent = lend_room(c, port, n);
-	c->port[port].waits = lent == 0;
+	c->port[port].waits = lent == 0 && c->options.port[port].there;
 	console_publish(c);
 	return lent;
 }
@@ -291,7 +276,11 @@ static void kick(struct vdev *d, uint16_t queue)
 	struct console *c = console_of(d);
 	if (queue >= CTRL_RX && !multiport(c))
 		return;
-	if (queue == CTRL_RX)
+	if (c->unsent)
+		console_send(c);
+	if (c->unsent) /* nothing overtakes it */
+		console_stall(c, queue);
+	else if (queue == CTRL_RX)
 		vq_kicks_stop(&d->queue[queue], d->mem);
 	else if (queue == CTRL_TX)
 		(void)vdev_serve(d, queue, ctrl_take);
@@ -299,7 +288,7 @@ static void kick(struct vdev *d, uint16_t queue)
 		run_tx(c, queue);
 	else
 		run_rx(c, queue);
-	if (queue == CTRL_RX || queue == CTRL_TX)
+	if (!c->unsent && (queue == CTRL_RX || queue == CTRL_TX))
 		ctrl_tell(c);
 	console_publish(c);
 }
@@ -309,12 +298,14 @@ static void drain(struct console *c, uint16_t port)
 	struct console_port *p = &c->port[port];
 	if (p->ntx || p->rx)
 		c->backend.drain(c->backend.ctx, port);
-	core_check(!p->ntx && !p->rx);
+	for (uint64_t out = c->busy & ~c->unsent; out; out &= out - 1)
+		core_check(c->req[__builtin_ctzll(out)].io.port != port);
 }
 
 static void queue_reset(struct vdev *d, uint16_t queue)
 {
 	struct console *c = console_of(d);
+	console_forget_unsent(c, 1u << queue);
 	if (queue != CTRL_RX && queue != CTRL_TX) {
 		uint16_t port = port_of(queue);
 		if (queue & 1 ? c->port[port].ntx : c->port[port].rx)
@@ -331,6 +322,7 @@ static void queue_reset(struct vdev *d, uint16_t queue)
 static void reset(struct vdev *d)
 {
 	struct console *c = console_of(d);
+	console_forget_unsent(c, UINT32_MAX);
 	for (uint16_t i = 0; i < c->options.nports; i++) {
 		drain(c, i);
 		c->port[i].sent = 0;
@@ -339,30 +331,7 @@ static void reset(struct vdev *d)
 	c->stalled = c->staged = 0;
 	c->freed = false;
 	ctrl_reset(c);
-}
-
-static void config_read(struct vdev *d, uint8_t *image)
-{
-	const struct console *c = console_of(d);
-	bool size = offers(c, VIRTIO_CONSOLE_F_SIZE);
-	struct virtio_console_config config = {
-		.cols = size ? c->options.cols : 0,
-		.rows = size ? c->options.rows : 0,
-		.max_nr_ports = c->options.nports,
-	};
-	memcpy(image, &config, CONFIG_LEN);
-}
-
-/* 5.3.4, con.init.1: at any time, whatever was negotiated. Only the lower byte counts (con.init.2), so a store
- * of any width will do. */
-static bool config_write(struct vdev *d, uint32_t off, const uint8_t *in, uint32_t n)
-{
-	struct console *c = console_of(d);
-	if (off != offsetof(struct virtio_console_config, emerg_wr) || !n ||
-	    !offers(c, VIRTIO_CONSOLE_F_EMERG_WRITE))
-		return false;
-	c->backend.emergency(c->backend.ctx, in[0]);
-	return true;
+	console_unload(c);
 }
 
 static uint64_t hash_port(const struct console_port *p, const struct console_port_options *o, uint64_t h)
@@ -391,14 +360,17 @@ static const struct vdev_ops ops = {
 	.name = "console",
 	.id = VIRTIO_ID_CONSOLE,
 	.nqueues = 2 * CONSOLE_PORTS_MAX + 2,
-	.config_len = CONFIG_LEN,
+	.config_len = sizeof(struct virtio_console_config),
 	.queue_size_max = {Q, Q, Q, Q, Q, Q, Q, Q, Q, Q, Q, Q, Q, Q, Q, Q},
 	.kick = kick,
 	.queue_reset = queue_reset,
 	.reset = reset,
-	.config_read = config_read,
-	.config_write = config_write,
+	.config_read = console_config_read,
+	.config_write = console_config_write,
 	.hash = hash,
+	.save = console_save,
+	.load = console_load,
+	.resume = console_resume,
 };
 #undef Q
 
@@ -419,7 +391,7 @@ void console_init(struct console *c, struct vmem *mem, const struct host *host, 
 	c->options = *options;
 	c->options.port[0].there = true;
 	vdev_init(&c->vdev, &ops, mem, host, host_ctx, features(options));
-	if (!offers(c, VIRTIO_CONSOLE_F_MULTIPORT))
+	if (!console_offers(c, VIRTIO_CONSOLE_F_MULTIPORT))
 		c->options.nports = 1;
 	c->vdev.nqueues = (uint16_t)(c->options.nports > 1 ? 2 * c->options.nports + 2 : 2);
 	for (uint16_t i = 0; options->queue_size && i < c->vdev.nqueues; i++)
@@ -432,7 +404,7 @@ void console_resize(struct console *c, uint16_t cols, uint16_t rows)
 {
 	c->options.cols = cols;
 	c->options.rows = rows;
-	if (offers(c, VIRTIO_CONSOLE_F_SIZE))
+	if (console_offers(c, VIRTIO_CONSOLE_F_SIZE))
 		vdev_config_changed(&c->vdev);
 	if (ctrl_tells_size(c))
 		c->port[0].tell |= CONSOLE_TELL_SIZE;
@@ -454,6 +426,7 @@ void console_port_remove(struct console *c, uint16_t port)
 	core_check(port > 0 && port < c->options.nports && c->options.port[port].there);
 	struct console_port *p = &c->port[port];
 	uint16_t queue = tx_queue(port);
+	console_forget_unsent(c, 1u << queue | 1u << rx_queue(port));
 	drain(c, port);
 	c->options.port[port].there = false;
 	p->waits = false;

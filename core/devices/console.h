@@ -19,6 +19,12 @@
  * What the driver must be told in control messages is kept as state of each port, never as a queue: it waits
  * for buffers without growing, and what was overtaken meanwhile (a port that came and went) is not told. A
  * port that was closed and opened again since is told as both.
+ *
+ * Saving: what the guest knows of the terminal's size and of the ports is saved, and the requests; the ports must
+ * be the same at the loader, which tells afterwards (console_resize, console_port_open) what is another thing now.
+ * vdev_resume tells the backend which ports the guest has open and submits the requests anew, under their ids. An input request that the backend has nothing for is answered with 0 bytes.
+ * Output that the saver's backend had taken, but not answered, is sent again. Where less can be lent than by the
+ * saver, the rest of such a request is lost.
  */
 #ifndef RINGSIDE_CONSOLE_H
 #define RINGSIDE_CONSOLE_H
@@ -81,7 +87,8 @@ struct console_req {
 	struct console_io io;
 	gpa_t span_gpa[CONSOLE_SPANS_MAX];
 	uint16_t queue;
-	bool last; /* TX: the chain is used when this is done; false: there are more pieces */
+	bool last;   /* the chain is used when this is done; false: TX, and there are more pieces */
+	uint64_t nr; /* of its submission: their order */
 	struct vq_tok tok;
 };
 
@@ -120,6 +127,10 @@ struct console {
 	uint32_t stalled;  /* bit per queue: waits for a completion */
 	uint32_t staged;   /* bit per queue: has completions to publish */
 	uint64_t busy;     /* bit per slot */
+	uint64_t unsent;   /* of them: loaded, and not lent nor at the backend yet */
+	uint64_t nsubmits; /* requests, in the device's life */
+	bool loaded;       /* and not resumed yet: a reset brings `own` back */
+	struct console_options own;
 	/* Not initialised where not in use. */
 	struct vq_chain cut[CONSOLE_PORTS_MAX];
 	struct console_req req[CONSOLE_INFLIGHT_MAX];

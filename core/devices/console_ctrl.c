@@ -167,7 +167,7 @@ static void take_for_port(struct console *c, const struct virtio_console_control
 
 bool ctrl_take(struct vdev *d, uint16_t queue, const struct vq_chain *ch)
 {
-	struct console *c = (struct console *)(void *)d;
+	struct console *c = console_of(d);
 	struct vq_cursor in = vq_reader(ch);
 	struct virtio_console_control m;
 	if (ch->write_len)
@@ -204,7 +204,7 @@ void ctrl_reset(struct console *c)
 	c->driver_ready = false;
 	for (uint16_t i = 0; i < c->options.nports; i++) {
 		struct console_port *p = &c->port[i];
-		if (p->open)
+		if (p->open && !c->loaded)
 			c->backend.opened(c->backend.ctx, i, false);
 		p->known = p->ever = p->gone = p->ready = p->open = p->told_open = false;
 		p->tell = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* console_int: what the two halves of the console share: queues and ports in console.c, the control protocol in
- * console_ctrl.c. */
+/* console_int: inside the console device, for console*.c only: queues and ports in console.c, the control
+ * protocol in console_ctrl.c. */
 #ifndef RINGSIDE_CONSOLE_INT_H
 #define RINGSIDE_CONSOLE_INT_H
 
@@ -8,6 +8,16 @@
 
 #define CTRL_RX 2 /* queues: the driver's buffers for our messages */
 #define CTRL_TX 3 /* the driver's messages */
+
+static inline struct console *console_of(struct vdev *d)
+{
+	return (struct console *)(void *)d;
+}
+
+static inline bool console_offers(const struct console *c, unsigned feature)
+{
+	return c->vdev.offered >> feature & 1;
+}
 
 static inline uint16_t rx_queue(uint16_t port)
 {
@@ -37,6 +47,27 @@ void console_complete(struct console *, uint16_t queue, struct vq_tok, uint32_t 
 bool console_pop_room(struct console *, uint16_t queue, struct vq_chain *);
 /* The backend is called where it waits for room and there is some now. */
 void console_offer_room(struct console *, uint16_t port);
+
+/* Lends what is under the cursor, as much of n bytes as can be lent now, and moves on. False: nothing. */
+bool console_pin(struct console *, struct console_req *, struct vq_cursor *, uint32_t n);
+void console_unpin(struct console *, struct console_req *, uint32_t stored);
+/* The queue found no room: the next completion runs it again, or soon somebody, where none is out. */
+void console_stall(struct console *, uint16_t queue);
+
+/* console_config.c */
+void console_config_read(struct vdev *, uint8_t *image);
+bool console_config_write(struct vdev *, uint32_t off, const uint8_t *, uint32_t n);
+
+/* console_state.c */
+void console_save(const struct vdev *, struct state_out *);
+void console_load(struct vdev *, struct state_in *);
+void console_resume(struct vdev *);
+/* What was loaded may be refused yet: the options are the loader's own again. */
+void console_unload(struct console *);
+/* Lends and submits what was loaded and is not at the backend yet, oldest first, as far as there is room. */
+void console_send(struct console *);
+/* Of these queues (bit each): they will not be sent any more. */
+void console_forget_unsent(struct console *, uint32_t queues);
 
 /* Takes one control message of the driver's. */
 bool ctrl_take(struct vdev *, uint16_t queue, const struct vq_chain *);

@@ -3,7 +3,7 @@
 
 #include "tests/unit/tty.h"
 
-#define OUT_MAX (1u << 21)
+#define OUT_MAX (1u << 18)
 
 const struct console_options tty_single = {.cols = 80, .rows = 25, .nports = 1};
 const struct console_options tty_multi = {
@@ -191,6 +191,64 @@ void tty_free(struct tty *t)
 	}
 	guest_free(&t->g);
 	free(t);
+}
+
+uint8_t *tty_saved(struct tty *t, size_t *n)
+{
+	*n = mmio_save(&t->mmio, NULL, 0);
+	uint8_t *bytes = malloc(*n);
+	assert_non_null(bytes);
+	assert_in_range(*n, 1, STATE_LEN_MAX);
+	assert_int_equal(mmio_save(&t->mmio, bytes, *n), *n);
+	return bytes;
+}
+
+void tty_fresh(struct tty *t)
+{
+	const struct console_options o = t->con.options;
+	const struct console_backend backend = t->con.backend;
+	uint64_t more = t->con.vdev.offered & VDEV_FEATURES_MORE;
+	for (uint32_t i = 0; i < t->nheld; i++) {
+		const struct console_req *r = &t->con.req[t->held[i]->id];
+		for (uint16_t k = 0; k < r->io.nspans; k++)
+			vmem_unpin(&t->g.mem, r->io.type == CONSOLE_IO_RX ? VMEM_STORE : VMEM_LOAD,
+				   r->span_gpa[k], r->io.span[k], 0);
+	}
+	t->nheld = 0;
+	for (int i = 0; i < CONSOLE_PORTS_MAX; i++)
+		t->port[i].open = false;
+	memset(&t->con, 0xa5, sizeof(t->con));
+	console_init(&t->con, &t->g.mem, &guest_host, &t->g, &backend, &o);
+	vdev_offer(&t->con.vdev, more);
+	memset(&t->mmio, 0xa5, sizeof(t->mmio));
+	mmio_init(&t->mmio, &t->con.vdev);
+}
+
+static void assert_saves_as(struct tty *t, const uint8_t *bytes, size_t n)
+{
+	size_t again;
+	uint8_t *b = tty_saved(t, &again);
+	assert_int_equal(again, n);
+	assert_memory_equal(b, bytes, n);
+	free(b);
+}
+
+void tty_replace(struct tty *t)
+{
+	size_t n;
+	uint8_t *bytes = tty_saved(t, &n);
+	uint64_t hash = mmio_hash(&t->mmio);
+	bool hold = t->hold;
+	tty_fresh(t);
+	assert_true(mmio_load(&t->mmio, bytes, n));
+	assert_int_equal(mmio_hash(&t->mmio), hash);
+	assert_saves_as(t, bytes, n);
+	t->hold = true; /* what was held is held again */
+	vdev_resume(&t->con.vdev);
+	t->hold = hold;
+	assert_int_equal(mmio_hash(&t->mmio), hash);
+	assert_saves_as(t, bytes, n);
+	free(bytes);
 }
 
 void tty_boot(struct tty *t, uint64_t without)

@@ -59,6 +59,12 @@ void tty_type(struct tty *, uint16_t port, uint32_t n);
 uint8_t tty_byte(uint32_t i);
 /* Answers the i-th held request; tty_settle publishes. */
 void tty_finish(struct tty *, uint32_t i);
+/* Saves the device, and goes on with a fresh one that has loaded it: nobody can tell. */
+void tty_replace(struct tty *);
+/* The device's state as bytes, to be freed. */
+uint8_t *tty_saved(struct tty *, size_t *n);
+/* The device is gone with what it lent; a fresh one with the same options is there, not booted. */
+void tty_fresh(struct tty *);
 /* Publishes, runs what the device asked for, and gives away what waited for room, until nothing moves. */
 void tty_settle(struct tty *);
 
