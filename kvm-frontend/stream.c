@@ -97,7 +97,7 @@ ssize_t stream_read(struct stream *s, void *data, size_t n)
 	if (got > 0)
 		return got;
 	/* EIO: nobody has the pseudo terminal open now. */
-	return got < 0 && (errno == EAGAIN || (errno == EIO && s->pty)) ? 0 : -1;
+	return got < 0 && (errno == EAGAIN || (errno == EIO && s->kind == STREAM_PTY)) ? 0 : -1;
 }
 
 static size_t len_of(const struct iovec *iov, int count)
@@ -128,8 +128,8 @@ size_t stream_write(struct stream *s, const struct iovec *iov, int count)
 	if (put >= 0)
 		return (size_t)put;
 	if (errno == EAGAIN)
-		return s->pty && nobody_there(s) ? len_of(iov, count) : 0;
-	if (!atomic_exchange(&s->broken, true))
+		return s->kind == STREAM_PTY && nobody_there(s) ? len_of(iov, count) : 0;
+	if (!atomic_exchange(&s->broken, true) && s->kind != STREAM_SOCKET)
 		fprintf(stderr, "ringside-vmm: %s: cannot write: %s; the guest goes on without\n", s->what,
 			strerror(errno));
 	return len_of(iov, count);

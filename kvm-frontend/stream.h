@@ -17,10 +17,13 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+/* SOCKET: whoever is at the other end may go without that being a failure. */
+enum stream_kind { STREAM_PLAIN, STREAM_PTY, STREAM_SOCKET };
+
 struct stream {
-	char what[64];      /* for messages */
-	int in_fd, out_fd;  /* -1: none; one and the same where it goes both ways */
-	bool pty;           /* the parent's end of a pseudo terminal */
+	char what[64];     /* for messages */
+	int in_fd, out_fd; /* -1: none; one and the same where it goes both ways */
+	enum stream_kind kind;
 	atomic_bool broken; /* writing failed: told once, then dropped */
 	int before_in,
 		before_out; /* flags of standard input and output, to be given back; -1: nothing to do */

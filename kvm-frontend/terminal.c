@@ -71,7 +71,7 @@ static int open_pty(struct terminal *t, const char *what, char err[ERR_MAX])
 	if (parent < 0)
 		return err_set(err, "--console pty: %s", strerror(errno));
 	stream_fds(&t->stream, what, parent, parent);
-	t->stream.pty = true;
+	t->stream.kind = STREAM_PTY;
 	if (unlockpt(parent) || ptsname_r(parent, name, sizeof(name)))
 		return err_set(err, "--console pty: %s", strerror(errno));
 	child = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -107,7 +107,7 @@ int terminal_open(struct terminal *t, const char *where, const char *what, char 
 
 void terminal_start(struct terminal *t)
 {
-	t->raw = t->stream.in_fd >= 0 && !t->stream.pty && make_raw();
+	t->raw = t->stream.in_fd >= 0 && t->stream.kind == STREAM_PLAIN && make_raw();
 }
 
 void terminal_stop(struct terminal *t)
@@ -138,7 +138,8 @@ bool terminal_same(const struct terminal *a, const struct terminal *b)
 {
 	struct stat x, y;
 
-	if (a->stream.pty || b->stream.pty || fstat(a->stream.out_fd, &x) || fstat(b->stream.out_fd, &y))
+	if (a->stream.kind == STREAM_PTY || b->stream.kind == STREAM_PTY || fstat(a->stream.out_fd, &x) ||
+	    fstat(b->stream.out_fd, &y))
 		return false;
 	if (S_ISCHR(x.st_mode) && x.st_rdev == makedev(NULL_MAJOR, NULL_MINOR))
 		return false; /* who writes there is in nobody's way */
