@@ -66,19 +66,14 @@ void virtio_blk_resize(struct virtio_dev *d)
 
 /* -- life ------------------------------------------------------------------------------------------------ */
 
-static void set_ident(struct virtio_dev *d, const void *ident, size_t n)
-{
-	d->ident_len = sizeof(d->ident);
-	memcpy(d->ident, ident, n < sizeof(d->ident) ? n : sizeof(d->ident));
-}
-
 /* The serial number that the guest sees, and our name for messages: the file's own name. */
-static void set_names(struct virtio_dev *d, const char *path)
+static void set_names(struct virtio_dev *d, const char *path, struct blk_options *o)
 {
 	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+	size_t n = strlen(base);
 
 	snprintf(d->name, sizeof(d->name), "disk %.40s", base);
-	set_ident(d, base, strlen(base));
+	memcpy(o->ident, base, n < sizeof(o->ident) ? n : sizeof(o->ident));
 }
 
 static int open_disk(struct virtio_blk *b, const struct option_disk *o, char err[ERR_MAX])
@@ -107,7 +102,7 @@ static int create(struct virtio_blk *b, const struct option_disk *o, char err[ER
 	struct blk_backend backend;
 	int watch_fd;
 
-	set_names(d, o->path);
+	set_names(d, o->path, &options);
 	if (open_disk(b, o, err))
 		return -1;
 	backend = b->backend;
@@ -115,7 +110,6 @@ static int create(struct virtio_blk *b, const struct option_disk *o, char err[ER
 	backend.drain = drain;
 	backend.ctx = b;
 	options.physical_exp = b->disk->file.physical_exp;
-	memcpy(options.ident, d->ident, sizeof(options.ident));
 	blk_init(&b->blk, &d->mem, &virtio_host, d, &backend, &options);
 	vdev_offer(&b->blk.vdev, o->offer);
 	watch_fd = b->disk->engine.watch_fd;
@@ -149,7 +143,6 @@ static struct vdev *remake(struct virtio_dev *d, const struct trace_device *t)
 	if (!remake_blk(t, &options, &backend))
 		return NULL;
 	blk_init(&b->blk, &d->mem, &virtio_host, d, &backend, &options);
-	set_ident(d, options.ident, sizeof(options.ident));
 	return &b->blk.vdev;
 }
 

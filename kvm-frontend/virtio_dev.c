@@ -245,18 +245,6 @@ struct virtio_dev *virtio_dev_create_traced(struct vmm *vmm, const struct trace_
 	return NULL;
 }
 
-static void describe(const struct virtio_dev *d, struct trace_device *t)
-{
-	*t = (struct trace_device){
-		.id = d->vdev->ops->id, .features = d->vdev->offered, .nqueues = d->vdev->nqueues};
-	for (uint16_t i = 0; i < t->nqueues; i++)
-		t->queue_size_max[i] = d->vdev->queue[i].size_max;
-	t->config_len = (uint16_t)d->vdev->ops->config_len;
-	vdev_config_read(d->vdev, 0, t->config, t->config_len);
-	t->ident_len = d->ident_len;
-	memcpy(t->ident, d->ident, t->ident_len);
-}
-
 int virtio_dev_record(struct virtio_dev *d, struct record *record, unsigned nr, struct trace_device *head,
 		      char err[ERR_MAX])
 {
@@ -267,7 +255,7 @@ int virtio_dev_record(struct virtio_dev *d, struct record *record, unsigned nr, 
 	d->rec = (struct recorder_dev){.rec = &record->rec, .arena = arena, .dev = (uint8_t)nr};
 	d->record = record;
 	d->lock = &record->lock;
-	describe(d, head);
+	remake_describe(d->vdev, head);
 	vmem_set_tap(&d->mem, &recorder_tap, &d->rec);
 	return 0;
 }

@@ -74,8 +74,6 @@ struct virtio_dev {
 	char name[48];     /* for messages */
 	struct virtio_kick kick[VDEV_QUEUES_MAX];
 	uint32_t offences[OFFENCE_COUNT]; /* how often each */
-	uint8_t ident[20];                /* a disk's, for the trace's head */
-	uint8_t ident_len;
 };
 
 /* NULL and one clear line when it cannot be made. */

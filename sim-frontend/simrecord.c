@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include <linux/virtio_ids.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "cmd.h"
-#include "devices/blk.h"
 #include "poison.h"
 #include "simrecord.h"
+#include "trace/remake.h"
 
 #define BUFFER_LEN (RECORDER_RECORD_MAX + 65536u)
 
@@ -25,24 +24,6 @@ static void on_full(struct recorder *r, size_t need)
 	r->stopped = s->failed;
 }
 
-static void describe(struct sim_device *d, struct trace_device *t)
-{
-	struct vdev *v = d->vdev;
-	t->id = d->type->id;
-	t->features = v->offered;
-	t->nqueues = v->nqueues;
-	for (uint16_t i = 0; i < v->nqueues; i++)
-		t->queue_size_max[i] = v->queue[i].size_max;
-	t->config_len = (uint16_t)v->ops->config_len;
-	if (t->config_len)
-		vdev_config_read(v, 0, t->config, t->config_len);
-	if (t->id != VIRTIO_ID_BLOCK)
-		return;
-	const struct blk *b = (const struct blk *)(const void *)v;
-	t->ident_len = sizeof(b->options.ident);
-	memcpy(t->ident, b->options.ident, t->ident_len);
-}
-
 bool simrecord_start(struct simrecord *s, struct machine *m, const char *path)
 {
 	struct trace_head head = {.build = "ringside " RINGSIDE_VERSION, .payload = TRACE_PAYLOAD_FULL};
@@ -54,7 +35,7 @@ bool simrecord_start(struct simrecord *s, struct machine *m, const char *path)
 	}
 	head.ndevices = m->ndevices;
 	for (uint32_t i = 0; i < m->ndevices; i++)
-		describe(&m->device[i], &head.device[i]);
+		remake_describe(m->device[i].vdev, &head.device[i]);
 	if (!trace_create(&s->writer, path, &head))
 		return false;
 	s->recorder = (struct recorder){.buf = malloc(BUFFER_LEN),

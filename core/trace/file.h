@@ -39,7 +39,7 @@ enum trace_payload { TRACE_PAYLOAD_HASH = 0, TRACE_PAYLOAD_FULL = 1 };
 
 /* One device of a trace: enough to make a fresh one that behaves the same. */
 struct trace_device {
-	uint16_t id;        /* virtio device id: 2 block, 4 entropy */
+	uint16_t id;        /* virtio device id */
 	uint16_t transport; /* 0: virtio-mmio */
 	uint64_t features;  /* offered */
 	uint16_t nqueues;
@@ -47,7 +47,7 @@ struct trace_device {
 	uint16_t config_len;
 	uint8_t config[TRACE_CONFIG_MAX]; /* configuration space at creation */
 	uint8_t ident_len;
-	uint8_t ident[32]; /* what the device was made with beyond that: blk: the 20 bytes of GET_ID */
+	uint8_t ident[UINT8_MAX]; /* what the device was made with beyond that (remake.c) */
 };
 
 struct trace_head {
@@ -89,7 +89,7 @@ void trace_put_chunk(uint8_t *out, const struct trace_chunk *);
 enum trace_read trace_get_chunk(const uint8_t *in, size_t n, uint64_t want_seq, struct trace_chunk *,
 				size_t *used);
 
-#define TRACE_HEAD_LEN_MAX 8192                                             /* any head fits */
+#define TRACE_HEAD_LEN_MAX 16384                                            /* any head fits */
 size_t trace_put_head(uint8_t *out, size_t max, const struct trace_head *); /* 0: does not fit */
 bool trace_get_head(const uint8_t *in, size_t n, struct trace_head *); /* false: damaged or out of bounds */
 

@@ -88,8 +88,7 @@ static bool head_fits(const struct trace_head *h)
 	for (uint32_t i = 0; i < h->ndevices; i++) {
 		const struct trace_device *d = &h->device[i];
 
-		if (d->nqueues > TRACE_QUEUES_MAX || d->config_len > TRACE_CONFIG_MAX ||
-		    d->ident_len > sizeof(d->ident))
+		if (d->nqueues > TRACE_QUEUES_MAX || d->config_len > TRACE_CONFIG_MAX)
 			return false;
 	}
 	return true;

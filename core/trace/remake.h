@@ -1,13 +1,26 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* remake: how a device that a trace's head describes was made, so that a fresh one behaves the same. */
+/*
+ * remake: what a trace's head tells of a device, and how a fresh one that behaves the same is made of it.
+ *
+ * Beyond features, queues and configuration a device is made with (trace_device.ident):
+ *   blk      the 20 bytes of GET_ID
+ *   rng      nothing
+ *   console  a byte, 1: RESIZE has rows first; then for each port flags (1 there, 2 a terminal, 4 open on the host's
+ *            side), the length of its name, the name
+ */
 #ifndef RINGSIDE_TRACE_REMAKE_H
 #define RINGSIDE_TRACE_REMAKE_H
 
 #include "devices/blk.h"
+#include "devices/console.h"
 #include "trace/file.h"
 
+/* Describes a device of any of our types, as it is before the guest runs. */
+void remake_describe(struct vdev *, struct trace_device *);
 /* Fills the options, and of the backend what it can and its size. False: no disk can be made like that. */
 bool remake_blk(const struct trace_device *, struct blk_options *, struct blk_backend *);
+/* False: no console can be made like that. */
+bool remake_console(const struct trace_device *, struct console_options *);
 /* After blk_init or rng_init: features and queue limits. False: this build has no such device. */
 bool remake_limits(const struct trace_device *, struct vdev *);
 

@@ -64,7 +64,7 @@ static void every_head_comes_back(void **state)
 		memset(d->queue_size_max, 0xff, sizeof(uint16_t) * d->nqueues);
 		d->config_len = (uint16_t)(i * TRACE_CONFIG_MAX / (OP_DEV_MAX - 1));
 		memset(d->config, 0xc0 + i, d->config_len);
-		d->ident_len = (uint8_t)(i * 2);
+		d->ident_len = (uint8_t)(i * 17);
 		memset(d->ident, i, d->ident_len);
 	}
 	check_head(&h);
