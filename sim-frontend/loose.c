@@ -14,6 +14,7 @@
 /* What the guest can see of a device; order within a step does not count, so the sums commute. */
 struct outcome {
 	uint64_t used, status, stores, reads;
+	uint64_t told; /* to the backend, in order */
 	uint64_t nused, ninterrupts, noffences;
 };
 
@@ -188,6 +189,15 @@ static void submit(struct twin_device *d, const struct op *op)
 	differ(l, d->nr, "a request that the guest did not make (type)", op->arg[1], 0);
 }
 
+/* What is in flight no more is not matched again. */
+static void forget_drained(struct twin_device *d)
+{
+	int32_t *ours = loose_of(d)->device[d->nr].ours;
+	for (uint32_t i = 0; i < BLK_INFLIGHT_MAX; i++)
+		if (ours[i] >= 0 && !d->io[ours[i]])
+			ours[i] = -1;
+}
+
 /* With the recorded answers of this step first: what another queue has in flight reaches the guest. */
 static void drain(struct twin_device *d)
 {
@@ -201,9 +211,23 @@ static void drain(struct twin_device *d)
 		done(l, d, op);
 	}
 	for (uint64_t id = 0; d->ninflight && id < BLK_INFLIGHT_MAX; id++)
-		if (d->io[id])
-			twin_done(d, id, d->blk ? BLK_IO_ERROR : BLK_DONE, 0);
-	memset(l->device[d->nr].ours, -1, sizeof(l->device[d->nr].ours));
+		if (twin_drains(d, id))
+			twin_done(d, id, d->type->lost, 0);
+	forget_drained(d);
+}
+
+/* When room was there again, and how much, is the device's own business. */
+static void add_told(struct outcome *o, const struct op *op)
+{
+	if (op->code != OP_OPENED && op->code != OP_EMERGENCY)
+		return;
+	o->told = hash_u64(hash_u64(o->told, op->code), op->arg[0] << 1 | op->arg[1]);
+}
+
+/* What the device tells its backend: in that order, whatever else happens. */
+static void tell(struct twin_device *d, const struct op *op)
+{
+	add_told(&loose_of(d)->device[d->nr].did, op);
 }
 
 static const struct twin_doors doors = {
@@ -211,6 +235,7 @@ static const struct twin_doors doors = {
 	.tap = {.before = before, .after = after},
 	.submit = submit,
 	.drain = drain,
+	.tell = tell,
 };
 
 /* -- steps ----------------------------------------------------------------------------------------------- */
@@ -240,6 +265,7 @@ static void say(struct loose *l, const struct op *op)
 	struct outcome *o = &l->device[op->dev].said;
 	if (op->code == OP_STORE)
 		add_store(o, l->twin.device[op->dev].vdev, op);
+	add_told(o, op);
 	o->ninterrupts += op->code == OP_IRQ;
 	o->noffences += op->code == OP_OFFENCE;
 }
@@ -317,10 +343,8 @@ static void give(struct loose *l, const struct op *op)
 	case OP_FLUSHED:
 		twin_publish(d);
 		break;
-	case OP_RESIZE:
-		twin_resize(d, op->arg[0]);
-		break;
 	default:
+		twin_input(d, op);
 		break;
 	}
 }
@@ -357,6 +381,8 @@ static void compare(struct loose *l)
 			differ(l, dev, "status bytes (sum)", a->status, b->status);
 		if (a->stores != b->stores)
 			differ(l, dev, "bytes written by the device itself (sum)", a->stores, b->stores);
+		if (a->told != b->told)
+			differ(l, dev, "what the backend was told (sum)", a->told, b->told);
 		if (b->ninterrupts && !a->ninterrupts)
 			differ(l, dev, "interrupts", a->ninterrupts, b->ninterrupts);
 		if (a->noffences != b->noffences)

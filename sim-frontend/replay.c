@@ -247,12 +247,18 @@ static void drain(struct twin_device *d)
 	expect_simple(d, OP_DRAIN, 0);
 	deliver_nested(d);
 	for (uint64_t id = 0; d->ninflight && id < BLK_INFLIGHT_MAX; id++) {
-		if (!d->io[id])
+		if (!twin_drains(d, id))
 			continue;
 		diverge(r, NULL);
-		twin_done(d, id, d->blk ? BLK_IO_ERROR : BLK_DONE, 0);
+		twin_done(d, id, d->type->lost, 0);
 	}
 	expect_simple(d, OP_DRAINED, 0);
+}
+
+static void tell(struct twin_device *d, const struct op *op)
+{
+	if (expect(replay_of(d), op, OP_ARGS_MAX))
+		advance(replay_of(d));
 }
 
 static const struct twin_doors doors = {
@@ -260,6 +266,7 @@ static const struct twin_doors doors = {
 	.tap = {.before = before, .after = after, .pin = pin, .unpin = unpin, .fence = fence},
 	.submit = submit,
 	.drain = drain,
+	.tell = tell,
 };
 
 /* -- doors in -------------------------------------------------------------------------------------------- */
@@ -295,10 +302,8 @@ static bool give(struct twin_device *d, const struct op *op)
 	case OP_FLUSHED:
 		twin_publish(d);
 		return true;
-	case OP_RESIZE:
-		return twin_resize(d, op->arg[0]);
 	default:
-		return false;
+		return twin_input(d, op);
 	}
 }
 

@@ -2,115 +2,75 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <linux/virtio_ids.h>
-
 #include "trace/remake.h"
 #include "tracemem.h"
 #include "twin.h"
 
-/* -- backends: everything goes to the doors -------------------------------------------------------------- */
+static const struct twin_type *const types[] = {&twin_blk, &twin_rng, &twin_console};
 
-static void submit(struct twin_device *d, uint16_t id, void *io, const struct op *op)
+static const struct twin_type *type_of(const struct trace_device *t)
 {
-	d->io[id] = io;
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (types[i]->id == t->id && t->transport == 0)
+			return types[i];
+	return NULL;
+}
+
+/* -- requests -------------------------------------------------------------------------------------------- */
+
+void twin_submit(struct twin_device *d, void *io, const struct op *op)
+{
+	d->io[op->arg[0]] = io;
 	d->ninflight++;
 	d->twin->doors->submit(d, op);
 }
 
-static void blk_submit(void *ctx, struct blk_io *io)
+void twin_drain(void *ctx)
 {
 	struct twin_device *d = ctx;
-	struct op op = {.code = OP_SUBMIT, .dev = d->nr, .data = (const uint8_t *)io->range};
-	uint64_t arg[OP_ARGS_MAX] = {io->id, io->type, io->sector, io->len, io->sync, io->nspans};
-	memcpy(op.arg, arg, sizeof(arg));
-	op.len = io->nranges * (uint32_t)sizeof(io->range[0]);
-	submit(d, io->id, io, &op);
-}
-
-static void rng_submit(void *ctx, struct rng_io *io)
-{
-	struct twin_device *d = ctx;
-	struct op op = {.code = OP_SUBMIT, .dev = d->nr, .arg = {io->id, 0, 0, io->span.len, 0, 1}};
-	submit(d, io->id, io, &op);
-}
-
-static void drain(void *ctx)
-{
-	struct twin_device *d = ctx;
+	memset(d->drains, true, sizeof(d->drains));
 	d->twin->doors->drain(d);
+}
+
+bool twin_drains(const struct twin_device *d, uint64_t id)
+{
+	return id < BLK_INFLIGHT_MAX && d->io[id] && d->drains[id];
 }
 
 bool twin_done(struct twin_device *d, uint64_t id, uint64_t result, uint64_t bytes)
 {
 	void *io = id < BLK_INFLIGHT_MAX ? d->io[id] : NULL;
-	if (!io || result >= BLK_RESULTS || bytes > UINT32_MAX)
-		return false;
-	if (d->rng && bytes > ((struct rng_io *)io)->span.len)
+	if (!io)
 		return false;
 	d->io[id] = NULL;
 	d->ninflight--;
-	if (d->blk)
-		blk_io_done(d->blk, io, (enum blk_result)result, (uint32_t)bytes);
-	else
-		rng_io_done(d->rng, io, (uint32_t)bytes);
-	return true;
+	if (d->type->done(d, io, result, bytes))
+		return true;
+	d->io[id] = io;
+	d->ninflight++;
+	return false;
 }
 
 void twin_publish(struct twin_device *d)
 {
-	if (d->blk)
-		blk_publish(d->blk);
-	else
-		rng_publish(d->rng);
+	d->type->publish(d);
 }
 
-bool twin_resize(struct twin_device *d, uint64_t sectors)
+bool twin_input(struct twin_device *d, const struct op *op)
 {
-	if (!d->blk)
-		return false;
-	blk_resize(d->blk, sectors);
-	return true;
+	return d->type->input && d->type->input(d, op);
 }
 
 /* -- making the devices ---------------------------------------------------------------------------------- */
 
-static bool create_blk(struct twin_device *d, const struct trace_device *t)
-{
-	struct blk_options o;
-	struct blk_backend b = {.submit = blk_submit, .drain = drain, .ctx = d};
-	if (!remake_blk(t, &o, &b))
-		return false;
-	d->blk = malloc(sizeof(*d->blk));
-	if (!d->blk)
-		return false;
-	blk_init(d->blk, &d->mem, &d->twin->doors->host, d, &b, &o);
-	d->vdev = &d->blk->vdev;
-	return true;
-}
-
-static bool create_rng(struct twin_device *d, const struct trace_device *t)
-{
-	struct rng_backend b = {.submit = rng_submit, .drain = drain, .ctx = d};
-	d->rng = t->nqueues == 1 ? malloc(sizeof(*d->rng)) : NULL;
-	if (!d->rng)
-		return false;
-	rng_init(d->rng, &d->mem, &d->twin->doors->host, d, &b);
-	d->vdev = &d->rng->vdev;
-	return true;
-}
-
 static bool create_device(struct twin *w, uint32_t nr, const struct trace_device *t, char *err, size_t max)
 {
 	struct twin_device *d = &w->device[nr];
-	bool made = false;
-	*d = (struct twin_device){.twin = w, .nr = (uint8_t)nr, .head = t};
+	*d = (struct twin_device){.twin = w, .nr = (uint8_t)nr, .head = t, .type = type_of(t)};
 	vmem_init(&d->mem, &w->map);
 	vmem_set_tap(&d->mem, &w->doors->tap, d);
-	if (t->transport == 0 && t->id == VIRTIO_ID_BLOCK)
-		made = create_blk(d, t);
-	else if (t->transport == 0 && t->id == VIRTIO_ID_RNG)
-		made = create_rng(d, t);
-	if (!made) {
+	d->vdev = d->type ? malloc(d->type->size) : NULL;
+	if (!d->vdev || !d->type->make(d, t)) {
 		snprintf(err, max, "device %u (virtio id %u, transport %u) can not be made by this build", nr,
 			 t->id, t->transport);
 		return false;
@@ -144,8 +104,6 @@ bool twin_create(struct twin *w, const struct trace_head *h, const struct twin_d
 void twin_destroy(struct twin *w)
 {
 	tracemem_destroy(&w->map);
-	for (uint32_t i = 0; i < w->ndevices; i++) {
-		free(w->device[i].blk);
-		free(w->device[i].rng);
-	}
+	for (uint32_t i = 0; i < w->ndevices; i++)
+		free(w->device[i].vdev);
 }

@@ -3,6 +3,7 @@
 #include "devices/blk.h"
 #include "host.h"
 #include "trace/names.h"
+#include "trace/remake.h"
 #include "trace/varint.h"
 #include "vmem.h"
 
@@ -13,6 +14,7 @@
 
 #define COMMENT_COLUMN 56
 #define DESCS_SHOWN    4
+#define TEXT_SHOWN     32 /* bytes */
 
 static uint16_t load16(const uint8_t *p)
 {
@@ -25,9 +27,20 @@ static void put(struct fmt *f, const char *label, uint64_t v)
 	fmt_dec(f, v);
 }
 
+/* In quotes; what is no printable ASCII shows as a dot. */
+static void put_text(struct fmt *f, const uint8_t *p, uint32_t n)
+{
+	if (!n)
+		return;
+	fmt_char(f, '"');
+	for (uint32_t i = 0; i < n && i < TEXT_SHOWN; i++)
+		fmt_char(f, p[i] >= ' ' && p[i] <= '~' && p[i] != '"' ? (char)p[i] : '.');
+	fmt_char(f, '"');
+}
+
 static void comment_config(struct fmt *f, uint64_t off, uint16_t id)
 {
-	const char *text = id == VIRTIO_ID_BLOCK ? name_blk_config(off) : NULL;
+	const char *text = name_config(id, off);
 
 	fmt_text(f, "Config ");
 	if (text)
@@ -136,6 +149,8 @@ static void comment_submit(struct fmt *f, const struct op *op, uint16_t id)
 {
 	const uint8_t *p = op->data;
 
+	if (id == VIRTIO_ID_CONSOLE)
+		put(f, "port ", op->arg[2]);
 	if (id != VIRTIO_ID_BLOCK)
 		return;
 	if (op->arg[4] & 1)
@@ -201,14 +216,35 @@ static void comment_ring(struct fmt *f, const struct op *op)
 	}
 }
 
+/* A message of the driver's is a header, one of the device's a payload: no other bytes of a console's are. */
+static void comment_control(struct fmt *f, const struct op *op)
+{
+	const uint8_t *p = op->data;
+	uint16_t event = load16(p + 4);
+	const char *text = name_of(name_console_events, event);
+
+	fmt_text(f, text ? text : "unknown event");
+	put(f, " port=", varint_load32(p));
+	put(f, " value=", load16(p + 6));
+	if (event == VIRTIO_CONSOLE_RESIZE && op->len == 12) {
+		put(f, " ", load16(p + 8));
+		put(f, ",", load16(p + 10));
+	} else if (event == VIRTIO_CONSOLE_PORT_NAME) {
+		fmt_char(f, ' ');
+		put_text(f, p + 8, op->len - 8);
+	}
+}
+
 static void comment_access(struct fmt *f, const struct op *op, uint16_t id)
 {
-	bool blk = id == VIRTIO_ID_BLOCK;
+	bool blk = id == VIRTIO_ID_BLOCK, console = id == VIRTIO_ID_CONSOLE;
 
 	if (op->arg[0] == VMEM_DESC || op->arg[0] == VMEM_INDIRECT)
 		comment_descs(f, op);
 	else if (op->arg[0] == VMEM_HEADER && blk && op->len >= 16)
 		comment_blk_header(f, op);
+	else if ((op->arg[0] == VMEM_HEADER || op->arg[0] == VMEM_PAYLOAD) && console && op->len >= 8)
+		comment_control(f, op);
 	else if (op->arg[0] == VMEM_STATUS && blk && op->len == 1)
 		comment_blk_status(f, op);
 	else
@@ -244,6 +280,32 @@ static void comment_irq(struct fmt *f, uint64_t source)
 		put(f, "used buffers, queue ", source);
 }
 
+static void comment_port(struct fmt *f, const struct op *op)
+{
+	static const char *const what[] = {[PORT_REMOVED] = "removed",
+					   [PORT_ADDED] = "added",
+					   [PORT_CLOSED] = "closed",
+					   [PORT_OPENED] = "opened"};
+
+	if (op->arg[1] > PORT_OPENED)
+		return;
+	fmt_text(f, what[op->arg[1]]);
+	if (op->arg[1] != PORT_ADDED)
+		return;
+	fmt_text(f, op->arg[2] & PORT_TERMINAL ? ", a terminal" : "");
+	fmt_text(f, op->arg[2] & PORT_OPEN ? ", open" : "");
+	if (op->len)
+		fmt_text(f, ", ");
+	put_text(f, op->data, op->len);
+}
+
+static void comment_byte(struct fmt *f, uint64_t byte)
+{
+	const uint8_t c = (uint8_t)byte;
+
+	put_text(f, &c, 1);
+}
+
 static void comment_text(struct fmt *f, const struct op *op, uint16_t id)
 {
 	switch (op->code) {
@@ -273,6 +335,12 @@ static void comment_text(struct fmt *f, const struct op *op, uint16_t id)
 		break;
 	case OP_DONE:
 		comment_done(f, op, id);
+		break;
+	case OP_PORT:
+		comment_port(f, op);
+		break;
+	case OP_EMERGENCY:
+		comment_byte(f, op->arg[0]);
 		break;
 	case OP_PIN:
 		if (!op->arg[3])

@@ -2,6 +2,7 @@
 #include "trace/names.h"
 #include "compat.h"
 #include "devices/blk.h"
+#include "devices/console.h"
 #include "host.h"
 #include "vmem.h"
 
@@ -146,6 +147,9 @@ static const struct name blk_submits[] = {
 	{0, NULL},
 };
 
+static const struct name console_posts[] = {{0, "send"}, {1, "room"}, {0, NULL}};
+static const struct name console_submits[] = {{CONSOLE_IO_TX, "tx"}, {CONSOLE_IO_RX, "rx"}, {0, NULL}};
+
 static const struct name ring_features[] = {
 	{VIRTIO_F_NOTIFY_ON_EMPTY, "NOTIFY_ON_EMPTY"},
 	{VIRTIO_F_ANY_LAYOUT, "ANY_LAYOUT"},
@@ -178,6 +182,25 @@ static const struct name blk_features[] = {
 	{0, NULL},
 };
 
+static const struct name console_features[] = {
+	{VIRTIO_CONSOLE_F_SIZE, "SIZE"},
+	{VIRTIO_CONSOLE_F_MULTIPORT, "MULTIPORT"},
+	{VIRTIO_CONSOLE_F_EMERG_WRITE, "EMERG_WRITE"},
+	{0, NULL},
+};
+
+const struct name name_console_events[] = {
+	{VIRTIO_CONSOLE_DEVICE_READY, "DEVICE_READY"},
+	{VIRTIO_CONSOLE_PORT_ADD, "PORT_ADD"},
+	{VIRTIO_CONSOLE_PORT_REMOVE, "PORT_REMOVE"},
+	{VIRTIO_CONSOLE_PORT_READY, "PORT_READY"},
+	{VIRTIO_CONSOLE_CONSOLE_PORT, "CONSOLE_PORT"},
+	{VIRTIO_CONSOLE_RESIZE, "RESIZE"},
+	{VIRTIO_CONSOLE_PORT_OPEN, "PORT_OPEN"},
+	{VIRTIO_CONSOLE_PORT_NAME, "PORT_NAME"},
+	{0, NULL},
+};
+
 #define BLK(field)                                                \
 	{                                                         \
 		offsetof(struct virtio_blk_config, field), #field \
@@ -201,6 +224,14 @@ static const struct name blk_config[] = {
 	BLK(max_write_zeroes_seg),
 	BLK(write_zeroes_may_unmap),
 	{0, NULL},
+};
+
+#define CONSOLE(field)                                                \
+	{                                                             \
+		offsetof(struct virtio_console_config, field), #field \
+	}
+static const struct name console_config[] = {
+	CONSOLE(cols), CONSOLE(rows), CONSOLE(max_nr_ports), CONSOLE(emerg_wr), {0, NULL},
 };
 
 const char *name_of(const struct name *t, uint64_t value)
@@ -230,12 +261,18 @@ const struct name *name_values(uint8_t code, enum op_format format, uint16_t id)
 		return offences;
 	if (format == OP_TYPE && id == VIRTIO_ID_BLOCK)
 		return code == OP_POST ? blk_posts : blk_submits;
+	if (format == OP_TYPE && id == VIRTIO_ID_CONSOLE)
+		return code == OP_POST ? console_posts : console_submits;
 	return NULL;
 }
 
-const char *name_blk_config(uint64_t off)
+const char *name_config(uint16_t id, uint64_t off)
 {
-	return name_of(blk_config, off);
+	if (id == VIRTIO_ID_BLOCK)
+		return name_of(blk_config, off);
+	if (id == VIRTIO_ID_CONSOLE)
+		return name_of(console_config, off);
+	return NULL;
 }
 
 static void bit_separator(struct fmt *f, size_t start)
@@ -275,6 +312,8 @@ void name_features(struct fmt *f, uint16_t id, uint64_t bits)
 			continue;
 		if (!text && id == VIRTIO_ID_BLOCK)
 			text = name_of(blk_features, i);
+		if (!text && id == VIRTIO_ID_CONSOLE)
+			text = name_of(console_features, i);
 		bit_separator(f, start);
 		if (text)
 			fmt_text(f, text);

@@ -21,14 +21,15 @@ extern const struct name name_isr[];                           /* bits of the in
 extern const struct name name_desc_flags[], name_slot_flags[]; /* bits of a descriptor */
 extern const struct name name_blk_types[];                     /* request types as they stand in a header */
 extern const struct name name_blk_status[];
+extern const struct name name_console_events[]; /* control messages */
 
 const char *name_of(const struct name *, uint64_t); /* NULL: none */
 /* The device's prefix in the text form: "blk", "dev" for an unknown id. */
 const char *name_device(uint16_t id);
 /* Words that stand for a field's values, or NULL: numbers only. */
 const struct name *name_values(uint8_t code, enum op_format, uint16_t id);
-/* The field of a block device's configuration that begins at off, or NULL. */
-const char *name_blk_config(uint64_t off);
+/* The field of a device's configuration that begins at off, or NULL. */
+const char *name_config(uint16_t id, uint64_t off);
 /* A|B|C; bits without a name as a number. 0 gives "0". */
 void name_bits(struct fmt *, const struct name *, uint64_t);
 void name_features(struct fmt *, uint16_t id, uint64_t);

@@ -134,6 +134,13 @@ void recorder_done_rng(struct recorder_dev *d, const struct rng_io *io, uint32_t
 	put(d, OP_DONE, io->id, BLK_DONE, bytes, d->depth > 0);
 }
 
+/* Bytes that a guest sent stand in its buffers' pins. */
+void recorder_done_console(struct recorder_dev *d, const struct console_io *io, uint32_t bytes)
+{
+	put_hashes(d, io->span, io->nspans, io->type == CONSOLE_IO_RX ? bytes : 0);
+	put(d, OP_DONE, io->id, 0, bytes, d->depth > 0);
+}
+
 void recorder_flushed(struct recorder_dev *d)
 {
 	put(d, OP_FLUSHED, 0, 0, 0, 0);
@@ -142,6 +149,49 @@ void recorder_flushed(struct recorder_dev *d)
 void recorder_resize(struct recorder_dev *d, uint64_t sectors)
 {
 	put(d, OP_RESIZE, sectors, 0, 0, 0);
+}
+
+void recorder_input(struct recorder_dev *d, uint16_t port, uint32_t n)
+{
+	put(d, OP_INPUT, port, n, 0, 0);
+}
+
+void recorder_answer(struct recorder_dev *d, uint64_t value)
+{
+	put(d, OP_ANSWER, value, 0, 0, 0);
+}
+
+void recorder_terminal(struct recorder_dev *d, uint16_t cols, uint16_t rows)
+{
+	put(d, OP_TERMINAL, cols, rows, 0, 0);
+}
+
+void recorder_port(struct recorder_dev *d, uint16_t port, enum port_change what,
+		   const struct console_port_options *o)
+{
+	struct op op = {.code = OP_PORT, .dev = d->dev, .arg = {port, what}};
+	if (what == PORT_ADDED) {
+		op.arg[2] = (o->console ? PORT_TERMINAL : 0u) | (o->open ? PORT_OPEN : 0u);
+		op.data = (const uint8_t *)o->name;
+		while (op.len < CONSOLE_NAME_MAX && o->name[op.len])
+			op.len++;
+	}
+	recorder_put(d->rec, &op);
+}
+
+void recorder_wake(struct recorder_dev *d, uint64_t which)
+{
+	put(d, OP_WAKE, which, 0, 0, 0);
+}
+
+void recorder_opened(struct recorder_dev *d, uint16_t port, bool open)
+{
+	put(d, OP_OPENED, port, open, 0, 0);
+}
+
+void recorder_emergency(struct recorder_dev *d, uint8_t byte)
+{
+	put(d, OP_EMERGENCY, byte, 0, 0, 0);
 }
 
 void recorder_irq(struct recorder_dev *d, uint16_t source)
@@ -177,6 +227,15 @@ void recorder_enter_blk(struct recorder_dev *d, const struct blk_io *io)
 void recorder_enter_rng(struct recorder_dev *d, const struct rng_io *io)
 {
 	struct op op = {.code = OP_SUBMIT, .dev = d->dev, .arg = {io->id, 0, 0, io->span.len, 0, 1}};
+	recorder_put(d->rec, &op);
+	d->depth++;
+}
+
+void recorder_enter_console(struct recorder_dev *d, const struct console_io *io)
+{
+	struct op op = {.code = OP_SUBMIT,
+			.dev = d->dev,
+			.arg = {io->id, io->type, io->port, io->len, 0, io->nspans}};
 	recorder_put(d->rec, &op);
 	d->depth++;
 }

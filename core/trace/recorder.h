@@ -13,8 +13,10 @@
 
 #include "arena.h"
 #include "devices/blk.h"
+#include "devices/console.h"
 #include "devices/rng.h"
 #include "trace/op.h"
+#include "trace/remake.h"
 #include "vmem.h"
 
 /* A state hash is due after this many records. */
@@ -57,12 +59,19 @@ void recorder_read_begin(struct recorder_dev *); /* before the device is asked *
 void recorder_read(struct recorder_dev *, uint64_t off, uint32_t size, uint64_t value);
 void recorder_write(struct recorder_dev *, uint64_t off, uint32_t size, uint64_t value);
 void recorder_run(struct recorder_dev *, uint16_t queue);
-/* Just before blk_io_done, rng_io_done, with the same arguments and while the spans hold the backend's bytes.
- */
+/* Just before the type's io_done, with the same arguments and while the spans hold the backend's bytes. */
 void recorder_done_blk(struct recorder_dev *, const struct blk_io *, enum blk_result, uint32_t bytes);
 void recorder_done_rng(struct recorder_dev *, const struct rng_io *, uint32_t bytes);
-void recorder_flushed(struct recorder_dev *); /* before blk_publish, rng_publish */
+void recorder_done_console(struct recorder_dev *, const struct console_io *, uint32_t bytes);
+void recorder_flushed(struct recorder_dev *); /* before blk_publish, rng_publish ... */
 void recorder_resize(struct recorder_dev *, uint64_t sectors);
+/* Before console_input; and recorder_answer with what that returned. */
+void recorder_input(struct recorder_dev *, uint16_t port, uint32_t n);
+void recorder_answer(struct recorder_dev *, uint64_t value);
+void recorder_terminal(struct recorder_dev *, uint16_t cols, uint16_t rows);
+/* What happens to a port (remake.h); `options` where it is added. */
+void recorder_port(struct recorder_dev *, uint16_t port, enum port_change,
+		   const struct console_port_options *);
 /* Doors out. submit and drain nest: call the begin before, and recorder_leave after, the backend's own
  * function. */
 void recorder_irq(struct recorder_dev *, uint16_t source);
@@ -70,8 +79,13 @@ void recorder_again(struct recorder_dev *, uint16_t queue);
 void recorder_offence(struct recorder_dev *, uint32_t offence);
 void recorder_enter_blk(struct recorder_dev *, const struct blk_io *);
 void recorder_enter_rng(struct recorder_dev *, const struct rng_io *);
+void recorder_enter_console(struct recorder_dev *, const struct console_io *);
 void recorder_enter_drain(struct recorder_dev *);
 void recorder_leave(struct recorder_dev *, bool drain);
+/* Before the backend's own function is called. */
+void recorder_wake(struct recorder_dev *, uint64_t which);
+void recorder_opened(struct recorder_dev *, uint16_t port, bool open);
+void recorder_emergency(struct recorder_dev *, uint8_t byte);
 /* After an input was handled: records a state hash when one is due (pass the transport's hash), or always. */
 bool recorder_state_due(const struct recorder *);
 void recorder_state(struct recorder_dev *, uint64_t hash);

@@ -31,7 +31,8 @@ bool remake_blk(const struct trace_device *t, struct blk_options *o, struct blk_
 
 /* -- console --------------------------------------------------------------------------------------------- */
 
-enum { PORT_THERE = 1, PORT_TERMINAL = 2, PORT_OPEN = 4 };
+/* In a head: one more than enum port_flags. */
+#define PORT_THERE 4
 
 static uint8_t name_len(const char *name)
 {
@@ -67,7 +68,7 @@ static bool has_nul(const uint8_t *p, uint8_t n)
 }
 
 /* False: broken off, or no name. */
-static bool remake_port(const uint8_t **at, const uint8_t *end, struct console_port_options *o)
+static bool remake_head_port(const uint8_t **at, const uint8_t *end, struct console_port_options *o)
 {
 	const uint8_t *p = *at;
 	if (end - p < 2 || p[1] >= CONSOLE_NAME_MAX || p[1] > end - p - 2 || has_nul(p + 2, p[1]))
@@ -94,9 +95,36 @@ bool remake_console(const struct trace_device *t, struct console_options *o)
 	if (t->nqueues != (nports > 1 ? 2 * nports + 2 : 2) || nports > CONSOLE_PORTS_MAX || p++ == end)
 		return false;
 	for (uint32_t i = 0; i < nports; i++)
-		if (!remake_port(&p, end, &o->port[i]))
+		if (!remake_head_port(&p, end, &o->port[i]))
 			return false;
 	return p == end;
+}
+
+/* The name is the op's data; what is too long is cut. */
+static struct console_port_options added(const struct op *op)
+{
+	struct console_port_options o = {.console = op->arg[2] & PORT_TERMINAL,
+					 .open = op->arg[2] & PORT_OPEN};
+	memcpy(o.name, op->data, op->len < CONSOLE_NAME_MAX ? op->len : CONSOLE_NAME_MAX - 1);
+	return o;
+}
+
+bool remake_port(struct console *c, const struct op *op)
+{
+	if (op->arg[0] >= c->options.nports)
+		return false;
+	uint16_t port = (uint16_t)op->arg[0];
+	bool there = c->options.port[port].there;
+	const struct console_port_options o = added(op);
+	if (op->arg[1] == PORT_ADDED && !there)
+		console_port_add(c, port, &o);
+	else if (op->arg[1] == PORT_REMOVED && there && port)
+		console_port_remove(c, port);
+	else if (op->arg[1] == PORT_CLOSED || op->arg[1] == PORT_OPENED)
+		console_port_open(c, port, op->arg[1] == PORT_OPENED);
+	else
+		return false;
+	return true;
 }
 
 /* -- any device ------------------------------------------------------------------------------------------ */

@@ -5,8 +5,7 @@
  * Beyond features, queues and configuration a device is made with (trace_device.ident):
  *   blk      the 20 bytes of GET_ID
  *   rng      nothing
- *   console  a byte, 1: RESIZE has rows first; then for each port flags (1 there, 2 a terminal, 4 open on the host's
- *            side), the length of its name, the name
+ *   console  a byte, 1: RESIZE has rows first; then for each port flags (1 a terminal, 2 open on the host's side, 4 there), the length of its name, the name
  */
 #ifndef RINGSIDE_TRACE_REMAKE_H
 #define RINGSIDE_TRACE_REMAKE_H
@@ -15,13 +14,19 @@
 #include "devices/console.h"
 #include "trace/file.h"
 
+/* OP_PORT: what happens to the port, and the flags of one that is added. */
+enum port_change { PORT_REMOVED, PORT_ADDED, PORT_CLOSED, PORT_OPENED };
+enum port_flags { PORT_TERMINAL = 1, PORT_OPEN = 2 };
+
 /* Describes a device of any of our types, as it is before the guest runs. */
 void remake_describe(struct vdev *, struct trace_device *);
 /* Fills the options, and of the backend what it can and its size. False: no disk can be made like that. */
 bool remake_blk(const struct trace_device *, struct blk_options *, struct blk_backend *);
 /* False: no console can be made like that. */
 bool remake_console(const struct trace_device *, struct console_options *);
-/* After blk_init or rng_init: features and queue limits. False: this build has no such device. */
+/* Does to a console what an OP_PORT tells. False: it can not be done to this one. */
+bool remake_port(struct console *, const struct op *);
+/* After the init of its type: features and queue limits. False: this build has no such device. */
 bool remake_limits(const struct trace_device *, struct vdev *);
 
 #endif

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-static const uint16_t ids[OP_DEV_MAX] = {2, 4, 2, 99};
-#define NDEVICES 4
+static const uint16_t ids[OP_DEV_MAX] = {2, 4, 2, 99, 3};
+#define NDEVICES 5
 
 static uint64_t seed = 7;
 
@@ -237,6 +237,45 @@ static void requests_are_decoded(void **state)
 	assert_text(&(struct op){.code = OP_OFFENCE, .arg = {9999}}, "blk0 offence offence=9999", "");
 }
 
+static void consoles_are_decoded(void **state)
+{
+	(void)state;
+	assert_text(
+		&(struct op){
+			.code = OP_LOAD, .dev = 4, .arg = {VMEM_HEADER, 0}, BYTES(1, 0, 0, 0, 3, 0, 1, 0)},
+		"console4 load for=header gpa=0x0 data=0100000003000100", "PORT_READY port=1 value=1");
+	assert_text(&(struct op){.code = OP_STORE,
+				 .dev = 4,
+				 .arg = {VMEM_PAYLOAD, 0},
+				 BYTES(0, 0, 0, 0, 5, 0, 0, 0, 80, 0, 25, 0)},
+		    "console4 store for=payload gpa=0x0 data=000000000500000050001900",
+		    "RESIZE port=0 value=0 80,25");
+	assert_text(&(struct op){.code = OP_STORE,
+				 .dev = 4,
+				 .arg = {VMEM_PAYLOAD, 0},
+				 BYTES(1, 0, 0, 0, 7, 0, 0, 0, 'l', '"', 0xc3)},
+		    "console4 store for=payload gpa=0x0 data=01000000070000006c22c3",
+		    "PORT_NAME port=1 value=0 \"l..\"");
+	assert_text(
+		&(struct op){
+			.code = OP_LOAD, .dev = 4, .arg = {VMEM_HEADER, 0}, BYTES(1, 0, 0, 0, 9, 0, 1, 0)},
+		"console4 load for=header gpa=0x0 data=0100000009000100", "unknown event port=1 value=1");
+	assert_text(&(struct op){.code = OP_LOAD, .dev = 4, .arg = {VMEM_HEADER, 0}, BYTES(1, 0, 0, 0)},
+		    "console4 load for=header gpa=0x0 data=01000000", ""); /* half of one */
+	assert_text(&(struct op){.code = OP_SUBMIT, .dev = 4, .arg = {3, 1, 2, 40, 0, 1}},
+		    "console4 submit id=3 type=rx sector=2 len=40 flags=0x0 spans=1", "port 2");
+	assert_text(&(struct op){.code = OP_PORT, .dev = 4, .arg = {2, 1, 3}, BYTES('l', 'o', 'g')},
+		    "console4 port port=2 what=1 flags=0x3 data=6c6f67", "added, a terminal, open, \"log\"");
+	assert_text(&(struct op){.code = OP_PORT, .dev = 4, .arg = {2, 0}},
+		    "console4 port port=2 what=0 flags=0x0", "removed");
+	assert_text(&(struct op){.code = OP_EMERGENCY, .dev = 4, .arg = {'x'}},
+		    "console4 emergency byte=0x78", "\"x\"");
+	assert_text(&(struct op){.code = OP_READ, .dev = 4, .arg = {0x104, 4, 3}},
+		    "console4 read reg=0x104 size=4 value=0x3", "Config max_nr_ports");
+	assert_text(&(struct op){.code = OP_NEGOTIATE, .dev = 4, .arg = {7}},
+		    "console4 negotiate without=0x7", "SIZE|MULTIPORT|EMERG_WRITE");
+}
+
 static void fields_in_any_order_and_left_out(void **state)
 {
 	struct op op;
@@ -273,7 +312,7 @@ static void mistakes_are_told_with_their_column(void **state)
 		{" 0 write", "expected a device such as blk0", 2},
 		{"blk0x write", "expected a device such as blk0", 1},
 		{"disk0 write", "no such device type", 1},
-		{"blk4 write", "no device of this number was declared", 1},
+		{"blk5 write", "no device of this number was declared", 1},
 		{"blk99999999999999999999 write", "expected a device such as blk0", 1},
 		{"rng0 write", "the device of this number is of another type", 1},
 		{"blk3 write", "the device of this number is of another type", 1},
@@ -378,6 +417,7 @@ int main(void)
 		cmocka_unit_test(rings_are_decoded),
 		cmocka_unit_test(packed_rings_are_known),
 		cmocka_unit_test(requests_are_decoded),
+		cmocka_unit_test(consoles_are_decoded),
 		cmocka_unit_test(fields_in_any_order_and_left_out),
 		cmocka_unit_test(mistakes_are_told_with_their_column),
 		cmocka_unit_test(too_much_data_is_refused),
