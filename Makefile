@@ -47,6 +47,7 @@ $(B)/core/%.o: core/%.c
 	@mkdir -p $(@D) && $(CC) $(CFLAGS) $(CORE_$(FLAVOUR)) $(I_core) -MMD -MP -c $< -o $@
 $(B)/sim-frontend/%.o: sim-frontend/%.c
 	@mkdir -p $(@D) && $(CC) $(CFLAGS) $(I_sim) -MMD -MP -c $< -o $@
+$(B)/sim-frontend/page.o: $(wildcard sim-frontend/page/*)
 $(B)/kvm-frontend/%.o: kvm-frontend/%.c
 	@mkdir -p $(@D) && $(CC) $(CFLAGS) $(I_kvm) -MMD -MP -c $< -o $@
 $(B)/fuzz/%.o: fuzz/%.c
@@ -60,11 +61,11 @@ $(B)/libunit.a: $(call o,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.
 %.a:
 	@rm -f $@ && ar rcs $@ $^
 $(B)/ringside: $(B)/sim-frontend/main.o $(B)/libsim.a $(B)/libcore.a
-	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -o $@
+	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -lz -o $@
 $(B)/ringside-vmm: $(B)/kvm-frontend/main.o $(B)/libkvm.a $(B)/libcore.a
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -luring -lpthread -o $@
 $(B)/tests/test_%: $(B)/tests/unit/test_%.o $(B)/libunit.a $(B)/libsim.a $(B)/libkvm.a $(B)/libcore.a
-	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lcmocka -lzstd -luring -lpthread -o $@
+	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lcmocka -lzstd -lz -luring -lpthread -o $@
 $(B)/bench_%: $(B)/tests/bench/bench_%.o $(B)/libsim.a $(B)/libkvm.a $(B)/libcore.a
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -luring -lpthread -o $@
 # Every failure that was ever found (docs/finding-and-shrinking.md), one program each.
@@ -94,7 +95,7 @@ bugbench: ## plant known bugs one at a time: how fast does the simulator find ea
 coverage: ## what the kept corpus reaches of core/, as a table
 	@tests/deps.sh fuzz && fuzz/coverage.sh
 bench: ## prints `bench NAME VALUE UNIT`
-	@tests/deps.sh test && tests/bench/run.sh
+	@tests/deps.sh bench && tests/bench/run.sh
 lint: ## clang-format, clang-tidy, cppcheck
 	@tests/deps.sh lint && tests/lint.sh
 install: all ## PREFIX=/usr/local

@@ -11,7 +11,7 @@
 #include "replay.h"
 #include "trace/text.h"
 
-static const char *perfetto_path;
+static const char *perfetto_path, *html_path;
 
 static const struct usage usage = {
 	.command = "export",
@@ -31,6 +31,10 @@ static const struct usage usage = {
 	.operands_max = 1,
 	.option =
 		{
+			{.name = "--html",
+			 .value_name = "OUT",
+			 .value = &html_path,
+			 .help = "one page for a browser: rings, chains and memory at each op"},
 			{.name = "--perfetto",
 			 .value_name = "OUT",
 			 .value = &perfetto_path,
@@ -97,6 +101,7 @@ struct form {
 };
 
 static const struct form forms[] = {
+	{"--html", &html_path, export_html, "a browser"},
 	{"--perfetto", &perfetto_path, export_perfetto, "ui.perfetto.dev"},
 };
 
@@ -135,6 +140,8 @@ static int write_form(const struct form *form, struct exporter *x)
 	if (fflush(x->out) || ferror(x->out))
 		return abandon(x->out, path, errno ? strerror(errno) : "cannot write it");
 	fclose(x->out);
+	if (x->ncut)
+		printf("%s: only the first of %" PRIu64 " ops\n", path, x->nops + x->ncut);
 	printf("%s: %" PRIu64 " ops, %" PRIu64 " requests; open it in %s\n", path, x->nops, x->nrequests,
 	       form->open_with);
 	return EXIT_SUCCESS;

@@ -34,12 +34,14 @@ struct exporter {
 	const struct verdict *verdict;
 	FILE *out;
 	/* What was written, for the summary. */
-	uint64_t nops, nrequests, nframes, ncut;
+	uint64_t nops, nrequests;
+	uint64_t ncut;   /* ops that did not fit any more */
 	char error[256]; /* where a form returned false */
 };
 
 /* Read all ops and write. False: error tells, or the stream is in error (a full disk). */
 bool export_perfetto(struct exporter *);
+bool export_html(struct exporter *);
 
 /* A device's name in text: "blk0". */
 #define EXPORT_DEVICE_MAX 24

@@ -247,8 +247,9 @@ static void put_counter(struct perfetto *p, uint64_t uuid, uint32_t *last, uint3
 
 static void put_counters(struct perfetto *p)
 {
-	for (uint8_t dev = 0; dev < p->x->trace->head.ndevices; dev++)
+	for (uint32_t k = 0; k < p->x->trace->head.ndevices; k++)
 		for (uint16_t i = 0; i < FOLLOW_QUEUES_MAX; i++) {
+			const uint8_t dev = (uint8_t)k;
 			const struct follow_queue *q = &p->follow->device[dev].queue[i];
 			put_counter(p, track(dev, i, WHAT_AVAILABLE, 0), &p->available[dev][i],
 				    q->navailable);

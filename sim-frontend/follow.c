@@ -128,11 +128,11 @@ static void name_request(const struct follow *f, struct follow_request *r, const
 	if (ids[0] == VIRTIO_ID_BLOCK && (op->arg[2] || op->arg[3]))
 		snprintf(sector, sizeof(sector), " sector %" PRIu64, op->arg[2]);
 	if (op->arg[3] || !*type)
-		snprintf(bytes, sizeof(bytes), "%s%" PRIu64 " bytes",
+		snprintf(bytes, sizeof(bytes), "%s%" PRIu64 " byte%s",
 			 *sector ? ", "
 			 : *type ? " "
 				 : "",
-			 op->arg[3]);
+			 op->arg[3], op->arg[3] == 1 ? "" : "s");
 	snprintf(r->name, sizeof(r->name), "%.*s%s%s", (int)strcspn(type, " "), type, sector, bytes);
 }
 

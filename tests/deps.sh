@@ -2,23 +2,25 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The dependency step: installs what a bare Debian 12 lacks for one target, and nothing else.
 #
-#   tests/deps.sh test|fuzz|boot|lint|all
+#   tests/deps.sh test|bench|fuzz|boot|lint|all
 #
 # Status 0: all there (quick: one dpkg-query). Otherwise installs with apt-get, as root or through `sudo -n`;
 # where neither is possible it prints the exact command and ends with status 1.
 set -u
 
-build="gcc clang make patch libc6-dev linux-libc-dev libclang-rt-14-dev llvm libcmocka-dev libzstd-dev liburing-dev acpica-tools"
+build="gcc clang make patch libc6-dev linux-libc-dev libclang-rt-14-dev llvm libcmocka-dev libzstd-dev zlib1g-dev liburing-dev acpica-tools"
+browser="chromium"
 machine="qemu-system-x86 busybox-static e2fsprogs util-linux lz4"
 
 case ${1:-} in
 # Without /dev/kvm the tiny guest of `make test` runs in the nested machine.
-test) want=$build; [ -r /dev/kvm ] && [ -w /dev/kvm ] || want="$want $machine" ;;
+test) want="$build $browser"; [ -r /dev/kvm ] && [ -w /dev/kvm ] || want="$want $machine" ;;
+bench) want=$build ;;
 fuzz) want="$build afl++" ;;
 boot) want="$build $machine" ;;
 lint) want="$build clang-tidy clang-format cppcheck shellcheck" ;;
-all) want="$build $machine afl++ clang-tidy clang-format cppcheck shellcheck" ;;
-*) echo "usage: tests/deps.sh test|fuzz|boot|lint|all" >&2; exit 2 ;;
+all) want="$build $browser $machine afl++ clang-tidy clang-format cppcheck shellcheck" ;;
+*) echo "usage: tests/deps.sh test|bench|fuzz|boot|lint|all" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null; then

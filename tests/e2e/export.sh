@@ -55,4 +55,87 @@ fi
 "$ringside" assemble "$work/wrong.txt" -o "$work/wrong.vtrace" || fail assemble-wrong "it does not"
 at=$("$ringside" replay "$work/wrong.vtrace" | sed -n 's/.*diverges at op //p')
 exports diverges "diverges at op $at: this build's device does: blk0 store for=used_entry" "$work/wrong.vtrace" --perfetto "$work/wrong.pftrace"
+
+# The page, in a browser.
+. tests/browser.sh
+browser_start || { fail page "no chromium: tests/deps.sh test installs it"; exit 1; }
+checks=$(cat tests/e2e/export-page.js)
+opens() { # NAME FILE[#...]: the page draws itself, and takes the checks in
+	if browser_open "file://$2" && [ "$answer" = 1 ] && browser_call Runtime.evaluate "{\"expression\":$(json_string "$checks")}"; then
+		pass "$1"
+	else
+		fail "$1" "it does not draw itself: $answer"
+	fi
+}
+is() { # NAME EXPRESSION VALUE
+	if browser_value "$2" && [ "$answer" = "$3" ]; then pass "$1"; else fail "$1" "$2 is ${answer:0:300}, not ${3:0:300}"; fi
+}
+now='document.getElementById("now").textContent'
+nth() { "$ringside" show "$1" | grep '^[a-z]*[0-9] [a-z]' | sed -n "$2p"; } # TRACE N: the Nth op as `show` prints it
+
+# A lost interrupt, found by a build that has it, shrunk; the violation is where the page opens.
+[ build/bugs/X02 -nt "$ringside" ] || fuzz/bugs/plant.sh X02 2>/dev/null
+bug=build/bugs/X02
+"$bug" shrink corpus/bugs/X02.txt -o "$work/x02" --seconds 20 >"$work/out" 2>&1 || fail page-shrink "$(tail -n 1 "$work/out")"
+out=$("$bug" export "$work/x02.vtrace" --html "$work/x02.html" --perfetto "$work/x02.pftrace")
+at=$(sed -n 's/.*VIOLATION notification split.usednotif.5 at op \([0-9]*\), .*/\1/p' <<<"$out")
+if [ -n "$at" ]; then pass violation-named; else fail violation-named "$out"; fi
+grep -aq VIOLATION "$work/x02.pftrace" || fail violation-perfetto "it is not on the timeline"
+last=$("$ringside" show "$work/x02.vtrace" | grep -c '^[a-z]*[0-9] [a-z]')
+opens page-draws "$work/x02.html"
+is page-opens-at-violation "$now" "$(nth "$work/x02.vtrace" "$at")"
+browser_value 'document.getElementById("banner").textContent'
+if grep -q "^Violation at op $at: notification split.usednotif.5: .* The rule: " <<<"$answer"; then pass page-violation-told; else fail page-violation-told "$answer"; fi
+browser_key Home
+is page-key-home 'op' 0
+for key in ArrowRight ArrowRight ArrowLeft; do browser_key $key; done
+is page-keys-step "$now" "$(nth "$work/x02.vtrace" 1)"
+browser_key v
+is page-key-violation 'op' "$at"
+browser_key End
+is page-key-end "op + ' ' + document.getElementById('on').disabled" "$last true"
+browser_key g
+browser_key 3
+browser_key 0
+browser_key Enter
+is page-jump "$now" "$(nth "$work/x02.vtrace" 30)"
+browser_value 'shownOps()'
+if [ "$answer" = "$("$ringside" show "$work/x02.vtrace" | grep '^[a-z]*[0-9] [a-z]')" ]; then pass page-ops; else fail page-ops "they are not what show prints"; fi
+for check in UsedRing Memory AnyOrder Names Contrast; do is page-"$check" "check$check()" ''; done
+browser_call Emulation.setEmulatedMedia '{"features":[{"name":"prefers-color-scheme","value":"dark"}]}'
+is page-contrast-dark 'checkContrast()' ''
+# Both requests are published by one store, which the counts show; taken one by one.
+published=$("$ringside" show "$work/x02.vtrace" | grep '^[a-z]*[0-9] [a-z]' | grep -n 'poke gpa=0x10202' | cut -d: -f1)
+counts='["avail", "flight", "used"].map((s) => document.querySelector(`[data-count=${s}]`).textContent).join()'
+is page-published "go($published), $counts" 2,0,0
+taken=$("$ringside" show "$work/x02.vtrace" | grep '^[a-z]*[0-9] [a-z]' | grep -n 'load for=avail_entry' | head -n 1 | cut -d: -f1)
+is page-taken "go($taken), $counts" 1,1,0
+is page-used "go($last), $counts" 0,0,2
+
+# Whole boots: small enough, and fluid; each packed.
+for trace in corpus/traces/*.vtrace; do
+	name=$(basename "$trace" .vtrace)
+	"$ringside" export "$trace" --html "$work/$name.html" >/dev/null || fail "page-$name" "it is not written"
+	opens "page-$name" "$work/$name.html#op=1000"
+	is "page-$name-op" "$now" "$(nth "$trace" 1000)"
+	is "page-$name-device" 'checkFilter("blk2", 2, -1)' ''
+	is "page-$name-queue" 'checkFilter("blk1 queue 0", 1, 0)' ''
+	[ "$(stat -c %s "$work/$name.html")" -lt 8000000 ] || fail "page-$name-size" "$(stat -c %s "$work/$name.html") bytes"
+	browser_value 'setFilter("all devices") + stepTime()'
+	if [ "$answer" -lt 150 ]; then pass "page-$name-fluid ($answer ms a step)"; else fail "page-$name-fluid" "$answer ms a step"; fi
+done
+# Nothing is loaded from anywhere.
+if grep -oE "(https?:)?//[a-z0-9.]+\.[a-z]+/" "$work/x02.html" | grep -v '^http://www.w3.org/$' | grep -q . || grep -qiE '<(link|script|img)[^>]* (src|href)="[^d]' "$work/x02.html"; then
+	fail page-self-contained "$(grep -oE "(https?:)?//[a-z0-9.]+\.[a-z]+/" "$work/x02.html" | sort -u)"
+else
+	pass page-self-contained
+fi
+# A trace that this build cannot replay, and one that holds what a page must not take for its own.
+sed 's/ram gpa=0xffffa000 len=0xa000/ram gpa=0xffffa000 len=0xa008/; s/build="[^"]*"/build="<\/script><img src=x onerror=alert(1)>"/; s/features=0x[0-9a-f]*/features=0x8000000000000000/' "$work/wrong.txt" >"$work/odd.txt"
+"$ringside" assemble "$work/odd.txt" -o "$work/odd.vtrace" || fail assemble-odd "it does not"
+exports not-judged 'not judged: device 0 offered features that this build lacks' "$work/odd.vtrace" --html "$work/odd.html"
+opens page-odd "$work/odd.html"
+is page-odd-told 'document.getElementById("banner").textContent.startsWith("Not judged: ") && document.images.length === 0' true
+if [ -z "$browser_exceptions" ]; then pass page-no-exceptions; else fail page-no-exceptions "$browser_exceptions"; fi
+browser_stop
 exit $failures

@@ -2,7 +2,7 @@
 /* What `ringside export --perfetto` writes, read again: tracks, slices that nest, instants, counters, the verdict. */
 #include "export.h"
 #include "proto.h"
-#include "textfile.h"
+#include "tests/unit/sample.h"
 #include "trace/varint.h"
 
 #include <inttypes.h>
@@ -182,22 +182,6 @@ static void export_trace(const char *path, const struct verdict *v, struct expor
 	free(bytes);
 }
 
-/* A trace's text becomes a file. */
-static void write_trace(const char *path, const char *text)
-{
-	struct trace_writer w;
-	struct textfile t;
-	struct op op;
-	FILE *f = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
-	assert_true(textfile_take(&t, "test", f));
-	assert_true(trace_create(&w, path, &t.text.head));
-	while (textfile_next(&t, &op))
-		assert_true(trace_write(&w, &op));
-	assert_string_equal(t.error, "");
-	textfile_close(&t);
-	assert_true(trace_finish(&w, TRACE_END_DONE));
-}
-
 static char path[] = "/tmp/ringside-test-XXXXXX";
 
 static int create_path(void **state)
@@ -213,38 +197,13 @@ static int remove_path(void **state)
 	return unlink(path);
 }
 
-static const char two_that_overlap[] =
-	"trace version=0 payload=hash build=\"by hand\"\n"
-	"ram gpa=0x0 len=0x10000\n"
-	"device blk0 id=2 transport=mmio features=0x100000000 queues=4 config= ident=\n"
-	"blk0 write reg=0x38 size=4 value=4\n"
-	"blk0 write reg=0x80 size=4 value=0x1000\n"
-	"blk0 write reg=0x90 size=4 value=0x1100\n"
-	"blk0 write reg=0xa0 size=4 value=0x1200\n"
-	"blk0 write reg=0x44 size=4 value=1\n"
-	"blk0 write reg=0x70 size=4 value=4\n"
-	"blk0 run queue=0\n"
-	"blk0 load for=avail_idx gpa=0x1102 data=0200\n"
-	"blk0 load for=avail_entry gpa=0x1104 data=0000\n"
-	"blk0 submit id=0 type=read sector=1 len=512\n"
-	"blk0 load for=avail_entry gpa=0x1106 data=0100\n"
-	"blk0 submit id=1 type=flush\n"
-	"blk0 done id=0\n"
-	"blk0 store for=used_entry gpa=0x1204 data=0000000001020000\n"
-	"blk0 irq source=0\n"
-	"blk0 irq source=0xffff\n"
-	"blk0 offence offence=reg-unknown\n"
-	"blk0 resize sectors=9\n"
-	"blk0 write reg=0x50 size=4 value=0\n"
-	"end done\n";
-
 static void tracks_slices_and_instants(void **state)
 {
 	const struct verdict v = {
 		.kind = VERDICT_VIOLATION, .op = 15, .oracle = "used-ring", .what = "it is wrong"};
 	struct exporter x;
 	(void)state;
-	write_trace(path, two_that_overlap);
+	sample_write(path, sample_overlap);
 	export_trace(path, &v, &x);
 	assert_int_equal(x.nops, 19);
 	assert_int_equal(x.nrequests, 2);
@@ -290,7 +249,7 @@ static void no_verdict_no_track(void **state)
 	const struct verdict v = {.kind = VERDICT_NONE};
 	struct exporter x;
 	(void)state;
-	write_trace(path, two_that_overlap);
+	sample_write(path, sample_overlap);
 	export_trace(path, &v, &x);
 	assert_null(strstr(told, "verdict"));
 }

@@ -137,7 +137,7 @@ static void requests_overlap_and_end_in_any_order(void **state)
 		    "6: began dev 0 queue 0 slot 0\n"
 		    "6: began dev 0 queue 0 slot 1\n"
 		    "14: used id 3 x1 [6 10 12 13 14] flush, status -1, used 513\n"
-		    "16: used id 0 x1 [6 7 9 15 16] read sector 0, 1 bytes, status -1, used 513\n");
+		    "16: used id 0 x1 [6 7 9 15 16] read sector 0, 1 byte, status -1, used 513\n");
 }
 
 static void an_entry_ends_its_batch_in_order(void **state)
