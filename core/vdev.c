@@ -294,17 +294,6 @@ bool vdev_waiting(struct vdev *d, uint16_t queue)
 	return vdev_live(d) && d->queue[queue].ready && vq_waiting(&d->queue[queue], d->mem);
 }
 
-bool vdev_pop(struct vdev *d, uint16_t queue, struct vq_chain *c)
-{
-	struct vq *q = &d->queue[queue];
-	if (!vdev_live(d))
-		return false;
-	enum vq_err err = vq_pop(q, d->mem, c);
-	if (err == VQ_OFFENCE)
-		vdev_offend(d, q->offence);
-	return err == VQ_OK;
-}
-
 bool vdev_serve(struct vdev *d, uint16_t queue,
 		bool (*start)(struct vdev *, uint16_t, const struct vq_chain *))
 {
@@ -327,11 +316,6 @@ bool vdev_serve(struct vdev *d, uint16_t queue,
 			return true;
 		}
 	}
-}
-
-void vdev_complete(struct vdev *d, uint16_t queue, struct vq_tok tok, uint32_t written)
-{
-	vq_complete(&d->queue[queue], d->mem, tok, written);
 }
 
 void vdev_publish(struct vdev *d, uint16_t queue)

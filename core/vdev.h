@@ -158,8 +158,22 @@ static inline bool vdev_has(const struct vdev *d, unsigned feature)
 bool vdev_serve(struct vdev *, uint16_t queue,
 		bool (*start)(struct vdev *, uint16_t queue, const struct vq_chain *));
 /* False: nothing there, or the guest broke a rule and the device with it. */
-bool vdev_pop(struct vdev *, uint16_t queue, struct vq_chain *);
-void vdev_complete(struct vdev *, uint16_t queue, struct vq_tok, uint32_t written);
+static inline bool vdev_pop(struct vdev *d, uint16_t queue, struct vq_chain *c)
+{
+	struct vq *q = &d->queue[queue];
+	if (!vdev_live(d))
+		return false;
+	enum vq_err err = vq_pop(q, d->mem, c);
+	if (err == VQ_OFFENCE)
+		vdev_offend(d, q->offence);
+	return err == VQ_OK;
+}
+
+static inline void vdev_complete(struct vdev *d, uint16_t queue, struct vq_tok tok, uint32_t written)
+{
+	vq_complete(&d->queue[queue], d->mem, tok, written);
+}
+
 /* Publishes what is staged and interrupts where that is due. */
 void vdev_publish(struct vdev *, uint16_t queue);
 /* Configuration changed by the host: new generation, configuration interrupt. */

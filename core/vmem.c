@@ -198,7 +198,7 @@ bool vmem_store16_slow(struct vmem *m, enum vmem_for what, gpa_t a, uint16_t v)
 	return true;
 }
 
-uint32_t vmem_pin(struct vmem *m, enum vmem_kind kind, gpa_t a, uint32_t len, struct vspan *out)
+uint32_t vmem_pin_slow(struct vmem *m, enum vmem_kind kind, gpa_t a, uint32_t len, struct vspan *out)
 {
 	const struct vmem_region *r = len ? vmem_region_at(m, a) : NULL;
 	if (!r)
@@ -212,7 +212,7 @@ uint32_t vmem_pin(struct vmem *m, enum vmem_kind kind, gpa_t a, uint32_t len, st
 	return n;
 }
 
-void vmem_unpin(struct vmem *m, enum vmem_kind kind, gpa_t a, struct vspan span, uint32_t stored)
+void vmem_unpin_slow(struct vmem *m, enum vmem_kind kind, gpa_t a, struct vspan span, uint32_t stored)
 {
 	const struct vmem_region *r = vmem_region_at(m, a);
 	uint8_t *host = r->host + (a.v - r->gpa); /* it was pinned, so r is there: regions never change */

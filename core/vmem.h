@@ -123,6 +123,8 @@ bool vmem_read_slow(struct vmem *, enum vmem_for, gpa_t, void *, uint32_t);
 bool vmem_write_slow(struct vmem *, enum vmem_for, gpa_t, const void *, uint32_t);
 bool vmem_load16_slow(struct vmem *, enum vmem_for, gpa_t, uint16_t *);
 bool vmem_store16_slow(struct vmem *, enum vmem_for, gpa_t, uint16_t);
+uint32_t vmem_pin_slow(struct vmem *, enum vmem_kind, gpa_t, uint32_t len, struct vspan *);
+void vmem_unpin_slow(struct vmem *, enum vmem_kind, gpa_t, struct vspan, uint32_t stored);
 
 /* Host address of n bytes (n > 0) that lie in the near region, or NULL: take the slow path. */
 static inline uint8_t *vmem_near(const struct vmem *m, gpa_t a, uint64_t n)
@@ -253,7 +255,20 @@ static inline void vmem_fence(const struct vmem *m)
  * pin is unpinned once, with the same kind and address; `stored` tells how many leading bytes the backend
  * stored: 0 on error, then nothing is copied back.
  */
-uint32_t vmem_pin(struct vmem *, enum vmem_kind, gpa_t, uint32_t len, struct vspan *);
-void vmem_unpin(struct vmem *, enum vmem_kind, gpa_t, struct vspan, uint32_t stored);
+static inline uint32_t vmem_pin(struct vmem *m, enum vmem_kind kind, gpa_t a, uint32_t len, struct vspan *out)
+{
+	uint8_t *host = len && len <= VMEM_PIN_MAX ? vmem_near(m, a, len) : NULL;
+	if (!host)
+		return vmem_pin_slow(m, kind, a, len, out);
+	*out = (struct vspan){host, len};
+	return len;
+}
+
+static inline void vmem_unpin(struct vmem *m, enum vmem_kind kind, gpa_t a, struct vspan span,
+			      uint32_t stored)
+{
+	if (m->tap) /* else guest memory itself was lent */
+		vmem_unpin_slow(m, kind, a, span, stored);
+}
 
 #endif

@@ -123,7 +123,7 @@ gpa_t vq_last_byte(const struct vq_chain *c)
 	return gpa_add(s->addr, s->len - 1);
 }
 
-bool vq_skip(struct vq_cursor *cur, uint32_t n)
+bool vq_skip_slow(struct vq_cursor *cur, uint32_t n)
 {
 	gpa_t at;
 	if (n > cur->left)
