@@ -27,6 +27,7 @@
 #define NET_QUEUE_SIZE   256
 #define NET_CTRL_SIZE    64
 #define NET_INFLIGHT_MAX 256 /* requests at the backend, all queues together */
+#define NET_TX_MAX       192 /* of them transmissions, so that a backend which sends nothing can still receive */
 /* Bytes of one frame without its virtio header: a segment of 64 KiB with an Ethernet header, and a VLAN tag. */
 #define NET_FRAME_MAX   65554u
 #define NET_HEAD_MAX    18u /* bytes of a frame that filters look at: addresses, VLAN tag */
@@ -50,7 +51,7 @@ struct net_header {
 struct net_io {
 	uint16_t id;              /* 0 .. NET_INFLIGHT_MAX-1, unique among requests in flight */
 	uint8_t type;             /* enum net_io_type */
-	uint16_t pair;            /* of queues */
+	uint16_t pair;            /* of queues, one in use; what comes from others goes as of pair 0 */
 	uint32_t len;             /* bytes of the frame, the sum of all spans */
 	struct net_header header; /* TX: only what was negotiated; RX: as it was given to net_receive */
 	uint16_t nspans;
@@ -84,8 +85,8 @@ struct net_backend {
 	void (*drain)(void *ctx); /* returns when every submitted request has been answered by net_io_done */
 	void (*wake)(void *ctx,
 		     uint16_t pair); /* after NET_LATER: try that pair again, soon but not from inside */
-	void (*tune)(void *ctx, const struct net_tuning *);
-	uint32_t can; /* enum net_can */
+	void (*tune)(void *ctx, const struct net_tuning *); /* at DRIVER_OK, and when the driver changed it */
+	uint32_t can;                                       /* enum net_can */
 	void *ctx;
 };
 
@@ -122,10 +123,40 @@ struct net_req {
 	uint32_t used[NET_BUFFERS_MAX]; /* bytes of each, the header included */
 };
 
+/* One of the two tables that the driver sets; all: it was too long. */
+struct net_macs {
+	uint16_t n;
+	bool all;
+	uint8_t mac[NET_MACS_MAX][6];
+};
+
+/* Which frames the driver wants (5.1.6.5.1, .2, .3). */
+struct net_filter {
+	uint8_t mac[6];
+	bool mac_known; /* the driver knows that this is its address, or has set it */
+	uint8_t modes;  /* bit per VIRTIO_NET_CTRL_RX_* that is on */
+	struct net_macs unicast, multicast;
+	uint64_t vlan[4096 / 64]; /* bit per tag that passes */
+};
+
 struct net {
 	struct vdev vdev; /* first: a struct vdev * of this type is a struct net * */
 	struct net_backend backend;
 	struct net_options options;
+	uint64_t usable;   /* accepted features whose requirements were accepted too; 0 before DRIVER_OK */
+	uint64_t offloads; /* those of received frames (VIRTIO_NET_F_GUEST_*) that are on */
+	uint16_t pairs;    /* in use */
+	uint16_t control;  /* the control queue; 0: none */
+	bool unplugged, announce, announced;
+	uint32_t inflight, sending; /* requests at the backend, and those of them that are transmissions */
+	uint32_t staged;            /* bit per queue: has completions to publish */
+	uint32_t stalled;           /* bit per transmit queue: waits for a completion */
+	uint32_t waiting;           /* bit per pair: the backend has a frame, and waits for buffers */
+	uint32_t starved;           /* bit per pair: the same, and it waits for a completion */
+	bool freed; /* a completion made room since stalled and starved ones were last woken */
+	struct net_filter filter;
+	uint64_t busy[NET_INFLIGHT_MAX / 64]; /* bit per slot */
+	struct net_req req[NET_INFLIGHT_MAX]; /* not initialised where not busy */
 };
 
 /* The backend's table is copied. Options are the host's own and must be right. */

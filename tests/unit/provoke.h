@@ -17,4 +17,8 @@ void provoke_console_short(struct machine *);
 void provoke_console_event(struct machine *);
 void provoke_console_port(struct machine *);
 
+/* provoke_net.c: commits that one on a network device of its own, and checks its reaction there; false: it is none
+ * of that device's. */
+bool provoke_net(struct machine *, enum offence);
+
 #endif

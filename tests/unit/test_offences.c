@@ -446,15 +446,20 @@ static void every_offence_shows_its_reaction(void **state)
 	(void)state;
 	for (uint32_t o = OFFENCE_NONE + 1; o < OFFENCE_COUNT; o++) {
 		const struct offence_info *info = offence_info((enum offence)o);
-		if (!provoked[o].how && !provoke[o])
-			fail_msg("no test provokes %s", info->name);
 		m = machine_booted();
 		x = &m->mmio;
-		provoke[o] ? provoke[o](m) : provoked[o].how();
+		bool on_net = provoke_net(m, (enum offence)o);
+		if (!on_net && !provoked[o].how && !provoke[o])
+			fail_msg("no test provokes %s", info->name);
+		if (provoke[o])
+			provoke[o](m);
+		else if (provoked[o].how)
+			provoked[o].how();
 		if (m->g.offences[o] != 1 || m->g.offences_all != 1)
 			fail_msg("%s: seen %u times, %u offences in all", info->name, m->g.offences[o],
 				 m->g.offences_all);
-		check_reaction(&provoked[o], info->reaction);
+		if (!on_net)
+			check_reaction(&provoked[o], info->reaction);
 		check_recovery();
 		machine_free(m);
 	}
