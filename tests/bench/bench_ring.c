@@ -6,11 +6,7 @@
  * by raw pointers as a device would that trusts its guest: the same ordering (acquire, release, fence), and
  * no checks at all. The guest's half of both split ones is the same code.
  */
-#include <linux/virtio_config.h>
-#include <linux/virtio_ring.h>
-
-#include "tests/bench/bench.h"
-#include "vq.h"
+#include "tests/bench/bench_net.h"
 
 #define SIZE     256u
 #define BASE     0x100000ull /* guest address of RAM */
@@ -269,20 +265,34 @@ int main(void)
 	static struct checked split;
 	static struct packed packed;
 	static struct raw raw;
+	static struct nic tx, alone, rx;
 	checked_init(&split, 0);
 	packed_init(&packed);
 	guest_init(&raw.g);
-	struct bench b[3] = {{.name = "split-3desc", .run = checked_run, .ctx = &split},
-			     {.name = "packed-3desc", .run = packed_run, .ctx = &packed},
-			     {.name = "split-3desc-raw", .run = raw_run, .ctx = &raw}};
-	bench_measure(b, 3, 10000);
+	nic_init(&tx, 1);
+	nic_init(&alone, 1);
+	nic_init(&rx, 0);
+	struct bench b[] = {{.name = "split-3desc", .run = checked_run, .ctx = &split},
+			    {.name = "packed-3desc", .run = packed_run, .ctx = &packed},
+			    {.name = "split-3desc-raw", .run = raw_run, .ctx = &raw},
+			    {.name = "net-tx-64B", .run = nic_send_bursts, .ctx = &tx},
+			    {.name = "net-tx-64B-alone", .run = nic_send_alone, .ctx = &alone},
+			    {.name = "net-rx-64B", .run = nic_receive, .ctx = &rx}};
+	const int nbenches = sizeof(b) / sizeof(b[0]);
+	bench_measure(b, nbenches, 10000);
 	bench_check(split.g.sum == raw.g.sum && split.g.sum == packed.b.g.sum, "they did not do the same");
 	bench_check(split.g.interrupts == raw.g.interrupts && split.g.interrupts == packed.b.g.interrupts,
 		    "they did not send the same interrupts");
-	for (int i = 0; i < 3; i++)
+	bench_check(tx.frames == rx.frames && alone.frames == rx.frames && tx.interrupts == rx.interrupts &&
+			    tx.sum == 0 && rx.sum == rx.frames * (12ull + NIC_FRAME),
+		    "frames were lost");
+	for (int i = 0; i < nbenches; i++)
 		bench_print(b[i].name, bench_median(b[i].ns, BENCH_ROUNDS), "ns");
 	free(split.g.ram);
 	free(packed.b.g.ram);
 	free(raw.g.ram);
+	free(tx.ram);
+	free(alone.ram);
+	free(rx.ram);
 	return 0;
 }
