@@ -301,9 +301,9 @@ static void comment_port(struct fmt *f, const struct op *op)
 
 static void comment_byte(struct fmt *f, uint64_t byte)
 {
-	const uint8_t c = (uint8_t)byte;
+	const uint8_t c[1] = {(uint8_t)byte};
 
-	put_text(f, &c, 1);
+	put_text(f, c, sizeof(c));
 }
 
 static void comment_text(struct fmt *f, const struct op *op, uint16_t id)
