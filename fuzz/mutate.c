@@ -58,7 +58,7 @@ static uint64_t features(struct mutation *m)
 
 /* How often each op is made, in 64ths; post above all. */
 static const uint8_t often[64] = {
-	OP_OFFER,     OP_QUEUE_RESET, OP_POST,    OP_POST,   OP_POST,   OP_POST,   OP_POST,  OP_POST,
+	OP_OFFER,     OP_QUEUE_RESET, OP_SAVE,    OP_POST,   OP_POST,   OP_POST,   OP_POST,  OP_POST,
 	OP_POST,      OP_POST,        OP_POST,    OP_POST,   OP_POST,   OP_POST,   OP_POST,  OP_POST,
 	OP_POST,      OP_POST,        OP_POST,    OP_POST,   OP_POST,   OP_POST,   OP_POST,  OP_POST,
 	OP_KICK,      OP_KICK,        OP_KICK,    OP_KICK,   OP_KICK,   OP_KICK,   OP_KICK,  OP_KICK,

@@ -1,6 +1,8 @@
 # The fuzz targets. FLAVOUR=fuzz: libFuzzer; FLAVOUR=afl: AFL++; any other: a plain main that replays files (standalone.c).
 fuzz_main_fuzz := $(B)/fuzz/target.o
 fuzz_programs  := $(B)/fuzz/libfuzzer.o $(B)/fuzz/mutate.o
+# Their inputs are no programs: libFuzzer changes them by itself.
+fuzz_bytes     := trace boot snapshot
 fuzz_main_afl  := $(B)/fuzz/target.o $(B)/fuzz/afl.o
 fuzz_main      := $(or $(fuzz_main_$(FLAVOUR)),$(B)/fuzz/target.o $(B)/fuzz/standalone.o $(B)/fuzz/files.o)
 fuzz_link_fuzz := -fsanitize=fuzzer
@@ -24,7 +26,7 @@ seen_trace := $(patsubst %.c,$(B)/seen/%.o,$(wildcard core/trace/*.c))
 seen_boot  := $(patsubst %.c,$(B)/seen/%.o,$(wildcard kvm-frontend/boot/*.c))
 .SECONDEXPANSION:
 
-$(B)/fuzz_%: $(B)/fuzz/fuzz_%.o $$(or $$(seen_$$*),$$(if $$(filter fuzz,$(FLAVOUR)),$(fuzz_programs))) $(fuzz_main) $(fuzz_libs)
+$(B)/fuzz_%: $(B)/fuzz/fuzz_%.o $$(seen_$$*) $$(if $$(filter fuzz,$(FLAVOUR)),$$(if $$(filter $$*,$(fuzz_bytes)),,$(fuzz_programs))) $(fuzz_main) $(fuzz_libs)
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $(fuzz_link_$(FLAVOUR)) $^ -lzstd -o $@
 # The same objects without a fuzzer around them: replay of files, and speed.
 $(B)/replay_%: $(B)/fuzz/fuzz_%.o $$(seen_$$*) $(B)/fuzz/target.o $(B)/fuzz/standalone.o $(B)/fuzz/files.o $(fuzz_libs)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # fuzz/run.sh libfuzzer|afl TARGET SECONDS: fuzzes one target from the kept programs (and what earlier runs here added to them,
 # in build/grown/TARGET), and tells how it goes. Status 1 on a finding; what to do with it is printed.
-#   MAX_LEN=160   longest input in bytes (boot: 4096, trace: 1024); OPTIONS: more options for the fuzzer
+#   MAX_LEN=160   longest input in bytes (boot: 4096, trace: 1024, snapshot: 512); OPTIONS: more options for the fuzzer
 #   RING=packed   the device offers packed rings before any op does
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -10,6 +10,7 @@ engine=${1:-libfuzzer} target=${2:-blk} seconds=${3:-60}
 case $target in
 boot) max_len=${MAX_LEN:-4096} ;;
 trace) max_len=${MAX_LEN:-1024} ;;
+snapshot) max_len=${MAX_LEN:-512} ;;
 *) max_len=${MAX_LEN:-160} ;;
 esac
 if [ ! -e "fuzz/fuzz_$target.c" ]; then

@@ -4,7 +4,8 @@
 # when all is well. They are kept as text, so that a later op can not change what an old input means.
 #   NAME.txt    a program (docs/program-text.md)
 #   NAME.hex    bytes: two hex digits each, `00*16` for many of one, `#` begins a comment
-# fuzz_trace also gets the text of some programs, and the beginnings of the kept traces, each behind the byte that names its reader.
+# fuzz_trace also gets the text of some programs, and the beginnings of the kept traces, each behind the byte that names its reader;
+# fuzz_snapshot short programs, with two patches between the program and itself.
 set -eu
 cd "$(dirname "$0")/.."
 ringside=build/plain/ringside
@@ -47,6 +48,14 @@ for from in corpus/*/; do
 done
 for text in corpus/blk/[a-h]*.txt; do
 	{ printf '\004' && head -c 1000 "$text"; } >"build/corpus/trace/text-$(basename "${text%.txt}")"
+done
+for program in build/corpus/{blk,rng}/*; do
+	n=$(stat -c %s "$program")
+	[ "$n" -le 120 ] || continue
+	case $program in *rng/*) what=1 ;; *) what=0 ;; esac
+	case $program in *packed*) what=$((what + 16)) ;; esac
+	{ printf '%b%b' "\\x$(printf %02x $what)" "\\x$(printf %02x "$n")" && cat "$program" && printf '\002\000\002\001\200\000\377' && cat "$program"; } \
+		>"build/corpus/snapshot/$(basename "$(dirname "$program")")-$(basename "$program")"
 done
 for trace in corpus/traces/*.vtrace; do
 	{ printf '\000' && head -c 2000 "$trace"; } >"build/corpus/trace/begin-$(basename "${trace%.vtrace}")"

@@ -87,7 +87,7 @@ static bool make_devices(struct run *r, const char *path)
 		if (switch_off(&r->machine, without_oracle[i]))
 			continue;
 		fail("run: no such oracle: %s (ownership, used-ring, fetch-once, work, notification, "
-		     "liveness, resources, status, backend, content, all)",
+		     "liveness, resources, status, backend, content, snapshot, all)",
 		     without_oracle[i]);
 		return false;
 	}

@@ -7,6 +7,7 @@
 #include "hash.h"
 #include "judges.h"
 #include "machine.h"
+#include "machine_save.h"
 #include "written.h"
 
 #define AGAINS_MAX 64      /* runs that a device may ask for before the guest gets its turn */
@@ -30,6 +31,8 @@ static void on_interrupt(void *ctx, uint16_t source)
 {
 	struct sim_device *d = ctx;
 	struct machine *m = d->machine;
+	if (machine_save_noise(d, "interrupts the guest"))
+		return;
 	if (d->recorder)
 		recorder_irq(d->recorder, source);
 	uint64_t wasted = oracle_wasted(d->oracle);
@@ -44,6 +47,8 @@ static void on_interrupt(void *ctx, uint16_t source)
 static void on_again(void *ctx, uint16_t queue)
 {
 	struct sim_device *d = ctx;
+	if (machine_save_noise(d, "asks to be run again"))
+		return;
 	if (d->recorder)
 		recorder_again(d->recorder, queue);
 	oracle_again(d->oracle, queue);
@@ -62,6 +67,8 @@ static void on_offence(void *ctx, enum offence o)
 {
 	struct sim_device *d = ctx;
 	struct machine *m = d->machine;
+	if (machine_save_noise(d, "reports an offence"))
+		return;
 	if (d->recorder)
 		recorder_offence(d->recorder, o);
 	m->stats.offences++;
@@ -77,7 +84,8 @@ const struct host machine_host = {on_interrupt, on_again, on_clock, on_offence};
 bool machine_create(struct machine *m)
 {
 	memset(m, 0, sizeof(*m));
-	if (!ram_create(&m->ram) || !lend_create(&m->lend)) {
+	m->save = machine_save_create();
+	if (!m->save || !ram_create(&m->ram) || !lend_create(&m->lend)) {
 		machine_destroy(m);
 		return false;
 	}
@@ -115,6 +123,7 @@ static void fresh(struct sim_device *d, const struct device_options *o)
 	oracle_restart(d->oracle);
 	judges_restart(d);
 	d->again = 0;
+	d->save = NULL;
 	d->wild = d->inside = false;
 	machine_no_races(d);
 	d->kicked = 0;
@@ -152,6 +161,8 @@ void machine_destroy(struct machine *m)
 		judges_destroy(d);
 		d->type->destroy(d);
 	}
+	free(m->save);
+	m->save = NULL;
 	lend_destroy(&m->lend);
 	ram_destroy(&m->ram);
 	m->ndevices = 0;

@@ -60,8 +60,19 @@ struct sim_type {
 		     const struct device_options *); /* a fresh device; also between runs */
 	void (*finish)(struct sim_device *, void *io, struct verdict);
 	void (*publish)(struct sim_device *);
-	void (*resize)(struct sim_device *, uint64_t sectors);   /* NULL: has no size */
-	void (*power_cut)(struct sim_device *, uint64_t seed);   /* NULL: keeps nothing */
+	void (*resize)(struct sim_device *, uint64_t sectors); /* NULL: has no size */
+	void (*power_cut)(struct sim_device *, uint64_t seed); /* NULL: keeps nothing */
+	/*
+	 * Saving (machine_save.h); renew NULL: can not be saved. A fresh device, as it was made, in place of
+	 * the one that is there; the backend keeps what it has, its size too. What the old one knew of its
+	 * requests is overwritten, so that nobody finds it there.
+	 */
+	void (*renew)(struct sim_device *);
+	/* Of a request: its id, and a hash of all that the backend was told. */
+	uint16_t (*request_id)(const void *request);
+	uint64_t (*request_hash)(const void *request);
+	/* Tells of each piece of memory that the device has lent (machine_save_lent). */
+	void (*each_lent)(struct sim_device *);
 	uint64_t (*hash)(const struct sim_device *, uint64_t h); /* of what the backend keeps */
 };
 
@@ -97,6 +108,8 @@ struct when {
 	uint8_t data[OP_PROGRAM_DATA_MAX]; /* the op's */
 };
 
+struct machine_save;
+
 struct sim_device {
 	struct machine *machine;
 	const struct sim_type *type;
@@ -115,7 +128,9 @@ struct sim_device {
 	gpa_t unpin_at;                /* for the guestlog: what the latest unpin stores, and where */
 	uint32_t unpin_stored;
 	uint32_t again; /* bit per queue: the device asked to be run */
-	bool wild;      /* the program did what no driver does: whether the device was notified enough is not
+	struct machine_save
+		*save; /* NULL, but while it is loaded and resumed: then nothing else may happen */
+	bool wild;     /* the program did what no driver does: whether the device was notified enough is not
 			   judged */
 	uint32_t nraces;
 	struct race race[MACHINE_RACES_MAX];
@@ -128,6 +143,7 @@ struct sim_device {
 /* What a program did, all runs together. */
 struct machine_stats {
 	uint64_t runs, ops, requests, answered, failed, kicks, interrupts, offences;
+	uint64_t saves;
 	uint64_t wasted; /* interrupts that the driver had asked not to get: the rule is a SHOULD */
 	uint64_t offence[OFFENCE_COUNT];
 };
@@ -152,6 +168,8 @@ struct machine {
 	struct ram ram;
 	struct lend lend;
 	struct guestlog *guestlog; /* NULL: not recording */
+	struct machine_save *save;
+	bool no_saves; /* machine_save does nothing: to compare with */
 	struct heap heap_rings, heap_low, heap_high;
 	uint32_t ndevices;
 	struct sim_device device[MACHINE_DEVICES_MAX];
@@ -201,6 +219,8 @@ void machine_tick(struct machine *, uint64_t ns);
 /* The host crashes and comes up again: the device as if reset, nothing answered that was in flight, and of
  * the disk what was flushed; of the rest the seed decides, sector by sector. */
 void machine_power_cut(struct sim_device *, uint64_t seed);
+/* The device is saved, replaced by a fresh one, loaded and resumed (machine_save.h). */
+void machine_save(struct sim_device *);
 /* True: left undone because MACHINE_RACES_MAX are waiting. */
 bool machine_race(struct sim_device *, const struct race *);
 /* Both are forgotten: races, and ops that wait for their moment. */

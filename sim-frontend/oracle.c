@@ -13,6 +13,7 @@ static const char *const names[ORACLE_COUNT] = {
 	[ORACLE_NOTIFICATION] = "notification", [ORACLE_LIVENESS] = "liveness",
 	[ORACLE_RESOURCES] = "resources",       [ORACLE_STATUS] = "status",
 	[ORACLE_BACKEND] = "backend",           [ORACLE_CONTENT] = "content",
+	[ORACLE_SNAPSHOT] = "snapshot",
 };
 
 /* Accesses in one entry: enough for a ring's worth of the longest chains on each queue and for all that was

@@ -20,7 +20,7 @@
  *   liveness      at quiescence: nothing available is unprocessed, nothing taken is unanswered, what was
  *                 asked to be run again was, and the next kick is asked for
  *   resources     no pin is left after a reset
- *   status, backend, content    have headers of their own
+ *   status, backend, content, snapshot    have headers of their own
  *
  * Polling of indices and flags, chains given back unread (vq_unpop), overlapping buffers, cyclic chains,
  * rings on top of each other, short answers and early stops are no offences of the device. A notification
@@ -40,9 +40,10 @@ enum oracle_kind {
 	ORACLE_NOTIFICATION,
 	ORACLE_LIVENESS,
 	ORACLE_RESOURCES,
-	ORACLE_STATUS,  /* oracle_status.h */
-	ORACLE_BACKEND, /* oracle_backend.h */
-	ORACLE_CONTENT, /* oracle_content.h */
+	ORACLE_STATUS,   /* oracle_status.h */
+	ORACLE_BACKEND,  /* oracle_backend.h */
+	ORACLE_CONTENT,  /* oracle_content.h */
+	ORACLE_SNAPSHOT, /* oracle_snapshot.h */
 	ORACLE_COUNT
 };
 

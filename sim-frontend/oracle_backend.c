@@ -33,6 +33,11 @@ void oracle_backend_resized(struct oracle_backend *b, uint64_t sectors)
 	b->capacity = sectors;
 }
 
+void oracle_backend_lost(struct oracle_backend *b, uint16_t id)
+{
+	b->ask[id].state = ASK_NONE;
+}
+
 /* -- registers ------------------------------------------------------------------------------------------- */
 
 /* What the driver set the cache to, where it may; and what it is before that. */

@@ -68,6 +68,8 @@ struct oracle_backend {
 void oracle_backend_init(struct oracle_backend *, struct oracle *, struct vdev *);
 void oracle_backend_restart(struct oracle_backend *, uint64_t sectors); /* a fresh device */
 void oracle_backend_resized(struct oracle_backend *, uint64_t sectors);
+/* The request is not at the backend any more, and nobody was told what became of it. */
+void oracle_backend_lost(struct oracle_backend *, uint16_t id);
 /* Queues that are not ready after a register write, or a reset. */
 void oracle_backend_write_ends(struct oracle_backend *, uint64_t off, uint64_t value);
 

@@ -226,6 +226,12 @@ static void do_flushed(struct sim_device *d, const struct op *op)
 	machine_agains(d);
 }
 
+static void do_save(struct sim_device *d, const struct op *op)
+{
+	(void)op;
+	machine_save(d);
+}
+
 static void do_resize(struct sim_device *d, const struct op *op)
 {
 	machine_resize(d, op->arg[0]);
@@ -251,6 +257,7 @@ static void (*const steps[64])(struct sim_device *, const struct op *) = {
 	[OP_WHEN] = do_when,           [OP_DELAY] = do_delay,         [OP_EARLY] = do_early,
 	[OP_TICK] = do_tick,           [OP_POWER_CUT] = do_power_cut, [OP_POKE] = do_poke,
 	[OP_OFFER] = do_offer,         [OP_WIND] = do_wind,           [OP_QUEUE_RESET] = do_queue_reset,
+	[OP_SAVE] = do_save,
 };
 
 static void execute(struct machine *m, const struct op *op)

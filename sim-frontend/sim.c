@@ -219,13 +219,32 @@ static bool differs(struct sim *s, const char *oracle, const char *what)
 	return false;
 }
 
-/* Nothing but the log decides: else the run is worthless as a test. */
+static bool saves(const struct sim_log *log)
+{
+	for (uint32_t i = 0; i < log->nops; i++)
+		if (log->op[i].code == OP_SAVE)
+			return true;
+	return false;
+}
+
+static bool comes_to(struct sim *s, uint64_t hash, bool no_saves)
+{
+	s->machine.no_saves = no_saves;
+	bool same = judged(s, execute) && s->hash == hash;
+	s->machine.no_saves = false;
+	return same;
+}
+
+/* Nothing but the log decides: else the run is worthless as a test. Saves decide nothing, so they are left out. */
 static bool same_again(struct sim *s)
 {
 	uint64_t first = s->hash;
 	s->count.again++;
-	return (judged(s, execute) && s->hash == first) ||
-	       differs(s, "determinism", "the same ops once more ended in another state");
+	if (comes_to(s, first, true))
+		return true;
+	if (saves(s->log) && comes_to(s, first, false))
+		return differs(s, "snapshot", "the same ops without their saves ended in another state");
+	return differs(s, "determinism", "the same ops once more ended in another state");
 }
 
 static void turn_offers(struct sim_log *log)
@@ -314,6 +333,7 @@ void sim_count_add(struct sim_count *to, const struct sim_count *c)
 	a->failed += b->failed;
 	a->kicks += b->kicks;
 	a->interrupts += b->interrupts;
+	a->saves += b->saves;
 	a->wasted += b->wasted;
 	a->offences += b->offences;
 	for (int i = 0; i < OFFENCE_COUNT; i++)

@@ -205,6 +205,12 @@ static void resize(struct sim *s, uint32_t dev)
 	sim_op(s, OP_RESIZE, dev, sectors[rand_bits(&s->plan->rand, 2)], 0, 0, 0);
 }
 
+/* The device goes on as another one, loaded from its bytes. Nobody must see that. */
+static void save(struct sim *s, uint32_t dev)
+{
+	sim_op(s, OP_SAVE, dev, 0, 0, 0, 0);
+}
+
 /* -- another life ---------------------------------------------------------------------------------------- */
 
 static void restart(struct sim *s, uint32_t dev)
@@ -233,7 +239,7 @@ void sim_act(struct sim *s, enum sim_act a, uint32_t dev)
 		[ACT_TICK] = tick,       [ACT_POWER] = power,       [ACT_WHEN] = when,
 		[ACT_WISH] = wish,       [ACT_LOOK] = look,         [ACT_FAULT] = fault,
 		[ACT_HOLD] = hold,       [ACT_DONE] = done,         [ACT_RESIZE] = resize,
-		[ACT_RESTART] = restart, [ACT_QUEUE] = new_queue,
+		[ACT_RESTART] = restart, [ACT_QUEUE] = new_queue,   [ACT_SAVE] = save,
 	};
 	if (acts[a])
 		acts[a](s, dev);

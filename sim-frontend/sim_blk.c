@@ -4,9 +4,10 @@
 #include <linux/virtio_ids.h>
 #include <stdlib.h>
 
+#include "hash.h"
 #include "judges.h"
+#include "machine_save.h"
 #include "simdisk.h"
-#include "machine.h"
 
 struct sim_blk {
 	struct blk blk;
@@ -44,6 +45,8 @@ static void finish(struct sim_device *d, void *request, struct verdict v)
 static void submit(void *ctx, struct blk_io *io)
 {
 	struct sim_device *d = ctx;
+	if (machine_save_submit(d, io))
+		return;
 	if (d->recorder)
 		recorder_enter_blk(d->recorder, io);
 	oracle_backend_submit_blk(&d->judges->backend, io);
@@ -77,21 +80,68 @@ static uint32_t abilities(uint32_t flags)
 	return can;
 }
 
-static void init(struct sim_device *d, const struct device_options *o)
+static void make(struct sim_device *d, const struct device_options *o, uint64_t sectors)
 {
 	struct sim_blk *s = blk_of(d);
-	struct blk_backend backend = {.submit = submit, .drain = machine_drain, .ctx = d};
+	struct blk_backend backend = {.submit = submit, .drain = machine_drain, .ctx = d, .sectors = sectors};
 	struct blk_options options = {.ident = "ringside simulated"};
 	static const uint16_t queues[4] = {2, 1, 4, 3};
-	backend.sectors = o->sectors ? o->sectors : SIM_SECTORS_DEFAULT;
 	backend.can = abilities(o->flags);
 	options.read_only = o->flags & DEVICE_READ_ONLY;
 	options.nqueues = queues[o->flags >> DEVICE_QUEUES_SHIFT & 3];
 	options.without = o->without;
 	options.physical_exp = o->flags & DEVICE_4K ? 3 : 0;
 	options.queue_size = o->queue_size < BLK_QUEUE_SIZE ? (uint16_t)o->queue_size : BLK_QUEUE_SIZE;
-	simdisk_reset(&s->disk);
 	blk_init(&s->blk, &d->mem, &machine_host, d, &backend, &options);
+}
+
+static void init(struct sim_device *d, const struct device_options *o)
+{
+	simdisk_reset(&blk_of(d)->disk);
+	make(d, o, o->sectors ? o->sectors : SIM_SECTORS_DEFAULT);
+}
+
+static void renew(struct sim_device *d)
+{
+	struct blk *b = &blk_of(d)->blk;
+	uint64_t sectors = b->backend.sectors;
+	for (uint32_t i = 0; i < BLK_INFLIGHT_MAX; i++)
+		if (b->busy[i / 64] >> (i % 64) & 1)
+			memset(&b->req[i], 0xa5, sizeof(b->req[i]));
+	make(d, &d->made, sectors);
+}
+
+static uint16_t request_id(const void *request)
+{
+	const struct blk_io *io = request;
+	return io->id;
+}
+
+static uint64_t request_hash(const void *request)
+{
+	const struct blk_io *io = request;
+	uint64_t h = hash_u64(HASH_SEED, (uint64_t)io->type << 32 | io->len);
+	h = hash_u64(h, io->sector);
+	h = hash_u64(h, (uint64_t)io->sync << 32 | (uint64_t)io->nspans << 16 | io->nranges);
+	for (uint16_t i = 0; i < io->nspans; i++)
+		h = hash_u64(hash_u64(h, (uintptr_t)io->span[i].base), io->span[i].len);
+	for (uint16_t i = 0; i < io->nranges; i++)
+		h = hash_u64(hash_u64(h, io->range[i].sector),
+			     (uint64_t)io->range[i].nsectors << 1 | io->range[i].unmap);
+	return h;
+}
+
+static void each_lent(struct sim_device *d)
+{
+	const struct blk *b = &blk_of(d)->blk;
+	for (uint32_t i = 0; i < BLK_INFLIGHT_MAX; i++) {
+		const struct blk_req *r = &b->req[i];
+		if (!(b->busy[i / 64] >> (i % 64) & 1))
+			continue;
+		for (uint16_t k = 0; k < r->io.nspans; k++)
+			machine_save_lent(d, r->io.type == BLK_IO_READ ? VMEM_STORE : VMEM_LOAD,
+					  r->span_gpa[k], r->io.span[k]);
+	}
 }
 
 static void publish(struct sim_device *d)
@@ -135,5 +185,9 @@ const struct sim_type sim_blk = {
 	.publish = publish,
 	.resize = resize,
 	.power_cut = power_cut,
+	.renew = renew,
+	.request_id = request_id,
+	.request_hash = request_hash,
+	.each_lent = each_lent,
 	.hash = hash,
 };

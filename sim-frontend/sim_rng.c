@@ -7,6 +7,7 @@
 #include "hash.h"
 #include "judges.h"
 #include "machine.h"
+#include "machine_save.h"
 
 struct sim_rng {
 	struct rng rng;
@@ -47,6 +48,8 @@ static void finish(struct sim_device *d, void *request, struct verdict v)
 static void submit(void *ctx, struct rng_io *io)
 {
 	struct sim_device *d = ctx;
+	if (machine_save_submit(d, io))
+		return;
 	if (d->recorder)
 		recorder_enter_rng(d->recorder, io);
 	oracle_backend_submit_rng(&d->judges->backend, io);
@@ -66,14 +69,45 @@ static void destroy(struct sim_device *d)
 	free(d->state);
 }
 
-static void init(struct sim_device *d, const struct device_options *o)
+static void make(struct sim_device *d, const struct device_options *o)
 {
 	struct sim_rng *s = rng_of(d);
 	struct rng_backend backend = {.submit = submit, .drain = machine_drain, .ctx = d};
-	s->given = 0;
 	rng_init(&s->rng, &d->mem, &machine_host, d, &backend);
 	if (o->queue_size && o->queue_size < RNG_QUEUE_SIZE)
 		vdev_limit_queue(&s->rng.vdev, 0, (uint16_t)o->queue_size);
+}
+
+static void init(struct sim_device *d, const struct device_options *o)
+{
+	rng_of(d)->given = 0;
+	make(d, o);
+}
+
+static void renew(struct sim_device *d)
+{
+	memset(rng_of(d)->rng.io, 0xa5, sizeof(rng_of(d)->rng.io));
+	make(d, &d->made);
+}
+
+static uint16_t request_id(const void *request)
+{
+	const struct rng_io *io = request;
+	return io->id;
+}
+
+static uint64_t request_hash(const void *request)
+{
+	const struct rng_io *io = request;
+	return hash_u64(hash_u64(HASH_SEED, (uintptr_t)io->span.base), io->span.len);
+}
+
+static void each_lent(struct sim_device *d)
+{
+	const struct rng *r = &rng_of(d)->rng;
+	for (uint16_t id = 0; id < RNG_INFLIGHT_MAX; id++)
+		if (r->busy >> id & 1)
+			machine_save_lent(d, VMEM_STORE, r->io[id].at, r->io[id].span);
 }
 
 static void publish(struct sim_device *d)
@@ -94,6 +128,10 @@ const struct sim_type sim_rng = {
 	.destroy = destroy,
 	.init = init,
 	.finish = finish,
+	.renew = renew,
+	.request_id = request_id,
+	.request_hash = request_hash,
+	.each_lent = each_lent,
 	.publish = publish,
 	.hash = hash,
 };

@@ -78,6 +78,7 @@ void sim_tell_summary(struct sim_tell *t, const struct sim_count *c, double seco
 	printf("%" PRIu64 " answered, %" PRIu64 " of them with an error; %" PRIu64 " kicks, %" PRIu64
 	       " interrupts, %" PRIu64 " of them not asked for\n",
 	       m->answered, m->failed, m->kicks, m->interrupts, m->wasted);
+	printf("%" PRIu64 " times a device was saved and another one went on\n", m->saves);
 	printf("clauses judged by oracles: %u\n", clauses(c));
 	tell_faults(c);
 	tell_offences(c);
