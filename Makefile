@@ -63,11 +63,11 @@ $(B)/libunit.a: $(call o,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.
 $(B)/ringside: $(B)/sim-frontend/main.o $(B)/libsim.a $(B)/libcore.a
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -lz -o $@
 $(B)/ringside-vmm: $(B)/kvm-frontend/main.o $(B)/libkvm.a $(B)/libcore.a
-	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -luring -lpthread -o $@
+	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -luring -lslirp -lpthread -o $@
 $(B)/tests/test_%: $(B)/tests/unit/test_%.o $(B)/libunit.a $(B)/libsim.a $(B)/libkvm.a $(B)/libcore.a
-	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lcmocka -lzstd -lz -luring -lpthread -o $@
+	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lcmocka -lzstd -lz -luring -lslirp -lpthread -o $@
 $(B)/bench_%: $(B)/tests/bench/bench_%.o $(B)/libsim.a $(B)/libkvm.a $(B)/libcore.a
-	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -luring -lpthread -o $@
+	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -luring -lslirp -lpthread -o $@
 # Every failure that was ever found (docs/finding-and-shrinking.md), one program each.
 $(B)/tests/regress/%: $(B)/tests/regress/%.o $(B)/libsim.a $(B)/libcore.a
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lcmocka -lzstd -o $@

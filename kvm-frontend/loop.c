@@ -79,14 +79,21 @@ void loop_remove_fd(struct loop *loop, struct loop_fd *slot)
 
 /* A hang-up cannot be masked and would be told again and again: edge-triggered, it is told once at the most.
  */
+void loop_want(struct loop *loop, struct loop_fd *slot, bool readable, bool writable)
+{
+	uint32_t events = (readable ? EPOLLIN : 0u) | (writable ? EPOLLOUT : 0u);
+
+	watch(loop, EPOLL_CTL_MOD, slot, events ? events : EPOLLET);
+}
+
 void loop_pause(struct loop *loop, struct loop_fd *slot)
 {
-	watch(loop, EPOLL_CTL_MOD, slot, EPOLLET);
+	loop_want(loop, slot, false, false);
 }
 
 void loop_resume(struct loop *loop, struct loop_fd *slot)
 {
-	watch(loop, EPOLL_CTL_MOD, slot, EPOLLIN);
+	loop_want(loop, slot, true, false);
 }
 
 int loop_run(struct loop *loop)

@@ -4,7 +4,7 @@
  * here.
  *
  * Callbacks run on the main thread, one at a time. loop_add_fd and loop_remove_fd belong to that thread (or
- * to the time before the loop runs); loop_pause, loop_resume and loop_stop may be called from any thread. A
+ * to the time before the loop runs); loop_want, loop_pause, loop_resume and loop_stop may be called from any thread. A
  * callback may be called once without need (its descriptor was replaced within one batch): read without
  * blocking.
  */
@@ -48,6 +48,8 @@ struct loop_fd *loop_add_fd(struct loop *, int fd, loop_fn fn, void *ctx);
 struct loop_fd *loop_add_edge(struct loop *, int fd, loop_fn fn, void *ctx);
 void loop_remove_fd(struct loop *, struct loop_fd *);
 
+/* From now on fn is called when the descriptor is readable, writable, either or (but for hang-ups) never. */
+void loop_want(struct loop *, struct loop_fd *, bool readable, bool writable);
 /* Takes a descriptor's readiness out of account for a while: back-pressure. */
 void loop_pause(struct loop *, struct loop_fd *);
 void loop_resume(struct loop *, struct loop_fd *);

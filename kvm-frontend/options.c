@@ -145,6 +145,13 @@ static int parse_console(struct options *o, const char *text, char err[ERR_MAX])
 	return 0;
 }
 
+static int parse_control(struct options *o, const char *text, char err[ERR_MAX])
+{
+	(void)err;
+	o->control = text;
+	return 0;
+}
+
 static const struct option table[] = {
 	{"--kernel", VALUE_MUST, false, parse_kernel},
 	{"--guest-program", VALUE_MUST, false, parse_guest_program},
@@ -153,11 +160,13 @@ static const struct option table[] = {
 	{"--memory", VALUE_MUST, false, parse_memory},
 	{"--cpus", VALUE_MUST, false, parse_cpus},
 	{"--disk", VALUE_MUST, true, options_disk},
+	{"--net", VALUE_MUST, true, options_net},
 	{"--rng", VALUE_MAY, false, options_rng},
 	{"--record", VALUE_MUST, false, parse_record},
 	{"--record-payload", VALUE_MUST, false, parse_record_payload},
 	{"--record-limit", VALUE_MUST, false, parse_record_limit},
 	{"--console", VALUE_MUST, false, parse_console},
+	{"--control", VALUE_MUST, false, parse_control},
 };
 #define TABLE_LEN (sizeof(table) / sizeof(table[0]))
 
@@ -205,13 +214,13 @@ static int check_together(const struct options *o, uint32_t seen, char err[ERR_M
 			err, "--guest-program goes with no other option: the file tells memory and devices");
 	if (!o->kernel && !o->guest_program)
 		return err_set(err, "--kernel FILE is missing; see --help");
-	if (o->disk_count + o->rng > LAYOUT_VIRTIO_MAX)
+	if (o->disk_count + o->net_count + o->rng > LAYOUT_VIRTIO_MAX)
 		return err_set(err, "too many devices: each has an interrupt of its own, and there are %d",
 			       LAYOUT_VIRTIO_MAX);
 	for (size_t i = 0; i < TABLE_LEN; i++)
 		if ((seen >> i & 1) && !o->record && !strncmp(table[i].name, "--record-", 9))
 			return err_set(err, "%s without --record FILE", table[i].name);
-	return 0;
+	return options_nets_differ(o, err);
 }
 
 enum options_verdict options_parse(struct options *o, int argc, char *const argv[], char err[ERR_MAX])

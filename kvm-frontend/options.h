@@ -21,6 +21,25 @@ struct option_disk {
 	uint64_t offer;  /* bits of VDEV_FEATURES_MORE (core/vdev.h) */
 };
 
+#define OPTIONS_NETS_MAX     LAYOUT_VIRTIO_MAX
+#define OPTIONS_FORWARDS_MAX 32
+#define OPTIONS_TAP_MAX      16 /* bytes of an interface's name, its NUL included */
+
+struct option_forward {
+	uint16_t host, guest; /* TCP ports */
+};
+
+struct option_net {
+	char tap[OPTIONS_TAP_MAX]; /* "": user networking */
+	uint8_t mac[6];
+	uint16_t mtu;             /* 0: as usual */
+	unsigned queues;          /* pairs, 1 .. NET_PAIRS_MAX; 0: as many as there are vCPUs */
+	bool mrg_rxbuf, offloads; /* offered */
+	struct option_forward forward[OPTIONS_FORWARDS_MAX];
+	unsigned forward_count;
+	uint64_t offer; /* like a disk's */
+};
+
 /* Strings point into argv. NULL: not given. */
 struct options {
 	const char *kernel, *initrd;
@@ -30,11 +49,14 @@ struct options {
 	unsigned cpus;             /* vCPUs: 1 .. LAYOUT_CPUS_MAX */
 	struct option_disk disks[OPTIONS_DISKS_MAX];
 	unsigned disk_count;
+	struct option_net nets[OPTIONS_NETS_MAX];
+	unsigned net_count;
 	bool rng;
 	uint64_t rng_offer; /* like a disk's */
 	const char *record;
 	bool record_full;      /* payload kept in full, not as length and hash */
 	uint64_t record_limit; /* bytes; 0: none */
+	const char *control;   /* a socket for commands; NULL: none */
 	const char *console;   /* stdio, pty or a file (terminal.h) */
 };
 

@@ -26,7 +26,7 @@ static const struct feature {
 };
 #define FEATURES_LEN (sizeof(features) / sizeof(features[0]))
 
-static uint64_t default_offer(void)
+uint64_t options_default_offer(void)
 {
 	uint64_t offer = 0;
 
@@ -40,8 +40,7 @@ static bool is_word(const char *text, size_t len, const char *word)
 	return len == strlen(word) && !strncmp(text, word, len);
 }
 
-/* FEATURE=on or FEATURE=off, len bytes. 0: something else; -1: a feature, but neither on nor off. */
-static int parse_feature(const char *text, size_t len, uint64_t *offer)
+int options_feature(const char *text, size_t len, uint64_t *offer)
 {
 	const char *is = memchr(text, '=', len);
 
@@ -72,7 +71,7 @@ static bool is_disk_word(const char *word, size_t len)
 {
 	uint64_t ignored;
 
-	return is_word(word, len, "ro") || is_queues(word, len) || parse_feature(word, len, &ignored);
+	return is_word(word, len, "ro") || is_queues(word, len) || options_feature(word, len, &ignored);
 }
 
 static int parse_disk_word(struct option_disk *disk, const char *word, size_t len, char err[ERR_MAX])
@@ -85,7 +84,7 @@ static int parse_disk_word(struct option_disk *disk, const char *word, size_t le
 		 !options_count(word + queues, len - queues, BLK_QUEUES_MAX, &disk->queues))
 		return err_set(err, "--disk: %.*s: a disk has 1 to %d queues, such as queues=2", (int)len,
 			       word, BLK_QUEUES_MAX);
-	else if (!is_queues(word, len) && parse_feature(word, len, &disk->offer) < 0)
+	else if (!is_queues(word, len) && options_feature(word, len, &disk->offer) < 0)
 		return err_set(err, "--disk: %.*s: a feature is on or off, such as packed=off", (int)len,
 			       word);
 	return 0;
@@ -130,7 +129,7 @@ int options_disk(struct options *o, const char *text, char err[ERR_MAX])
 			       "--disk: too many: each device has an interrupt of its own, and there are %d",
 			       OPTIONS_DISKS_MAX);
 	disk = &o->disks[o->disk_count];
-	disk->offer = default_offer();
+	disk->offer = options_default_offer();
 	if (parse_disk_words(disk, text, &len, err))
 		return -1;
 	if (len == 0 || len >= sizeof(disk->path))
@@ -145,11 +144,11 @@ int options_disk(struct options *o, const char *text, char err[ERR_MAX])
 int options_rng(struct options *o, const char *text, char err[ERR_MAX])
 {
 	o->rng = true;
-	o->rng_offer = default_offer();
+	o->rng_offer = options_default_offer();
 	while (text) {
 		size_t n = strcspn(text, ",");
 
-		if (parse_feature(text, n, &o->rng_offer) <= 0)
+		if (options_feature(text, n, &o->rng_offer) <= 0)
 			return err_set(err, "--rng: %.*s is no feature that is on or off, such as packed=off",
 				       (int)n, text);
 		text = text[n] ? text + n + 1 : NULL;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Between the parts of options: options.c has the table, options_device.c what makes devices, options_help.c the text of --help. */
+/* Between the parts of options: options.c has the table, options_device.c what makes devices (options_net.c networks), options_help.c the text of --help. */
 #ifndef KVM_OPTIONS_INT_H
 #define KVM_OPTIONS_INT_H
 
@@ -13,7 +13,14 @@ int options_size(const char *name, const char *text, uint64_t *out, char err[ERR
 /* A whole number from 1 to max, len characters. */
 bool options_count(const char *text, size_t len, unsigned max, unsigned *out);
 
+/* Rings' and transports' features: what is offered where nothing is said; and FEATURE=on or FEATURE=off, len
+ * characters. 0: something else; -1: a feature, but neither on nor off. */
+uint64_t options_default_offer(void);
+int options_feature(const char *text, size_t len, uint64_t *offer);
+
 int options_disk(struct options *, const char *text, char err[ERR_MAX]);
 int options_rng(struct options *, const char *text, char err[ERR_MAX]); /* text: NULL for none */
+int options_net(struct options *, const char *text, char err[ERR_MAX]);
+int options_nets_differ(const struct options *, char err[ERR_MAX]); /* in their addresses */
 
 #endif
