@@ -6,8 +6,10 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+#include "control.h"
 #include "guest_run.h"
 #include "virtio_blk.h"
+#include "virtio_net.h"
 
 #define BUILD "ringside-vmm"
 
@@ -48,6 +50,9 @@ static int create_devices(struct vmm *vmm, const struct options *o, char err[ERR
 	for (unsigned i = 0; i < o->disk_count; i++)
 		if (add(v, virtio_blk_create(vmm, &o->disks[i], err)))
 			return -1;
+	for (unsigned i = 0; i < o->net_count; i++)
+		if (add(v, virtio_net_create(vmm, &o->nets[i], i, err)))
+			return -1;
 	return o->rng ? add(v, virtio_rng_create(vmm, o->rng_offer, err)) : 0;
 }
 
@@ -76,16 +81,45 @@ static int start_record(struct vmm *vmm, const struct options *o, char err[ERR_M
 	return record_head(v->record, &head, err);
 }
 
-/* SIGUSR2: somebody has made an image larger or smaller. */
+/* Somebody has made an image larger or smaller. */
+static void resize_all(struct virtio *v)
+{
+	for (unsigned i = 0; i < v->ndevices; i++)
+		virtio_blk_resize(v->device[i]);
+}
+
 static void on_resize(void *ctx)
 {
 	struct virtio *v = ctx;
 	struct signalfd_siginfo info;
 
-	if (read(v->resize_fd, &info, sizeof(info)) != sizeof(info))
-		return;
-	for (unsigned i = 0; i < v->ndevices; i++)
-		virtio_blk_resize(v->device[i]);
+	if (read(v->resize_fd, &info, sizeof(info)) == sizeof(info))
+		resize_all(v);
+}
+
+static int resize_command(void *ctx, unsigned words, char *word[], char err[ERR_MAX])
+{
+	if (words != 1)
+		return err_set(err, "%s takes nothing more", word[0]);
+	resize_all(ctx);
+	return 0;
+}
+
+static int link_command(void *ctx, unsigned words, char *word[], char err[ERR_MAX])
+{
+	struct virtio *v = ctx;
+
+	if (words != 3 || (strcmp(word[2], "up") && strcmp(word[2], "down")))
+		return err_set(err, "write link DEVICE up, or link DEVICE down");
+	for (unsigned i = 0; i < v->ndevices; i++) {
+		struct virtio_dev *d = v->device[i];
+
+		if (d->type != &virtio_net_type || strcmp(d->name, word[1]))
+			continue;
+		virtio_net_link(d, !strcmp(word[2], "up"));
+		return 0;
+	}
+	return err_set(err, "there is no network card %s; the first is net0", word[1]);
 }
 
 /* Before other threads start: they inherit the mask. */
@@ -113,6 +147,10 @@ int virtio_create(struct vmm *vmm, const struct options *o, char err[ERR_MAX])
 		return err_set(err, "out of memory");
 	v->resize_fd = -1;
 	vmm->virtio = v;
+	control_add(vmm->control, "link DEVICE up|down", "the cable of a network card, such as net0",
+		    link_command, v);
+	control_add(vmm->control, "resize", "look at the images' sizes again, as SIGUSR2 does",
+		    resize_command, v);
 	if (create_devices(vmm, o, err) || start_record(vmm, o, err))
 		return -1;
 	return catch_signals(vmm, err);

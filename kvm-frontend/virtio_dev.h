@@ -36,7 +36,7 @@ struct virtio_type {
 	bool (*finish)(struct virtio_dev *);
 	void (*destroy)(struct virtio_dev *); /* also of one that was made in part */
 };
-extern const struct virtio_type virtio_blk_type, virtio_rng_type;
+extern const struct virtio_type virtio_blk_type, virtio_net_type, virtio_rng_type;
 
 struct virtio_kick {
 	struct virtio_dev *dev;

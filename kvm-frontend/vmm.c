@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #define _GNU_SOURCE /* sigabbrev_np */
 #include "vmm.h"
+#include "control.h"
 #include "guest_run.h"
 #include "load.h"
 #include "memory.h"
@@ -145,6 +146,27 @@ static int catch_signals(struct vmm *vmm, char err[ERR_MAX])
 	return 0;
 }
 
+static int quit_command(void *ctx, unsigned words, char *word[], char err[ERR_MAX])
+{
+	if (words != 1)
+		return err_set(err, "%s takes nothing more", word[0]);
+	vmm_end(ctx, VMM_QUIT, NULL);
+	return 0;
+}
+
+/* The ways for a person to talk to the machine and to the guest. */
+static int open_consoles(struct vmm *vmm, const struct options *o, char err[ERR_MAX])
+{
+	if (o->control) {
+		vmm->control = control_create(o->control, &vmm->loop, err);
+		if (!vmm->control)
+			return -1;
+		control_add(vmm->control, "quit", "end the machine at once, as Ctrl-A x does", quit_command,
+			    vmm);
+	}
+	return com1_open(&vmm->com1, &vmm->loop, o->console, &vmm->ended, err);
+}
+
 int vmm_create(struct vmm *vmm, const struct options *o, char err[ERR_MAX])
 {
 	struct boot_ram ram;
@@ -167,7 +189,7 @@ int vmm_create(struct vmm *vmm, const struct options *o, char err[ERR_MAX])
 	if (open_kvm(vmm, err) || check_extensions(vmm->kvm_fd, vmm->cpus, err) || create_vm(vmm, err) ||
 	    catch_signals(vmm, err))
 		return -1;
-	return vmm->guest ? 0 : com1_open(&vmm->com1, &vmm->loop, o->console, &vmm->ended, err);
+	return vmm->guest ? 0 : open_consoles(vmm, o, err);
 }
 
 int vmm_add_device(struct vmm *vmm, const struct mmio_ops *ops, void *ctx, struct acpi_virtio *out,
@@ -306,6 +328,7 @@ void vmm_destroy(struct vmm *vmm)
 {
 	vcpus_stop(vmm->vcpu, vmm->cpus);
 	com1_close(&vmm->com1);
+	control_destroy(vmm->control);
 	for (unsigned i = 0; i < vmm->cpus; i++)
 		vcpu_destroy(&vmm->vcpu[i]);
 	close_fd(&vmm->com1_irq_fd);

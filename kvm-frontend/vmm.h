@@ -30,6 +30,7 @@
 
 struct virtio; /* the glue's own */
 struct guest_run;
+struct control;
 
 /* Why the machine ended. */
 enum vmm_end {
@@ -50,6 +51,7 @@ struct vmm {
 	struct mmio_bus mmio;
 	struct loop loop;
 	struct com1 com1;
+	struct control *control; /* --control; NULL: none */
 	unsigned cpus;
 	struct vcpu vcpu[LAYOUT_CPUS_MAX]; /* the first `cpus` of them */
 	pthread_mutex_t gate; /* which the vCPUs' threads wait for before the first instruction */

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "virtio_net.h"
+#include <linux/virtio_ids.h>
+#include <stdio.h>
+#include <string.h>
+#include "net_tap.h"
+#include "net_user.h"
+
+#define MTU_USUAL  1500
+#define SPEED_MBIT 10000 /* that the guest is told: it goes as fast as it goes */
+
+/* -- the backend: what passes is recorded ---------------------------------------------------------------- */
+
+static void submit(void *ctx, struct net_io *io)
+{
+	struct virtio_net *n = ctx;
+
+	n->backend.submit(n->backend.ctx, io);
+}
+
+static void drain(void *ctx)
+{
+	struct virtio_net *n = ctx;
+
+	n->backend.drain(n->backend.ctx);
+}
+
+static void wake(void *ctx, uint16_t pair)
+{
+	struct virtio_net *n = ctx;
+
+	n->backend.wake(n->backend.ctx, pair);
+}
+
+static void tune(void *ctx, const struct net_tuning *tuning)
+{
+	struct virtio_net *n = ctx;
+
+	n->backend.tune(n->backend.ctx, tuning);
+}
+
+void virtio_net_done(void *ctx, struct net_io *io, enum net_result result)
+{
+	struct virtio_net *n = ctx;
+
+	net_io_done(&n->net, io, result);
+}
+
+/* -- what comes in --------------------------------------------------------------------------------------- */
+
+static void enter(void *ctx)
+{
+	virtio_dev_enter(ctx);
+}
+
+static void leave(void *ctx)
+{
+	virtio_dev_leave(ctx);
+}
+
+static enum net_answer receive(void *ctx, uint16_t pair, const struct net_frame *f)
+{
+	struct virtio_net *n = ctx;
+
+	return net_receive(&n->net, pair, f);
+}
+
+void virtio_net_link(struct virtio_dev *d, bool up)
+{
+	struct virtio_net *n = virtio_net(d);
+
+	virtio_dev_enter(d);
+	net_set_link(&n->net, up);
+	if (up)
+		net_announce(&n->net);
+	virtio_dev_leave(d);
+}
+
+/* -- life ------------------------------------------------------------------------------------------------ */
+
+static int open_host(struct virtio_net *n, const struct option_net *o, char err[ERR_MAX])
+{
+	const struct net_side side = {enter, leave, virtio_net_done, receive, n};
+	unsigned cpus = n->dev.vmm->cpus, queues = cpus < NET_PAIRS_MAX ? cpus : NET_PAIRS_MAX;
+
+	if (!o->tap[0])
+		return net_user_open(&n->host, o, &n->dev.vmm->loop, &side, err);
+	queues = o->queues ? o->queues : queues;
+	return net_tap_open(&n->host, o, (uint16_t)queues, &n->dev.vmm->loop, &side, err);
+}
+
+static struct net_options choose(const struct virtio_net *n, const struct option_net *o)
+{
+	struct net_options options = {
+		.mtu = o->mtu                     ? o->mtu
+		       : n->host.mtu != MTU_USUAL ? n->host.mtu
+						  : 0,
+		.pairs = n->host.pairs,
+		.speed_mbit = SPEED_MBIT,
+		.without = o->mrg_rxbuf ? 0 : 1ull << VIRTIO_NET_F_MRG_RXBUF,
+	};
+
+	memcpy(options.mac, o->mac, sizeof(options.mac));
+	return options;
+}
+
+static int create(struct virtio_net *n, const struct option_net *o, char err[ERR_MAX])
+{
+	struct net_backend backend = {.submit = submit, .drain = drain, .wake = wake, .tune = tune, .ctx = n};
+	struct net_options options;
+
+	if (open_host(n, o, err))
+		return -1;
+	n->backend = n->host.backend;
+	backend.can = n->backend.can;
+	options = choose(n, o);
+	net_init(&n->net, &n->dev.mem, &virtio_host, &n->dev, &backend, &options);
+	vdev_offer(&n->net.vdev, o->offer);
+	return virtio_dev_attach(&n->dev, &n->net.vdev, err);
+}
+
+struct virtio_dev *virtio_net_create(struct vmm *vmm, const struct option_net *o, unsigned nr,
+				     char err[ERR_MAX])
+{
+	struct virtio_dev *d = virtio_dev_new(vmm, &virtio_net_type, err);
+
+	if (!d)
+		return NULL;
+	snprintf(d->name, sizeof(d->name), "net%u", nr);
+	if (!create(virtio_net(d), o, err))
+		return d;
+	virtio_dev_destroy(d);
+	return NULL;
+}
+
+static struct vdev *remake(struct virtio_dev *d, const struct trace_device *t)
+{
+	(void)d;
+	(void)t;
+	return NULL;
+}
+
+static void publish(struct virtio_dev *d)
+{
+	net_publish(&virtio_net(d)->net);
+}
+
+static bool poll_host(struct virtio_dev *d)
+{
+	struct virtio_net *n = virtio_net(d);
+
+	return n->host.poll && n->host.poll(n->backend.ctx);
+}
+
+static void destroy(struct virtio_dev *d)
+{
+	struct virtio_net *n = virtio_net(d);
+
+	if (n->host.destroy)
+		n->host.destroy(n->host.backend.ctx);
+}
+
+const struct virtio_type virtio_net_type = {
+	.name = "net",
+	.id = VIRTIO_ID_NET,
+	.size = sizeof(struct virtio_net),
+	.remake = remake,
+	.publish = publish,
+	.poll = poll_host,
+	.destroy = destroy,
+};
