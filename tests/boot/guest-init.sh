@@ -4,6 +4,7 @@
 #   ringside.mode=check   everything below, one line `RINGSIDE-OK name` each (default)
 #   ringside.mode=write   fsynced writes without end, for the SIGKILL test
 #   ringside.mode=bench   4 KiB direct reads and writes
+#   ringside.mode=net     the network, and ringside.mode=netbench: guest-net.sh
 #   ringside.end=reboot   ends with a reboot, not a power-off
 #   ringside.vda=BYTES ringside.vdb=BYTES   expected sizes      ringside.sha=HEX   SHA-256 of all of vda
 #   ringside.rings=packed|split   which rings every device must use
@@ -41,8 +42,13 @@ sum() { sha256sum "$1" | cut -d ' ' -f 1; }
 present() { n=0; while [ ! -e "$1" ]; do n=$((n + 1)); [ $n -lt 100 ] || fail "no $1 after 5 s"; usleep 50000; done; }
 
 name=modules
-for m in /modules/*.ko; do run insmod "$m"; done
+for m in /modules/*.ko; do
+	case $mode:$m in
+	net*:* | *virtio*.ko | *rng*.ko) run insmod "$m" ;;
+	esac
+done
 ok
+case $mode in net*) . /net.sh ;; esac
 present /dev/vda
 dmesg | grep 'virtio_blk.*logical blocks'
 

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Builds the two initramfs images into build/boot, when absent or older than what they are made of:
-#   guest.cpio    the stock guest under test: busybox, virtio modules, mke2fs, guest-init.sh
-#   level1.cpio   the nested machine's level 1: busybox, KVM and virtio-pci modules, level1-init.sh
+#   guest.cpio    the stock guest under test: busybox, virtio modules, mke2fs, guest-init.sh; wire is there by itself, too
+#   level1.cpio   the nested machine's level 1: busybox, KVM, virtio-pci and tun modules, level1-init.sh
 set -eu
 . "$(dirname "$0")/lib.sh"
 need busybox
@@ -28,17 +28,20 @@ common=("$here/lib.sh" "$here/initramfs.sh" "$cache/kernel/release")
 tree=$cache/tree.$$
 trap 'rm -rf "$tree"' EXIT
 
-if stale "$cache/guest.cpio" "$here/guest-init.sh" "$here/bench.c" "${common[@]}"; then
+if stale "$cache/guest.cpio" "$here/guest-init.sh" "$here/guest-net.sh" "$here/bench.c" "$here/wire.c" "${common[@]}"; then
 	fresh_tree "$tree" "$here/guest-init.sh"
-	pack_modules "$tree" virtio_ring virtio virtio_mmio virtio_blk rng-core virtio-rng
+	cp "$here/guest-net.sh" "$tree/net.sh"
+	pack_modules "$tree" virtio_ring virtio virtio_mmio virtio_blk rng-core virtio-rng failover net_failover virtio_net
 	PATH=$PATH:/usr/sbin:/sbin pack_program "$tree" mke2fs usr/sbin/mke2fs
 	PATH=$PATH:/usr/sbin:/sbin pack_program "$tree" blkdiscard usr/sbin/blkdiscard
 	gcc -O2 -Wall -Wextra -Werror -static "$here/bench.c" -o "$tree/bin/bench" -lpthread
+	gcc -O2 -Wall -Wextra -Werror -static "$here/wire.c" -o "$cache/wire"
+	cp "$cache/wire" "$tree/bin/wire"
 	pack_cpio "$tree" "$cache/guest.cpio"
 fi
 if stale "$cache/level1.cpio" "$here/level1-init.sh" "${common[@]}"; then
 	fresh_tree "$tree" "$here/level1-init.sh"
 	pack_modules "$tree" virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk \
-		irqbypass kvm kvm-amd brd
+		irqbypass kvm kvm-amd brd tun
 	pack_cpio "$tree" "$cache/level1.cpio"
 fi
