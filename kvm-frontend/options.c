@@ -138,13 +138,6 @@ static int parse_record_limit(struct options *o, const char *text, char err[ERR_
 	return 0;
 }
 
-static int parse_console(struct options *o, const char *text, char err[ERR_MAX])
-{
-	(void)err;
-	o->console = text;
-	return 0;
-}
-
 static int parse_control(struct options *o, const char *text, char err[ERR_MAX])
 {
 	(void)err;
@@ -165,8 +158,9 @@ static const struct option table[] = {
 	{"--record", VALUE_MUST, false, parse_record},
 	{"--record-payload", VALUE_MUST, false, parse_record_payload},
 	{"--record-limit", VALUE_MUST, false, parse_record_limit},
-	{"--console", VALUE_MUST, false, parse_console},
 	{"--control", VALUE_MUST, false, parse_control},
+	{"--console", VALUE_MUST, true, options_console},
+	{"--port", VALUE_MUST, true, options_port},
 };
 #define TABLE_LEN (sizeof(table) / sizeof(table[0]))
 
@@ -207,20 +201,20 @@ static int parse_one(struct options *o, char *const argv[], int argc, int *i, ui
 	return option->parse(o, value, err);
 }
 
-static int check_together(const struct options *o, uint32_t seen, char err[ERR_MAX])
+static int check_together(struct options *o, uint32_t seen, char err[ERR_MAX])
 {
 	if (o->guest_program && (seen & (seen - 1)))
 		return err_set(
 			err, "--guest-program goes with no other option: the file tells memory and devices");
 	if (!o->kernel && !o->guest_program)
 		return err_set(err, "--kernel FILE is missing; see --help");
-	if (o->disk_count + o->net_count + o->rng > LAYOUT_VIRTIO_MAX)
+	if (o->disk_count + o->net_count + o->rng + options_has_console(o) > LAYOUT_VIRTIO_MAX)
 		return err_set(err, "too many devices: each has an interrupt of its own, and there are %d",
 			       LAYOUT_VIRTIO_MAX);
 	for (size_t i = 0; i < TABLE_LEN; i++)
 		if ((seen >> i & 1) && !o->record && !strncmp(table[i].name, "--record-", 9))
 			return err_set(err, "%s without --record FILE", table[i].name);
-	return options_nets_differ(o, err);
+	return options_nets_differ(o, err) ? -1 : options_consoles_settle(o, err);
 }
 
 enum options_verdict options_parse(struct options *o, int argc, char *const argv[], char err[ERR_MAX])
@@ -228,10 +222,8 @@ enum options_verdict options_parse(struct options *o, int argc, char *const argv
 	uint32_t seen = 0;
 
 	memset(o, 0, sizeof(*o));
-	o->cmdline = OPTIONS_CMDLINE;
 	o->memory_len = DEFAULT_MEMORY;
 	o->cpus = 1;
-	o->console = "stdio";
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
 			return OPTIONS_HELP;

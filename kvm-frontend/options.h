@@ -40,6 +40,15 @@ struct option_net {
 	uint64_t offer; /* like a disk's */
 };
 
+#define OPTIONS_PORTS_MAX     6  /* named ones */
+#define OPTIONS_PORT_NAME_MAX 32 /* bytes, its NUL included */
+
+struct option_port {
+	char name[OPTIONS_PORT_NAME_MAX];
+	bool socket; /* false: a file */
+	const char *path;
+};
+
 /* Strings point into argv. NULL: not given. */
 struct options {
 	const char *kernel, *initrd;
@@ -54,16 +63,23 @@ struct options {
 	bool rng;
 	uint64_t rng_offer; /* like a disk's */
 	const char *record;
-	bool record_full;      /* payload kept in full, not as length and hash */
-	uint64_t record_limit; /* bytes; 0: none */
-	const char *control;   /* a socket for commands; NULL: none */
-	const char *console;   /* stdio, pty or a file (terminal.h) */
+	bool record_full;           /* payload kept in full, not as length and hash */
+	uint64_t record_limit;      /* bytes; 0: none */
+	const char *control;        /* a socket for commands; NULL: none */
+	const char *serial;         /* stdio, pty or a file (terminal.h); NULL: nowhere */
+	char hvc[OPTIONS_PATH_MAX]; /* hvc0's end, likewise; "": there is none */
+	struct option_port ports[OPTIONS_PORTS_MAX];
+	unsigned port_count;
+	uint64_t console_offer; /* of the device of hvc0 and the ports; like a disk's */
 };
 
 enum options_verdict { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_BAD };
 
 /* argv as main() gets it, argv[0] included. OPTIONS_BAD has filled err. */
 enum options_verdict options_parse(struct options *, int argc, char *const argv[], char err[ERR_MAX]);
+
+/* There is hvc0 or a port, and so a virtio console. */
+bool options_has_console(const struct options *);
 
 /* The text of --help. */
 const char *options_help(void);

@@ -9,13 +9,14 @@
 #include "control.h"
 #include "guest_run.h"
 #include "virtio_blk.h"
+#include "virtio_console.h"
 #include "virtio_net.h"
 
 #define BUILD "ringside-vmm"
 
 struct virtio {
 	struct record *record; /* NULL: not recording */
-	int resize_fd;         /* SIGUSR2 */
+	int resize_fd;         /* SIGUSR2, SIGWINCH */
 	struct loop_fd *resize_watch;
 	unsigned ndevices;
 	struct virtio_dev *device[LAYOUT_VIRTIO_MAX];
@@ -53,7 +54,9 @@ static int create_devices(struct vmm *vmm, const struct options *o, char err[ERR
 	for (unsigned i = 0; i < o->net_count; i++)
 		if (add(v, virtio_net_create(vmm, &o->nets[i], i, err)))
 			return -1;
-	return o->rng ? add(v, virtio_rng_create(vmm, o->rng_offer, err)) : 0;
+	if (o->rng && add(v, virtio_rng_create(vmm, o->rng_offer, err)))
+		return -1;
+	return options_has_console(o) ? add(v, virtio_console_create(vmm, o, err)) : 0;
 }
 
 static int start_record(struct vmm *vmm, const struct options *o, char err[ERR_MAX])
@@ -93,8 +96,12 @@ static void on_resize(void *ctx)
 	struct virtio *v = ctx;
 	struct signalfd_siginfo info;
 
-	if (read(v->resize_fd, &info, sizeof(info)) == sizeof(info))
+	if (read(v->resize_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGUSR2)
 		resize_all(v);
+	for (unsigned i = 0; info.ssi_signo == SIGWINCH && i < v->ndevices; i++)
+		virtio_console_resize(v->device[i]);
 }
 
 static int resize_command(void *ctx, unsigned words, char *word[], char err[ERR_MAX])
@@ -130,6 +137,7 @@ static int catch_signals(struct vmm *vmm, char err[ERR_MAX])
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR2);
+	sigaddset(&set, SIGWINCH);
 	signal(SIGXFSZ, SIG_IGN); /* a file at its size limit is an error of write(), not our end */
 	if (sigprocmask(SIG_BLOCK, &set, NULL))
 		return err_set(err, "sigprocmask: %s", strerror(errno));

@@ -36,7 +36,7 @@ struct virtio_type {
 	bool (*finish)(struct virtio_dev *);
 	void (*destroy)(struct virtio_dev *); /* also of one that was made in part */
 };
-extern const struct virtio_type virtio_blk_type, virtio_net_type, virtio_rng_type;
+extern const struct virtio_type virtio_blk_type, virtio_console_type, virtio_net_type, virtio_rng_type;
 
 struct virtio_kick {
 	struct virtio_dev *dev;
@@ -78,6 +78,7 @@ struct virtio_dev {
 
 /* NULL and one clear line when it cannot be made. */
 struct virtio_dev *virtio_blk_create(struct vmm *, const struct option_disk *, char err[ERR_MAX]);
+struct virtio_dev *virtio_console_create(struct vmm *, const struct options *, char err[ERR_MAX]);
 struct virtio_dev *virtio_rng_create(struct vmm *, uint64_t offer, char err[ERR_MAX]);
 /* As a trace's head tells, without a backend and without kicks of its own: guest_run_add is next. */
 struct virtio_dev *virtio_dev_create_traced(struct vmm *, const struct trace_device *, unsigned nr,

@@ -164,7 +164,7 @@ static int open_consoles(struct vmm *vmm, const struct options *o, char err[ERR_
 		control_add(vmm->control, "quit", "end the machine at once, as Ctrl-A x does", quit_command,
 			    vmm);
 	}
-	return com1_open(&vmm->com1, &vmm->loop, o->console, &vmm->ended, err);
+	return com1_open(&vmm->com1, &vmm->loop, o->serial, &vmm->ended, err);
 }
 
 int vmm_create(struct vmm *vmm, const struct options *o, char err[ERR_MAX])

@@ -60,7 +60,7 @@ static void defaults(void **state)
 	assert_int_equal(o.cpus, 1);
 	assert_null(o.initrd);
 	assert_null(o.record);
-	assert_string_equal(o.console, "stdio");
+	assert_string_equal(o.serial, "stdio");
 	assert_int_equal(o.disk_count, 0);
 	assert_false(o.rng || o.record_full);
 }
@@ -81,11 +81,11 @@ static void everything(void **state)
 	assert_true(o.rng && o.record_full);
 	assert_string_equal(o.record, "r");
 	assert_int_equal(o.record_limit, 10 * MIB);
-	assert_string_equal(o.console, "out");
+	assert_string_equal(o.serial, "out");
 	good("--guest-program g");
 	assert_string_equal(o.guest_program, "g");
 	good("--kernel k --console stdio --cmdline \"\" --record r --record-payload hash");
-	assert_string_equal(o.console, "stdio");
+	assert_string_equal(o.serial, "stdio");
 	assert_string_equal(o.cmdline, "");
 	assert_false(o.record_full);
 }

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* virtio_console: the console of the machine: hvc0 and named ports, joined to the host by console_host.h. */
+#ifndef KVM_VIRTIO_CONSOLE_H
+#define KVM_VIRTIO_CONSOLE_H
+
+#include "console_host.h"
+#include "virtio_dev.h"
+
+struct virtio_console {
+	struct virtio_dev
+		dev; /* first: a struct virtio_dev * of virtio_console_type is a struct virtio_console * */
+	struct console con;
+	struct console_host host;
+	struct console_backend backend; /* what the device's requests go to, once they are recorded */
+};
+
+static inline struct virtio_console *virtio_console(struct virtio_dev *d)
+{
+	return (struct virtio_console *)d;
+}
+
+/* The terminal may have another size now. Any device, but only a console heeds it. */
+void virtio_console_resize(struct virtio_dev *);
+
+#endif
