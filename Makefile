@@ -86,6 +86,8 @@ boot-test: ## a stock Debian kernel boots on our devices, directly or nested; it
 	@tests/deps.sh boot && $(MAKE) -s all && tests/boot/run.sh
 compare-qemu: ## boot time and disk requests against QEMU's microvm in the same nested machine
 	@tests/deps.sh boot && $(MAKE) -s all && tests/boot/compare-qemu.sh
+compare-net: ## TCP through a tap against QEMU's virtio-net in the same nested machine
+	@tests/deps.sh boot && $(MAKE) -s all && tests/boot/compare-net.sh
 fuzz: ## TARGET=blk|rng|trace|boot FUZZ_SECONDS=60: libFuzzer with sanitizers and oracles, from the kept corpus
 	@tests/deps.sh fuzz && fuzz/run.sh libfuzzer "$(TARGET)" "$(FUZZ_SECONDS)"
 afl: ## the same programs under AFL++, persistent mode
@@ -107,6 +109,6 @@ clean: ## remove build/
 TARGET       ?= blk
 FUZZ_SECONDS ?= 60
 PREFIX       ?= /usr/local
-.PHONY: all units regress core-units benches test demo boot-test compare-qemu fuzz afl bugbench coverage bench lint install help clean
+.PHONY: all units regress core-units benches test demo boot-test compare-qemu compare-net fuzz afl bugbench coverage bench lint install help clean
 .SECONDARY:
 .DELETE_ON_ERROR:

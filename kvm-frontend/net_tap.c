@@ -21,9 +21,9 @@ struct tap_queue {
 	uint16_t pair;
 	int fd;
 	struct loop_fd *watch;
-	bool attached;         /* the kernel may choose it */
-	bool ready;            /* there may be something to read */
-	bool waiting;          /* the guest has no buffers for the frame that is held; wake comes */
+	bool attached; /* the kernel may choose it */
+	bool ready;    /* there may be something to read: so the loop says, or an answer to what was sent */
+	bool waiting;  /* the guest has no buffers for the frame that is held; wake comes */
 	bool reading, writing; /* what the loop watches for */
 	uint32_t held;         /* bytes of the frame in `bytes`; 0: none */
 	struct net_header header;
@@ -165,6 +165,8 @@ static void submit(void *ctx, struct net_io *io)
 	} else if (q->count || !send_frame(q, io, &result)) {
 		q->out[(q->first + q->count++) % NET_INFLIGHT_MAX] = io;
 		return;
+	} else {
+		q->ready = true;
 	}
 	t->side.done(t->side.ctx, io, result);
 }

@@ -116,6 +116,9 @@ static int create(struct virtio_net *n, const struct option_net *o, char err[ERR
 	options = choose(n, o);
 	net_init(&n->net, &n->dev.mem, &virtio_host, &n->dev, &backend, &options);
 	vdev_offer(&n->net.vdev, o->offer);
+	/* Neither a tap nor libslirp waits. Where there is one processor, the loop's thread could run only instead
+	 * of the guest; where there are more, the guest goes on meanwhile. */
+	n->dev.kicks_here = virtio_one_processor();
 	return virtio_dev_attach(&n->dev, &n->net.vdev, err);
 }
 

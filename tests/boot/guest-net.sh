@@ -24,7 +24,7 @@ await() {
 cable() { [ "$(cat $net/eth1/carrier)" = "$1" ]; }
 
 if [ "$mode" = netbench ]; then
-	name=netbench
+	name=netbench-device
 	present $net/eth0
 	run ifconfig eth0 10.9.0.2 up
 	for how in send receive; do
@@ -35,7 +35,7 @@ if [ "$mode" = netbench ]; then
 fi
 
 # a digit for each feature bit: 15 is MRG_RXBUF, 34 RING_PACKED
-name=net-features
+name='net-features'
 present $net/eth0
 present $net/eth1
 for card in eth0 eth1; do

@@ -4,19 +4,18 @@
  * be, checksums and segments that are left to the other side, several queues. Where there is no namespace or no
  * /dev/net/tun to be had, the tests are skipped, and say so.
  */
-#define _GNU_SOURCE /* unshare */
+#define _GNU_SOURCE /* setresuid */
+#include "tests/unit/ether.h"
 #include "tests/unit/net_guest.h"
+#include "tests/unit/taps.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
-#include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,73 +23,13 @@
 
 #define HOST_IP  0x0a090001u
 #define GUEST_IP 0x0a090002u
-#define IP_AT    14
-#define L4_AT    34
-#define UDP_DATA 42
 
 static struct net_guest *g;
-static char why_not[128];
+static char why_not[TAPS_WHY_MAX];
 static const uint8_t guest_mac[6] = {0x52, 0x54, 0, 0, 0, 1};
 static uint8_t host_mac[6];
 
 /* -- the namespace ----------------------------------------------------------------------------------------- */
-
-static void enter_namespace(void)
-{
-	int fd;
-
-	if (unshare(geteuid() ? CLONE_NEWUSER | CLONE_NEWNET : CLONE_NEWNET)) {
-		snprintf(why_not, sizeof(why_not), "no network namespace: %s", strerror(errno));
-		return;
-	}
-	fd = open("/dev/net/tun", O_RDWR);
-	if (fd < 0)
-		snprintf(why_not, sizeof(why_not), "/dev/net/tun: %s", strerror(errno));
-	else
-		close(fd);
-}
-
-static void set_flags(const char *name, short flags)
-{
-	int fd = socket(AF_INET, SOCK_DGRAM, 0);
-	struct ifreq r = {.ifr_flags = flags};
-
-	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
-	assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &r), 0);
-	close(fd);
-}
-
-/* As `ip tuntap add` does, and with an address. */
-static void make_tap(const char *name, short flags)
-{
-	int fd = open("/dev/net/tun", O_RDWR), s = socket(AF_INET, SOCK_DGRAM, 0);
-	struct ifreq r = {.ifr_flags = (short)(flags | IFF_NO_PI)};
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(HOST_IP)}};
-
-	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
-	assert_int_equal(ioctl(fd, TUNSETIFF, &r), 0);
-	assert_int_equal(ioctl(fd, TUNSETPERSIST, 1), 0);
-	close(fd);
-	memcpy(&r.ifr_addr, &a, sizeof(a));
-	assert_int_equal(ioctl(s, SIOCSIFADDR, &r), 0);
-	if (flags & IFF_TAP) {
-		assert_int_equal(ioctl(s, SIOCGIFHWADDR, &r), 0);
-		memcpy(host_mac, r.ifr_hwaddr.sa_data, 6);
-	}
-	close(s);
-	set_flags(name, IFF_UP);
-}
-
-static void remove_tap(const char *name, short flags)
-{
-	int fd = open("/dev/net/tun", O_RDWR);
-	struct ifreq r = {.ifr_flags = (short)(flags | IFF_NO_PI)};
-
-	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
-	assert_int_equal(ioctl(fd, TUNSETIFF, &r), 0);
-	assert_int_equal(ioctl(fd, TUNSETPERSIST, 0), 0);
-	close(fd);
-}
 
 static int try_open(const char *name, unsigned queues, uint16_t pairs, char err[ERR_MAX])
 {
@@ -129,37 +68,6 @@ static void needs_taps(void)
 
 /* -- frames ------------------------------------------------------------------------------------------------ */
 
-static void put16(uint8_t *p, unsigned v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v & 0xffff);
-}
-
-static unsigned get16(const uint8_t *p)
-{
-	return p[0] * 256u + p[1];
-}
-
-static uint32_t sum(uint32_t s, const uint8_t *p, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		s += i & 1 ? p[i] : p[i] * 256u;
-	return s;
-}
-
-static unsigned fold(uint32_t s)
-{
-	while (s >> 16)
-		s = (s & 0xffff) + (s >> 16);
-	return s;
-}
-
 /* From the guest to the host. `partial`: the checksum is that of the pseudo header alone, the rest is left. */
 static uint32_t udp(uint8_t *f, unsigned from_port, unsigned to_port, uint32_t n, bool partial)
 {
@@ -168,15 +76,7 @@ static uint32_t udp(uint8_t *f, unsigned from_port, unsigned to_port, uint32_t n
 
 	memcpy(f, host_mac, 6);
 	memcpy(f + 6, guest_mac, 6);
-	put16(f + 12, 0x0800);
-	memset(ip, 0, 20);
-	ip[0] = 0x45;
-	put16(ip + 2, 28 + n);
-	ip[8] = 64;
-	ip[9] = 17;
-	put32(ip + 12, GUEST_IP);
-	put32(ip + 16, HOST_IP);
-	put16(ip + 10, ~fold(sum(0, ip, 20)) & 0xffff);
+	ipv4_header(f, 17, GUEST_IP, HOST_IP, 8 + n);
 	put16(u, from_port);
 	put16(u + 2, to_port);
 	put16(u + 4, 8 + n);
@@ -192,21 +92,7 @@ static uint32_t udp(uint8_t *f, unsigned from_port, unsigned to_port, uint32_t n
 /* Who has the host's address? */
 static uint32_t arp(uint8_t *f)
 {
-	uint8_t *a = f + IP_AT;
-
-	memset(f, 0xff, 6);
-	memcpy(f + 6, guest_mac, 6);
-	put16(f + 12, 0x0806);
-	memset(a, 0, 28);
-	put16(a, 1);
-	put16(a + 2, 0x0800);
-	a[4] = 6;
-	a[5] = 4;
-	put16(a + 6, 1);
-	memcpy(a + 8, guest_mac, 6);
-	put32(a + 14, GUEST_IP);
-	put32(a + 24, HOST_IP);
-	return 42;
+	return arp_request(f, guest_mac, GUEST_IP, HOST_IP);
 }
 
 /* The host asks who we are as soon as it has something for us. Frames that are not IPv4 to us do not count. */
@@ -291,9 +177,9 @@ static void no_tap(void **state)
 	(void)state;
 	needs_taps();
 	refused("lo", 0, "no tap interface");
-	make_tap("tun0", IFF_TUN);
+	taps_make("tun0", IFF_TUN, HOST_IP, host_mac);
 	refused("tun0", 0, "no tap interface");
-	remove_tap("tun0", IFF_TUN);
+	taps_remove("tun0", IFF_TUN);
 }
 
 static void in_use(void **state)
@@ -305,7 +191,7 @@ static void in_use(void **state)
 	needs_taps();
 	other = malloc(sizeof(*other));
 	assert_non_null(other);
-	make_tap("tap0", IFF_TAP);
+	taps_make("tap0", IFF_TAP, HOST_IP, host_mac);
 	net_guest_init(other);
 	g = other;
 	assert_int_equal(try_open("tap0", 0, 1, err), 0);
@@ -313,7 +199,7 @@ static void in_use(void **state)
 	refused("tap0", 0, "another program has it open");
 	net_guest_end(other);
 	free(other);
-	remove_tap("tap0", IFF_TAP);
+	taps_remove("tap0", IFF_TAP);
 }
 
 /* In a child that is nobody, so that permissions mean something. */
@@ -325,7 +211,7 @@ static void somebody_elses(void **state)
 
 	(void)state;
 	needs_taps();
-	make_tap("tap0", IFF_TAP);
+	taps_make("tap0", IFF_TAP, HOST_IP, host_mac);
 	child = fork();
 	if (child == 0) {
 		if (setresuid(65534, 65534, 65534))
@@ -340,7 +226,7 @@ static void somebody_elses(void **state)
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) != 1);
-	remove_tap("tap0", IFF_TAP);
+	taps_remove("tap0", IFF_TAP);
 }
 
 static void queues(void **state)
@@ -349,14 +235,14 @@ static void queues(void **state)
 
 	(void)state;
 	needs_taps();
-	make_tap("tap0", IFF_TAP);
+	taps_make("tap0", IFF_TAP, HOST_IP, host_mac);
 	refused("tap0", 2, "multi_queue");
 	/* nobody asked for two: there are two vCPUs, but one will do */
 	assert_int_equal(try_open("tap0", 0, 2, err), 0);
 	assert_int_equal(g->host.pairs, 1);
 	teardown(NULL);
-	remove_tap("tap0", IFF_TAP);
-	make_tap("tap0", IFF_TAP | IFF_MULTI_QUEUE);
+	taps_remove("tap0", IFF_TAP);
+	taps_make("tap0", IFF_TAP | IFF_MULTI_QUEUE, HOST_IP, host_mac);
 	for (uint16_t n = 1; n <= NET_PAIRS_MAX; n++) {
 		setup(NULL);
 		assert_int_equal(try_open("tap0", n, n, err), 0);
@@ -364,7 +250,7 @@ static void queues(void **state)
 		assert_int_equal(g->host.mtu, 1500);
 		teardown(NULL);
 	}
-	remove_tap("tap0", IFF_TAP | IFF_MULTI_QUEUE);
+	taps_remove("tap0", IFF_TAP | IFF_MULTI_QUEUE);
 	setup(NULL);
 }
 
@@ -374,7 +260,7 @@ static void start(uint16_t pairs)
 {
 	char err[ERR_MAX];
 
-	make_tap("tap0", IFF_TAP | IFF_MULTI_QUEUE);
+	taps_make("tap0", IFF_TAP | IFF_MULTI_QUEUE, HOST_IP, host_mac);
 	if (try_open("tap0", pairs, pairs, err))
 		fail_msg("%s", err);
 	net_guest_run(g);
@@ -383,7 +269,7 @@ static void start(uint16_t pairs)
 static void end(void)
 {
 	teardown(NULL);
-	remove_tap("tap0", IFF_TAP | IFF_MULTI_QUEUE);
+	taps_remove("tap0", IFF_TAP | IFF_MULTI_QUEUE);
 	setup(NULL);
 }
 
@@ -502,25 +388,12 @@ static void goes_down(void **state)
 	start(1);
 	introduce();
 	assert_int_equal(g->lost, 0);
-	set_flags("tap0", 0);
+	taps_set_flags("tap0", 0);
 	net_guest_send(g, 0, NULL, f, arp(f), 0);
 	assert_int_equal(g->lost, 1);
-	set_flags("tap0", IFF_UP);
+	taps_set_flags("tap0", IFF_UP);
 	introduce();
 	end();
-}
-
-static void delete_interface(const char *name)
-{
-	struct {
-		struct nlmsghdr n;
-		struct ifinfomsg i;
-	} m = {.n = {.nlmsg_len = sizeof(m), .nlmsg_type = RTM_DELLINK, .nlmsg_flags = NLM_F_REQUEST},
-	       .i = {.ifi_index = (int)if_nametoindex(name)}};
-	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
-
-	assert_int_equal(send(fd, &m, sizeof(m), 0), sizeof(m));
-	close(fd);
 }
 
 /* Deleted while it is open: the loop does not spin, and what is sent is lost. */
@@ -534,7 +407,7 @@ static void goes_away(void **state)
 	start(2);
 	introduce();
 	net_guest_tune(g, 2, 0);
-	delete_interface("tap0");
+	taps_delete("tap0");
 	usleep(20000);
 	pthread_mutex_lock(&g->lock);
 	before = g->entered;
@@ -565,6 +438,6 @@ int main(void)
 		TEST(goes_away),
 	};
 
-	enter_namespace();
+	taps_enter_namespace(why_not);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* User networking: a guest that speaks ARP, DHCP, ICMP, UDP and a little TCP to what libslirp makes of the host. */
+#include "tests/unit/ether.h"
 #include "tests/unit/net_guest.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,50 +15,11 @@
 #define GUEST_IP  0x0a00020fu
 #define ROUTER_IP 0x0a000202u
 #define DNS_IP    0x0a000203u
-#define IP_AT     14
-#define L4_AT     34
-#define UDP_DATA  42
 
 static struct net_guest *g;
 static const uint8_t mac[6] = {0x52, 0x54, 0, 0, 0, 1};
 
 /* -- frames ------------------------------------------------------------------------------------------------ */
-
-static void put16(uint8_t *p, unsigned v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v & 0xffff);
-}
-
-static unsigned get16(const uint8_t *p)
-{
-	return p[0] * 256u + p[1];
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	return (uint32_t)get16(p) << 16 | get16(p + 2);
-}
-
-static uint32_t sum(uint32_t s, const uint8_t *p, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		s += i & 1 ? p[i] : p[i] * 256u;
-	return s;
-}
-
-static unsigned checksum(uint32_t s)
-{
-	while (s >> 16)
-		s = (s & 0xffff) + (s >> 16);
-	return ~s & 0xffff;
-}
 
 static void ethernet(uint8_t *f, unsigned type)
 {
@@ -66,21 +28,11 @@ static void ethernet(uint8_t *f, unsigned type)
 	put16(f + 12, type);
 }
 
-/* The header of an IPv4 frame with n bytes behind it. Answers the frame's length. */
+/* An IPv4 frame with n bytes behind its header. Answers its length. */
 static uint32_t ipv4(uint8_t *f, unsigned protocol, uint32_t from, uint32_t to, uint32_t n)
 {
-	uint8_t *ip = f + IP_AT;
-
 	ethernet(f, 0x0800);
-	memset(ip, 0, 20);
-	ip[0] = 0x45;
-	put16(ip + 2, 20 + n);
-	ip[8] = 64;
-	ip[9] = (uint8_t)protocol;
-	put32(ip + 12, from);
-	put32(ip + 16, to);
-	put16(ip + 10, checksum(sum(0, ip, 20)));
-	return L4_AT + n;
+	return ipv4_header(f, protocol, from, to, n);
 }
 
 static uint32_t udp(uint8_t *f, uint32_t from, unsigned from_port, uint32_t to, unsigned to_port, uint32_t n)
@@ -108,25 +60,13 @@ static uint32_t syn(uint8_t *f, unsigned from_port, unsigned to_port)
 	put32(pseudo + 4, ROUTER_IP);
 	put16(pseudo + 8, 6);
 	put16(pseudo + 10, 20);
-	put16(t + 16, checksum(sum(sum(0, pseudo, 12), t, 20)));
+	put16(t + 16, ~fold(sum(sum(0, pseudo, 12), t, 20)) & 0xffff);
 	return ipv4(f, 6, GUEST_IP, ROUTER_IP, 20);
 }
 
 static uint32_t arp(uint8_t *f, uint32_t whose)
 {
-	uint8_t *a = f + IP_AT;
-
-	ethernet(f, 0x0806);
-	memset(a, 0, 28);
-	put16(a, 1);
-	put16(a + 2, 0x0800);
-	a[4] = 6;
-	a[5] = 4;
-	put16(a + 6, 1);
-	memcpy(a + 8, mac, 6);
-	put32(a + 14, GUEST_IP);
-	put32(a + 24, whose);
-	return 42;
+	return arp_request(f, mac, GUEST_IP, whose);
 }
 
 static const uint8_t *last(void)
@@ -268,7 +208,7 @@ static void ping(void **state)
 	for (uint32_t i = 0; i < n; i++)
 		icmp[i] = (uint8_t)(i * 7);
 	put32(icmp, 8u << 24);
-	put16(icmp + 2, checksum(sum(0, icmp, n)));
+	put16(icmp + 2, ~fold(sum(0, icmp, n)) & 0xffff);
 	post(f, ipv4(f, 1, GUEST_IP, ROUTER_IP, n));
 	net_guest_await(g, 2);
 	assert_int_equal(g->frame[1].len, L4_AT + n);
@@ -472,7 +412,7 @@ static void large_mtu(void **state)
 	introduce();
 	memset(icmp, 0x5a, n);
 	put32(icmp, 8u << 24);
-	put16(icmp + 2, checksum(sum(0, icmp, n)));
+	put16(icmp + 2, ~fold(sum(0, icmp, n)) & 0xffff);
 	post(f, ipv4(f, 1, GUEST_IP, ROUTER_IP, n));
 	net_guest_await(g, 2);
 	assert_int_equal(g->frame[1].len, L4_AT + n);
