@@ -24,7 +24,7 @@ await() {
 cable() { [ "$(cat $net/eth1/carrier)" = "$1" ]; }
 
 if [ "$mode" = netbench ]; then
-	name=netbench-device
+	name='netbench-device'
 	present $net/eth0
 	run ifconfig eth0 10.9.0.2 up
 	for how in send receive; do

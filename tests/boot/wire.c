@@ -13,6 +13,7 @@
  * bytes differ. `serve` says "ready" first.
  */
 #define _GNU_SOURCE
+#include <limits.h>
 #include <arpa/inet.h>
 #include <err.h>
 #include <fcntl.h>
@@ -245,6 +246,16 @@ static int control(const char *path, int words, char **word)
 	return !strstr(text, "ok\n");
 }
 
+static int number(const char *s)
+{
+	char *end;
+	long v = strtol(s, &end, 10);
+
+	if (end == s || *end || v < 0 || v > INT_MAX)
+		errx(2, "%s: not a number", s);
+	return (int)v;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -253,9 +264,9 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "tap") && (argc == 3 || argc == 4))
 		return make_tap(argv[2], argc == 4);
 	if (!strcmp(what, "serve") && argc == 4)
-		return serve((unsigned)atoi(argv[2]), atoi(argv[3]));
+		return serve((unsigned)number(argv[2]), number(argv[3]));
 	if ((!strcmp(what, "send") || !strcmp(what, "receive")) && argc == 5)
-		return client(what[0] == 's', argv[2], (unsigned)atoi(argv[3]), argv[4]);
+		return client(what[0] == 's', argv[2], (unsigned)number(argv[3]), argv[4]);
 	if (!strcmp(what, "control") && argc > 3)
 		return control(argv[2], argc - 3, argv + 3);
 	errx(2, "usage: wire tap|serve|send|receive|control ...");
