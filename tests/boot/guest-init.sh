@@ -5,6 +5,7 @@
 #   ringside.mode=write   fsynced writes without end, for the SIGKILL test
 #   ringside.mode=bench   4 KiB direct reads and writes
 #   ringside.mode=net     the network, and ringside.mode=netbench: guest-net.sh
+#   ringside.mode=console a shell on hvc0: guest-console.sh
 #   ringside.end=reboot   ends with a reboot, not a power-off
 #   ringside.vda=BYTES ringside.vdb=BYTES   expected sizes      ringside.sha=HEX   SHA-256 of all of vda
 #   ringside.rings=packed|split   which rings every device must use
@@ -44,11 +45,14 @@ present() { n=0; while [ ! -e "$1" ]; do n=$((n + 1)); [ $n -lt 100 ] || fail "n
 name=modules
 for m in /modules/*.ko; do
 	case $mode:$m in
-	net*:* | *virtio*.ko | *rng*.ko) run insmod "$m" ;;
+	net*:*) run insmod "$m" ;;
+	*failover.ko | *virtio_net.ko) ;;
+	*) run insmod "$m" ;;
 	esac
 done
 ok
 case $mode in net*) . /net.sh ;; esac
+[ "$mode" != console ] || . /console.sh
 present /dev/vda
 dmesg | grep 'virtio_blk.*logical blocks'
 

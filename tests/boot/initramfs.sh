@@ -3,6 +3,7 @@
 # Builds the two initramfs images into build/boot, when absent or older than what they are made of:
 #   guest.cpio    the stock guest under test: busybox, virtio modules, mke2fs, guest-init.sh; wire is there by itself, too
 #   level1.cpio   the nested machine's level 1: busybox, KVM, virtio-pci and tun modules, level1-init.sh
+#   drive         types at a terminal as a script says, for the tests of the console
 set -eu
 . "$(dirname "$0")/lib.sh"
 need busybox
@@ -28,10 +29,13 @@ common=("$here/lib.sh" "$here/initramfs.sh" "$cache/kernel/release")
 tree=$cache/tree.$$
 trap 'rm -rf "$tree"' EXIT
 
-if stale "$cache/guest.cpio" "$here/guest-init.sh" "$here/guest-net.sh" "$here/bench.c" "$here/wire.c" "${common[@]}"; then
+if stale "$cache/guest.cpio" "$here/guest-init.sh" "$here/guest-net.sh" "$here/guest-console.sh" "$here/bench.c" "$here/wire.c" \
+	"${common[@]}"; then
 	fresh_tree "$tree" "$here/guest-init.sh"
 	cp "$here/guest-net.sh" "$tree/net.sh"
-	pack_modules "$tree" virtio_ring virtio virtio_mmio virtio_blk rng-core virtio-rng failover net_failover virtio_net
+	cp "$here/guest-console.sh" "$tree/console.sh"
+	pack_modules "$tree" virtio_ring virtio virtio_mmio virtio_blk rng-core virtio-rng failover net_failover virtio_net \
+		virtio_console
 	PATH=$PATH:/usr/sbin:/sbin pack_program "$tree" mke2fs usr/sbin/mke2fs
 	PATH=$PATH:/usr/sbin:/sbin pack_program "$tree" blkdiscard usr/sbin/blkdiscard
 	gcc -O2 -Wall -Wextra -Werror -static "$here/bench.c" -o "$tree/bin/bench" -lpthread
@@ -44,4 +48,7 @@ if stale "$cache/level1.cpio" "$here/level1-init.sh" "${common[@]}"; then
 	pack_modules "$tree" virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk \
 		irqbypass kvm kvm-amd brd tun
 	pack_cpio "$tree" "$cache/level1.cpio"
+fi
+if stale "$cache/drive" "$here/drive.c" "${common[@]}"; then
+	gcc -O2 -Wall -Wextra -Werror -static "$here/drive.c" -o "$cache/drive"
 fi

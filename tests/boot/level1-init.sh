@@ -7,7 +7,8 @@ mkdir -p /proc /sys /dev /tmp /in /out
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev 2>/dev/null
-mkdir -p /dev/shm
+mkdir -p /dev/shm /dev/pts
+mount -t devpts devpts /dev/pts
 exec </dev/null >/dev/console 2>&1
 stop() { sync; poweroff -f; sleep 60; }
 for m in /modules/*.ko; do

@@ -113,7 +113,7 @@ is page-taken "go($taken), $counts" 1,1,0
 is page-used "go($last), $counts" 0,0,2
 
 # Whole boots: small enough, and fluid; each packed.
-for trace in corpus/traces/*.vtrace; do
+for trace in corpus/traces/debian-boot*.vtrace; do
 	name=$(basename "$trace" .vtrace)
 	"$ringside" export "$trace" --html "$work/$name.html" >/dev/null || fail "page-$name" "it is not written"
 	opens "page-$name" "$work/$name.html#op=1000"

@@ -24,6 +24,8 @@ for trace in "${traces[@]}"; do
 		fail "replay-$name" "state hashes differ: $hashes"
 	fi
 	if out=$(build/plain/ringside replay --loose "$trace" 2>&1); then pass "loose-$name"; else fail "loose-$name" "$out"; fi
+	[ "$(stat -c %s "$trace")" -lt 1048576 ] || fail "size-$name" "a kept trace stays under 1 MiB"
+	[[ $name == debian-boot* ]] || continue
 	# Its first disk, told as programs for the simulator: a driver that breaks no rule and gets all its answers.
 	rm -rf "$work/lifted"
 	out=$(build/plain/ringside lift "$trace" -o "$work/lifted") || fail "lift-$name" "$out"
@@ -35,7 +37,6 @@ for trace in "${traces[@]}"; do
 	done
 	if [[ $name == *packed* ]] && ! grep -q 'offer features=0x[0-9a-f]*4[0-9a-f]\{8\}\( \|$\)' "$work"/lifted/*-000.txt; then bad="not packed"; fi
 	if [ "$n" -gt 10 ] && [ -z "$bad" ]; then pass "lift-$name ($n programs)"; else fail "lift-$name" "$n programs; $bad"; fi
-	[ "$(stat -c %s "$trace")" -lt 1048576 ] || fail "size-$name" "a kept trace stays under 1 MiB"
 done
 
 trace=${traces[0]}
