@@ -161,7 +161,7 @@ static void many_frames(void **state)
 static void waits_for_buffers(void **state)
 {
 	const struct net_header h = {0};
-	unsigned asked;
+	unsigned asked = 0;
 
 	(void)state;
 	pthread_mutex_lock(&g->lock);
@@ -169,11 +169,15 @@ static void waits_for_buffers(void **state)
 	pthread_mutex_unlock(&g->lock);
 	for (unsigned i = 0; i < 5; i++)
 		come(&h, 100, i);
-	usleep(50000);
+	for (int tries = 0; asked == 0 && tries < 10000; tries++, usleep(1000)) {
+		pthread_mutex_lock(&g->lock);
+		asked = g->asked;
+		pthread_mutex_unlock(&g->lock);
+	}
+	usleep(50000); /* for more than one, which must not be */
 	pthread_mutex_lock(&g->lock);
-	asked = g->asked;
+	assert_int_equal(g->asked, 1);
 	pthread_mutex_unlock(&g->lock);
-	assert_int_equal(asked, 1);
 	net_guest_wake(g, 0);
 	assert_int_equal(net_guest_frames(g), 5); /* at once: the wake reads on */
 	come(&h, 100, 5);
