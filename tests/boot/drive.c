@@ -139,8 +139,11 @@ static void type(const char *data, size_t n)
 static void set_size(const char *words)
 {
 	struct winsize size = {0};
+	char *rest;
 
-	if (sscanf(words, "%hu %hu", &size.ws_col, &size.ws_row) != 2 || ioctl(tty, TIOCSWINSZ, &size))
+	size.ws_col = (unsigned short)strtoul(words, &rest, 10);
+	size.ws_row = (unsigned short)strtoul(rest, NULL, 10);
+	if (!size.ws_col || !size.ws_row || ioctl(tty, TIOCSWINSZ, &size))
 		err(FAILED, "size %s", words);
 }
 
