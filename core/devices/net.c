@@ -85,20 +85,25 @@ void net_tune(struct net *n)
  * no rule asks us to refuse it, so it gets the rest. The control queue comes behind all pairs only for
  * drivers that know of them (5.1.2).
  */
+void net_settle(struct net *n)
+{
+	n->usable = net_consistent(n->vdev.accepted);
+	if (net_can_use(n, NET_BIT(CTRL_VQ)))
+		n->control = net_can_use(n, NET_BIT(MQ)) ? net_rx_queue(n->options.pairs) : net_rx_queue(1);
+}
+
 static void driver_ok(struct vdev *d)
 {
 	struct net *n = net_of(d);
-	n->usable = net_consistent(d->accepted);
+	net_settle(n);
 	n->offloads = n->usable & NET_GUEST_OFFLOADS;
 	n->filter.mac_known = net_can_use(n, NET_BIT(MAC));
-	if (net_can_use(n, NET_BIT(CTRL_VQ)))
-		n->control = net_can_use(n, NET_BIT(MQ)) ? net_rx_queue(n->options.pairs) : net_rx_queue(1);
 	net_tune(n);
 }
 
 /* -- requests in flight ---------------------------------------------------------------------------------- */
 
-static void slot_put(struct net *n, const struct net_req *r)
+void net_slot_put(struct net *n, const struct net_req *r)
 {
 	n->busy[r->io.id / 64] &= ~(1ull << (r->io.id % 64));
 }
@@ -114,7 +119,7 @@ static void unpin(struct net *n, struct net_req *r, bool stored)
 void net_slot_drop(struct net *n, struct net_req *r)
 {
 	unpin(n, r, false);
-	slot_put(n, r);
+	net_slot_put(n, r);
 }
 
 bool net_pin_pieces(struct net *n, struct net_req *r, enum vmem_kind kind, struct vq_cursor *cur,
@@ -132,6 +137,7 @@ bool net_pin_pieces(struct net *n, struct net_req *r, enum vmem_kind kind, struc
 void net_submit(struct net *n, struct net_req *r)
 {
 	n->inflight++;
+	r->nr = n->nsubmits++;
 	n->backend.submit(n->backend.ctx, &r->io);
 }
 
@@ -148,7 +154,7 @@ void net_io_done(struct net *n, struct net_io *io, enum net_result result)
 		unpin(n, r, wanted && done && io->type == NET_IO_RX);
 	for (uint16_t i = 0; wanted && i < r->ntoks; i++)
 		net_answer_chain(n, r->queue, r->tok[i], done ? r->used[i] : 0);
-	slot_put(n, r);
+	net_slot_put(n, r);
 	n->inflight--;
 	n->sending -= io->type == NET_IO_TX;
 	n->freed = true;
@@ -157,7 +163,7 @@ void net_io_done(struct net *n, struct net_io *io, enum net_result result)
 /* Wakes those who found no room; a completion has made some. */
 static void wake(struct net *n)
 {
-	uint32_t stalled = n->stalled;
+	uint32_t stalled = n->stalled | net_unsent_queue(n);
 	n->stalled = 0;
 	for (uint16_t i = 0; stalled; i++, stalled >>= 1)
 		if (stalled & 1)
@@ -171,7 +177,7 @@ void net_publish(struct net *n)
 	n->staged = 0;
 	for (; staged; staged &= staged - 1)
 		vdev_publish(&n->vdev, (uint16_t)__builtin_ctz(staged));
-	bool room = n->freed && (n->stalled | n->starved);
+	bool room = n->freed && (n->stalled | n->starved | n->nunsent);
 	n->freed = false;
 	if (room)
 		wake(n);
@@ -179,33 +185,43 @@ void net_publish(struct net *n)
 
 /* -- queues ---------------------------------------------------------------------------------------------- */
 
+/* Frames that were loaded and wait for room go before others of their queue. */
+static void run_tx(struct net *n, uint16_t queue)
+{
+	if (n->nunsent || !vdev_serve(&n->vdev, queue, net_start_tx))
+		n->stalled |= 1u << queue;
+}
+
 /* Without MQ the queues behind the control queue are there, but nobody's. */
 static void kick(struct vdev *d, uint16_t queue)
 {
 	struct net *n = net_of(d);
+	if (n->nunsent)
+		net_send_unsent(n);
 	if (n->control && queue == n->control)
 		vdev_serve(d, queue, net_start_ctrl);
 	else if (queue >= (net_can_use(n, NET_BIT(MQ)) ? net_rx_queue(n->options.pairs) : net_rx_queue(1)))
 		return;
-	else if (!(queue & 1))
+	else if (queue & 1)
+		run_tx(n, queue);
+	else
 		net_kick_rx(n, queue / 2);
-	else if (!vdev_serve(d, queue, net_start_tx))
-		n->stalled |= 1u << queue;
 	net_publish(n);
 }
 
-static void drain(struct net *n)
+static void drain(struct net *n, uint32_t queues)
 {
-	if (n->inflight)
+	net_forget_unsent(n, queues);
+	if (n->inflight > n->nunsent)
 		n->backend.drain(n->backend.ctx);
-	core_check(n->inflight == 0);
+	core_check(n->inflight == n->nunsent);
 }
 
 /* What waits for buffers of this queue may go to another one, or nowhere (net.mq.3, net.mq.4). */
 static void queue_reset(struct vdev *d, uint16_t queue)
 {
 	struct net *n = net_of(d);
-	drain(n);
+	drain(n, 1u << queue);
 	n->stalled &= ~(1u << queue);
 	n->staged &= ~(1u << queue);
 	net_publish(n); /* what the drain completed for the other queues */
@@ -217,7 +233,10 @@ static void reset(struct vdev *d)
 {
 	struct net *n = net_of(d);
 	bool changed = n->announce || memcmp(n->filter.mac, n->options.mac, sizeof(n->filter.mac)) != 0;
-	drain(n);
+	drain(n, UINT32_MAX);
+	if (n->loaded) /* and never resumed: the link is what it was */
+		n->unplugged = n->link_before;
+	n->loaded = false;
 	n->stalled = n->staged = 0;
 	n->freed = false;
 	n->waiting |= n->starved;
@@ -266,6 +285,7 @@ void net_announce(struct net *n)
 		return;
 	n->announce = true;
 	n->announced = false;
+	net_tune(n);
 	vdev_config_changed(&n->vdev);
 }
 
@@ -292,6 +312,9 @@ static const struct vdev_ops ops = {
 	.reset = reset,
 	.config_read = config_read,
 	.hash = hash,
+	.save = net_save,
+	.load = net_load,
+	.resume = net_resume,
 };
 
 void net_init(struct net *n, struct vmem *mem, const struct host *host, void *host_ctx,

@@ -118,6 +118,7 @@ struct net_req {
 	struct net_io io;
 	gpa_t span_gpa[NET_SPANS_MAX];
 	uint16_t queue;
+	uint64_t nr;    /* among all requests of the device, in their order */
 	uint16_t ntoks; /* RX: buffers, in the order of the frame's bytes */
 	struct vq_tok tok[NET_BUFFERS_MAX];
 	uint32_t used[NET_BUFFERS_MAX]; /* bytes of each, the header included */
@@ -148,15 +149,19 @@ struct net {
 	uint16_t pairs;    /* in use */
 	uint16_t control;  /* the control queue; 0: none */
 	bool unplugged, announce, announced;
-	uint32_t inflight, sending; /* requests at the backend, and those of them that are transmissions */
+	bool loaded, link_before;   /* not resumed yet; `unplugged` as it was before */
+	uint32_t inflight, sending; /* requests at the backend or unsent, and those of them to be sent */
+	uint32_t nunsent;           /* requests that were loaded, and are not lent nor at the backend yet */
 	uint32_t staged;            /* bit per queue: has completions to publish */
 	uint32_t stalled;           /* bit per transmit queue: waits for a completion */
 	uint32_t waiting;           /* bit per pair: the backend has a frame, and waits for buffers */
 	uint32_t starved;           /* bit per pair: the same, and it waits for a completion */
-	bool freed; /* a completion made room since stalled and starved ones were last woken */
+	bool freed;        /* a completion made room since stalled and starved ones were last woken */
+	uint64_t nsubmits; /* requests, in the device's life */
 	struct net_filter filter;
-	uint64_t busy[NET_INFLIGHT_MAX / 64]; /* bit per slot */
-	struct net_req req[NET_INFLIGHT_MAX]; /* not initialised where not busy */
+	uint64_t unsent[NET_INFLIGHT_MAX / 64]; /* bit per slot */
+	uint64_t busy[NET_INFLIGHT_MAX / 64];   /* bit per slot */
+	struct net_req req[NET_INFLIGHT_MAX];   /* not initialised where not busy */
 };
 
 /* The backend's table is copied. Options are the host's own and must be right. */

@@ -6,6 +6,7 @@
  *   net_header.c  the header that goes with a frame: is that what was negotiated?
  *   net_tx.c      transmission     net_rx.c  reception
  *   net_ctrl.c    the control queue     net_filter.c  which frames the driver wants
+ *   net_state.c   saving and loading
  */
 #ifndef RINGSIDE_NET_INT_H
 #define RINGSIDE_NET_INT_H
@@ -42,6 +43,8 @@ static inline uint16_t net_rx_queue(uint16_t pair)
 
 /* -- features (net.c): those of a set whose requirements are in it too (feat.1, 5.1.3.1) ---------------- */
 uint64_t net_consistent(uint64_t features);
+/* What follows from what the driver has accepted, up to what it may set later. */
+void net_settle(struct net *);
 /* Tells the backend what the driver has set. */
 void net_tune(struct net *);
 
@@ -99,8 +102,9 @@ static inline bool net_pin(struct net *n, struct net_req *r, enum vmem_kind kind
 /* No pin can have failed because of others: "later" would be never. */
 static inline bool net_idle(const struct net *n)
 {
-	return n->inflight == 0;
+	return n->inflight == n->nunsent;
 }
+void net_slot_put(struct net *, const struct net_req *); /* its spans are nobody's */
 void net_submit(struct net *, struct net_req *);
 /* Stages a used entry. */
 static inline void net_answer_chain(struct net *n, uint16_t queue, struct vq_tok tok, uint32_t written)
@@ -150,5 +154,16 @@ static inline bool net_frame_tagged(const struct net_frame *f)
 void net_filter_reset(struct net *);
 bool net_filter_passes(const struct net *, const struct net_frame *);
 uint64_t net_filter_hash(const struct net_filter *, uint64_t h);
+
+/* -- saving (net_state.c) -------------------------------------------------------------------------------- */
+void net_save(const struct vdev *, struct state_out *);
+void net_load(struct vdev *, struct state_in *);
+void net_resume(struct vdev *);
+/* Lends and submits what was loaded and is not at the backend yet, oldest first, as far as there is room. */
+void net_send_unsent(struct net *);
+/* Bit of the queue that the oldest of them is of, or 0. */
+uint32_t net_unsent_queue(const struct net *);
+/* Of these queues (bit each): they will not be submitted any more, nor answered. */
+void net_forget_unsent(struct net *, uint32_t queues);
 
 #endif

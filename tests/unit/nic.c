@@ -42,7 +42,7 @@ static void check_io(const struct wire *w, const struct net_io *io)
 {
 	const struct net_header *h = &io->header;
 	assert_true(io->len >= 14 && io->len <= NET_FRAME_MAX);
-	assert_true(io->pair < w->net->pairs);
+	assert_true(io->pair < w->net->options.pairs);
 	assert_true(h->hdr_len <= io->len);
 	if (h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
 		assert_true(h->csum_start + h->csum_offset + 2u <= io->len);
@@ -281,4 +281,62 @@ uint8_t nic_command(struct nic *n, uint8_t class, uint8_t cmd, const void *data,
 uint8_t nic_command_byte(struct nic *n, uint8_t class, uint8_t cmd, uint8_t value)
 {
 	return nic_command(n, class, cmd, &value, 1);
+}
+
+/* -- saving ---------------------------------------------------------------------------------------------- */
+
+uint8_t *nic_saved(struct nic *n, size_t *len)
+{
+	*len = mmio_save(&n->mmio, NULL, 0);
+	uint8_t *bytes = malloc(*len);
+	assert_non_null(bytes);
+	assert_in_range(*len, 1, STATE_LEN_MAX);
+	assert_int_equal(mmio_save(&n->mmio, bytes, *len), *len);
+	return bytes;
+}
+
+void nic_fresh(struct nic *n)
+{
+	const struct net_options o = n->net.options;
+	const struct net_backend backend = n->net.backend;
+	uint64_t more = n->net.vdev.offered & VDEV_FEATURES_MORE;
+	for (uint32_t i = 0; i < n->wire.nheld; i++) {
+		const struct net_req *r = &n->net.req[n->wire.held[i]->id];
+		for (uint16_t k = 0; k < r->io.nspans; k++)
+			vmem_unpin(&n->g.mem, r->io.type == NET_IO_RX ? VMEM_STORE : VMEM_LOAD,
+				   r->span_gpa[k], r->io.span[k], 0);
+	}
+	n->wire.nheld = 0;
+	memset(&n->net, 0xa5, sizeof(n->net));
+	net_init(&n->net, &n->g.mem, &guest_host, &n->g, &backend, &o);
+	vdev_offer(&n->net.vdev, more);
+	memset(&n->mmio, 0xa5, sizeof(n->mmio));
+	mmio_init(&n->mmio, &n->net.vdev);
+}
+
+static void assert_saves_as(struct nic *n, const uint8_t *bytes, size_t len)
+{
+	size_t again;
+	uint8_t *b = nic_saved(n, &again);
+	assert_int_equal(again, len);
+	assert_memory_equal(b, bytes, len);
+	free(b);
+}
+
+void nic_replace(struct nic *n)
+{
+	size_t len;
+	uint8_t *bytes = nic_saved(n, &len);
+	uint64_t hash = mmio_hash(&n->mmio);
+	bool hold = n->wire.hold;
+	nic_fresh(n);
+	assert_true(mmio_load(&n->mmio, bytes, len));
+	assert_int_equal(mmio_hash(&n->mmio), hash);
+	assert_saves_as(n, bytes, len);
+	n->wire.hold = true; /* what was held is held again */
+	vdev_resume(&n->net.vdev);
+	n->wire.hold = hold;
+	assert_int_equal(mmio_hash(&n->mmio), hash);
+	assert_saves_as(n, bytes, len);
+	free(bytes);
 }

@@ -80,4 +80,11 @@ void nic_finish_all(struct nic *);
 uint8_t nic_command(struct nic *, uint8_t class, uint8_t cmd, const void *data, uint32_t len);
 uint8_t nic_command_byte(struct nic *, uint8_t class, uint8_t cmd, uint8_t value);
 
+/* -- saving */
+uint8_t *nic_saved(struct nic *, size_t *len); /* to be freed */
+/* A device as this one was when it was made; what was held is lent no more, and forgotten. */
+void nic_fresh(struct nic *);
+/* Saved, and loaded into a fresh one, which goes on: the same state, and the same bytes again. */
+void nic_replace(struct nic *);
+
 #endif

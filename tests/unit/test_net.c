@@ -263,6 +263,7 @@ static void announcement(void **state)
 	assert_true(n->wire.tuning.announced);
 	assert_int_equal(n->g.config_irqs, 1);
 	net_announce(&n->net);
+	assert_false(n->wire.tuning.announced);
 	nic_boot(n, 0, 16);
 	assert_int_equal(config(n, STATUS_AT, 2), VIRTIO_NET_S_LINK_UP);
 	nic_boot(n, NF(GUEST_ANNOUNCE), 16);
