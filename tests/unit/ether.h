@@ -11,10 +11,10 @@
 #define L4_AT    34
 #define UDP_DATA 42
 
-void put16(uint8_t *, unsigned);
-void put32(uint8_t *, uint32_t);
-unsigned get16(const uint8_t *);
-uint32_t get32(const uint8_t *);
+void put_be16(uint8_t *, unsigned);
+void put_be32(uint8_t *, uint32_t);
+unsigned get_be16(const uint8_t *);
+uint32_t get_be32(const uint8_t *);
 /* The Internet checksum: adds n bytes to a sum, and folds that into 16 bits (not inverted). */
 uint32_t sum(uint32_t, const uint8_t *, size_t n);
 unsigned fold(uint32_t);

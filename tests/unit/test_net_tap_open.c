@@ -77,15 +77,15 @@ static uint32_t udp(uint8_t *f, unsigned from_port, unsigned to_port, uint32_t n
 	memcpy(f, host_mac, 6);
 	memcpy(f + 6, guest_mac, 6);
 	ipv4_header(f, 17, GUEST_IP, HOST_IP, 8 + n);
-	put16(u, from_port);
-	put16(u + 2, to_port);
-	put16(u + 4, 8 + n);
-	put16(u + 6, 0);
+	put_be16(u, from_port);
+	put_be16(u + 2, to_port);
+	put_be16(u + 4, 8 + n);
+	put_be16(u + 6, 0);
 	memcpy(pseudo, ip + 12, 8);
-	put16(pseudo + 8, 17);
-	put16(pseudo + 10, 8 + n);
+	put_be16(pseudo + 8, 17);
+	put_be16(pseudo + 10, 8 + n);
 	s = sum(0, pseudo, 12);
-	put16(u + 6, partial ? fold(s) : ~fold(sum(s, u, 8 + n)) & 0xffff);
+	put_be16(u + 6, partial ? fold(s) : ~fold(sum(s, u, 8 + n)) & 0xffff);
 	return UDP_DATA + n;
 }
 
@@ -104,7 +104,7 @@ static const struct guest_frame *await_ipv4(unsigned nr)
 		for (unsigned i = 0; i < n; i++) {
 			const uint8_t *f = g->frame[i].bytes;
 
-			if (get16(f + 12) == 0x0800 && !memcmp(f, guest_mac, 6) && seen++ == nr)
+			if (get_be16(f + 12) == 0x0800 && !memcmp(f, guest_mac, 6) && seen++ == nr)
 				return &g->frame[i];
 		}
 	}
@@ -133,7 +133,7 @@ static void to_guest(int fd, unsigned port, const void *data, size_t n)
 
 static bool is_arp_reply(const struct guest_frame *f)
 {
-	return get16(f->bytes + 12) == 0x0806 && get16(f->bytes + IP_AT + 6) == 2;
+	return get_be16(f->bytes + 12) == 0x0806 && get_be16(f->bytes + IP_AT + 6) == 2;
 }
 
 /* Until the host answers: the kernel takes its time to see that the interface has a carrier. */
@@ -326,8 +326,8 @@ static void checksum_left_to_the_guest(void **state)
 	assert_int_equal(f->len, UDP_DATA + 7);
 	assert_int_equal(f->header.flags, 0);
 	memcpy(pseudo, f->bytes + IP_AT + 12, 8);
-	put16(pseudo + 8, 17);
-	put16(pseudo + 10, 15);
+	put_be16(pseudo + 8, 17);
+	put_be16(pseudo + 10, 15);
 	assert_int_equal(fold(sum(sum(0, pseudo, 12), f->bytes + L4_AT, 15)), 0xffff);
 	net_guest_tune(g, 1, NET_CAN_RX_CSUM);
 	to_guest(fd, 5000, "partial", 7);
@@ -367,7 +367,7 @@ static void several_queues(void **state)
 			assert_int_equal(recv(fd, got, sizeof(got), 0), 5);
 			to_guest(fd, port, "back", 4);
 			back = await_ipv4(nr++);
-			assert_int_equal(get16(back->bytes + L4_AT + 2), port);
+			assert_int_equal(get_be16(back->bytes + L4_AT + 2), port);
 			assert_int_equal(back->pair, i);
 		}
 	}

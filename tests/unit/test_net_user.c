@@ -25,7 +25,7 @@ static void ethernet(uint8_t *f, unsigned type)
 {
 	memset(f, 0xff, 6);
 	memcpy(f + 6, mac, 6);
-	put16(f + 12, type);
+	put_be16(f + 12, type);
 }
 
 /* An IPv4 frame with n bytes behind its header. Answers its length. */
@@ -37,10 +37,10 @@ static uint32_t ipv4(uint8_t *f, unsigned protocol, uint32_t from, uint32_t to, 
 
 static uint32_t udp(uint8_t *f, uint32_t from, unsigned from_port, uint32_t to, unsigned to_port, uint32_t n)
 {
-	put16(f + L4_AT, from_port);
-	put16(f + L4_AT + 2, to_port);
-	put16(f + L4_AT + 4, 8 + n);
-	put16(f + L4_AT + 6, 0); /* no checksum */
+	put_be16(f + L4_AT, from_port);
+	put_be16(f + L4_AT + 2, to_port);
+	put_be16(f + L4_AT + 4, 8 + n);
+	put_be16(f + L4_AT + 6, 0); /* no checksum */
 	return ipv4(f, 17, from, to, 8 + n);
 }
 
@@ -50,17 +50,17 @@ static uint32_t syn(uint8_t *f, unsigned from_port, unsigned to_port)
 	uint8_t pseudo[12] = {0};
 
 	memset(t, 0, 20);
-	put16(t, from_port);
-	put16(t + 2, to_port);
-	put32(t + 4, 1000);
+	put_be16(t, from_port);
+	put_be16(t + 2, to_port);
+	put_be32(t + 4, 1000);
 	t[12] = 5 << 4;
 	t[13] = 2; /* SYN */
-	put16(t + 14, 65535);
-	put32(pseudo, GUEST_IP);
-	put32(pseudo + 4, ROUTER_IP);
-	put16(pseudo + 8, 6);
-	put16(pseudo + 10, 20);
-	put16(t + 16, ~fold(sum(sum(0, pseudo, 12), t, 20)) & 0xffff);
+	put_be16(t + 14, 65535);
+	put_be32(pseudo, GUEST_IP);
+	put_be32(pseudo + 4, ROUTER_IP);
+	put_be16(pseudo + 8, 6);
+	put_be16(pseudo + 10, 20);
+	put_be16(t + 16, ~fold(sum(sum(0, pseudo, 12), t, 20)) & 0xffff);
 	return ipv4(f, 6, GUEST_IP, ROUTER_IP, 20);
 }
 
@@ -155,9 +155,9 @@ static void arp_of_the_router(void **state)
 	net_guest_await(g, 1);
 	assert_int_equal(g->sent, 1);
 	assert_memory_equal(last(), mac, 6);
-	assert_int_equal(get16(last() + 12), 0x0806);
-	assert_int_equal(get16(last() + IP_AT + 6), 2); /* reply */
-	assert_int_equal(get32(last() + IP_AT + 14), ROUTER_IP);
+	assert_int_equal(get_be16(last() + 12), 0x0806);
+	assert_int_equal(get_be16(last() + IP_AT + 6), 2); /* reply */
+	assert_int_equal(get_be32(last() + IP_AT + 14), ROUTER_IP);
 	assert_int_equal(g->frame[0].header.flags, 0);
 	assert_int_equal(g->frame[0].header.gso_type, 0);
 	/* nobody else lives there, and frames that are nothing do no harm */
@@ -179,20 +179,20 @@ static void dhcp(void **state)
 	(void)state;
 	b[0] = b[1] = 1;
 	b[2] = 6;
-	put32(b + 4, 0x12345678);
+	put_be32(b + 4, 0x12345678);
 	memcpy(b + 28, mac, 6);
 	memcpy(b + 236, options, sizeof(options));
 	/* as a driver may cut it */
 	net_guest_send(g, 0, NULL, f, udp(f, 0, 68, 0xffffffff, 67, 300), 7);
 	net_guest_await(g, 1);
 	b = g->frame[0].bytes + UDP_DATA;
-	assert_int_equal(get32(b + 4), 0x12345678);
-	assert_int_equal(get32(b + 16), GUEST_IP);
+	assert_int_equal(get_be32(b + 4), 0x12345678);
+	assert_int_equal(get_be32(b + 16), GUEST_IP);
 	for (o = b + 240; *o != 255 && o < g->frame[0].bytes + g->frame[0].len; o += 2 + o[1]) {
 		if (*o == 3)
-			assert_int_equal(get32(o + 2), ROUTER_IP);
+			assert_int_equal(get_be32(o + 2), ROUTER_IP);
 		if (*o == 6)
-			assert_int_equal(get32(o + 2), DNS_IP);
+			assert_int_equal(get_be32(o + 2), DNS_IP);
 	}
 	assert_int_equal(*o, 255);
 }
@@ -207,8 +207,8 @@ static void ping(void **state)
 	introduce();
 	for (uint32_t i = 0; i < n; i++)
 		icmp[i] = (uint8_t)(i * 7);
-	put32(icmp, 8u << 24);
-	put16(icmp + 2, ~fold(sum(0, icmp, n)) & 0xffff);
+	put_be32(icmp, 8u << 24);
+	put_be16(icmp + 2, ~fold(sum(0, icmp, n)) & 0xffff);
 	post(f, ipv4(f, 1, GUEST_IP, ROUTER_IP, n));
 	net_guest_await(g, 2);
 	assert_int_equal(g->frame[1].len, L4_AT + n);
@@ -233,8 +233,8 @@ static void udp_both_ways(void **state)
 	assert_memory_equal(got, "to the host", 11);
 	assert_int_equal(sendto(fd, "to the guest", 12, 0, (struct sockaddr *)&from, from_len), 12);
 	net_guest_await(g, 2);
-	assert_int_equal(get16(last() + L4_AT), port);
-	assert_int_equal(get16(last() + L4_AT + 2), 4000);
+	assert_int_equal(get_be16(last() + L4_AT), port);
+	assert_int_equal(get_be16(last() + L4_AT + 2), 4000);
 	assert_memory_equal(last() + UDP_DATA, "to the guest", 12);
 	close(fd);
 }
@@ -252,8 +252,8 @@ static void waits_for_buffers(void **state)
 	assert_int_equal(g->frames, 0);
 	net_guest_wake(g, 0);
 	assert_int_equal(g->frames, 2);
-	assert_int_equal(get32(g->frame[0].bytes + IP_AT + 14), ROUTER_IP);
-	assert_int_equal(get32(g->frame[1].bytes + IP_AT + 14), DNS_IP);
+	assert_int_equal(get_be32(g->frame[0].bytes + IP_AT + 14), ROUTER_IP);
+	assert_int_equal(get_be32(g->frame[1].bytes + IP_AT + 14), DNS_IP);
 }
 
 /* What a guest can have wait is bounded; the rest is lost. */
@@ -290,7 +290,7 @@ static void sockets_wait_for_buffers(void **state)
 	first = g->frames;
 	pthread_mutex_unlock(&g->lock);
 	for (unsigned i = 0; i < NET_USER_QUEUE_LEN / 2 + MORE; i++) {
-		put32(got, i);
+		put_be32(got, i);
 		assert_int_equal(sendto(fd, got, 4, 0, (struct sockaddr *)&from, from_len), 4);
 		usleep(1000); /* or the kernel's own buffer is too small for them */
 	}
@@ -301,7 +301,7 @@ static void sockets_wait_for_buffers(void **state)
 	if (first > NET_USER_QUEUE_LEN / 2 + 4)
 		fail_msg("%u frames had been read", first);
 	for (unsigned i = 1; i < g->frames; i++)
-		assert_int_equal(get32(g->frame[i].bytes + UDP_DATA), i - 1);
+		assert_int_equal(get_be32(g->frame[i].bytes + UDP_DATA), i - 1);
 	close(fd);
 }
 
@@ -318,7 +318,7 @@ static void connections_refused(void **state)
 		post(f, syn(f, 5000 + i, port));
 		net_guest_await(g, 2 + i);
 		assert_int_equal(last()[L4_AT + 13] & 4, 4); /* RST */
-		assert_int_equal(get16(last() + L4_AT + 2), 5000 + i);
+		assert_int_equal(get_be16(last() + L4_AT + 2), 5000 + i);
 	}
 	close(fd);
 }
@@ -361,11 +361,11 @@ static void forward(void **state)
 	s = socket(AF_INET, SOCK_STREAM, 0);
 	assert_int_equal(connect(s, (struct sockaddr *)&a, sizeof(a)), 0);
 	net_guest_await(g, 1); /* who has 10.0.2.15? */
-	assert_int_equal(get16(last() + 12), 0x0806);
-	assert_int_equal(get32(last() + IP_AT + 24), GUEST_IP);
+	assert_int_equal(get_be16(last() + 12), 0x0806);
+	assert_int_equal(get_be32(last() + IP_AT + 24), GUEST_IP);
 	introduce(); /* we have, and here comes the connection */
 	net_guest_await(g, 3);
-	assert_int_equal(get16(last() + L4_AT + 2), 22);
+	assert_int_equal(get_be16(last() + L4_AT + 2), 22);
 	assert_int_equal(last()[L4_AT + 13], 2); /* SYN */
 	close(s);
 	/* on the loopback alone */
@@ -411,8 +411,8 @@ static void large_mtu(void **state)
 	assert_int_equal(g->host.mtu, NET_USER_MTU_MAX);
 	introduce();
 	memset(icmp, 0x5a, n);
-	put32(icmp, 8u << 24);
-	put16(icmp + 2, ~fold(sum(0, icmp, n)) & 0xffff);
+	put_be32(icmp, 8u << 24);
+	put_be16(icmp + 2, ~fold(sum(0, icmp, n)) & 0xffff);
 	post(f, ipv4(f, 1, GUEST_IP, ROUTER_IP, n));
 	net_guest_await(g, 2);
 	assert_int_equal(g->frame[1].len, L4_AT + n);
