@@ -11,7 +11,7 @@
 #include "replay.h"
 #include "trace/text.h"
 
-static const char *perfetto_path, *html_path;
+static const char *perfetto_path, *html_path, *pcapng_path;
 
 static const struct usage usage = {
 	.command = "export",
@@ -39,6 +39,10 @@ static const struct usage usage = {
 			 .value_name = "OUT",
 			 .value = &perfetto_path,
 			 .help = "a timeline for ui.perfetto.dev: requests, kicks, interrupts"},
+			{.name = "--pcapng",
+			 .value_name = "OUT",
+			 .value = &pcapng_path,
+			 .help = "network frames for Wireshark; their bytes need --record-payload full"},
 		},
 };
 
@@ -103,6 +107,7 @@ struct form {
 static const struct form forms[] = {
 	{"--html", &html_path, export_html, "a browser"},
 	{"--perfetto", &perfetto_path, export_perfetto, "ui.perfetto.dev"},
+	{"--pcapng", &pcapng_path, export_pcapng, "Wireshark or tshark"},
 };
 
 #define NFORMS (sizeof(forms) / sizeof(forms[0]))
@@ -142,8 +147,9 @@ static int write_form(const struct form *form, struct exporter *x)
 	fclose(x->out);
 	if (x->ncut)
 		printf("%s: only the first of %" PRIu64 " ops\n", path, x->nops + x->ncut);
-	printf("%s: %" PRIu64 " ops, %" PRIu64 " requests; open it in %s\n", path, x->nops, x->nrequests,
-	       form->open_with);
+	bool frames = form->write == export_pcapng;
+	printf("%s: %" PRIu64 " ops, %" PRIu64 " %s; open it in %s\n", path, x->nops,
+	       frames ? x->nframes : x->nrequests, frames ? "frames" : "requests", form->open_with);
 	return EXIT_SUCCESS;
 }
 

@@ -34,7 +34,7 @@ struct exporter {
 	const struct verdict *verdict;
 	FILE *out;
 	/* What was written, for the summary. */
-	uint64_t nops, nrequests;
+	uint64_t nops, nrequests, nframes;
 	uint64_t ncut;   /* ops that did not fit any more */
 	char error[256]; /* where a form returned false */
 };
@@ -42,6 +42,7 @@ struct exporter {
 /* Read all ops and write. False: error tells, or the stream is in error (a full disk). */
 bool export_perfetto(struct exporter *);
 bool export_html(struct exporter *);
+bool export_pcapng(struct exporter *);
 
 /* A device's name in text: "blk0". */
 #define EXPORT_DEVICE_MAX 24

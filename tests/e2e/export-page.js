@@ -26,7 +26,7 @@ function checkAnyOrder() {
   const seen = [];
   for (let n = 0; n <= model.nops; n++) { go(n); seen.push(look()); }
   for (let n = model.nops; n >= 0; n--) { go(n); if (look() !== seen[n]) return `op ${n} looks other from behind`; }
-  for (let n = 0, k = 0; k < 500; k++) {
+  for (let n = 0, k = 0; k < 100; k++) {
     n = (n * 7919 + 4241) % (model.nops + 1);
     go(n);
     if (look() !== seen[n]) return `op ${n} looks other by a jump`;
@@ -111,7 +111,7 @@ function checkContrast() {
   return bad.join(", ");
 }
 
-// A step in a long trace, here and there: milliseconds, those aside that others on the machine disturbed.
+// A step, here and there: milliseconds, those aside that others on the machine disturbed.
 function stepTime() {
   const times = [];
   for (let n = 0, k = 0; k < 40; k++) {
