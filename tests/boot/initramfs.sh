@@ -43,10 +43,11 @@ if stale "$cache/guest.cpio" "$here/guest-init.sh" "$here/guest-net.sh" "$here/g
 	cp "$cache/wire" "$tree/bin/wire"
 	pack_cpio "$tree" "$cache/guest.cpio"
 fi
-if stale "$cache/level1.cpio" "$here/level1-init.sh" "${common[@]}"; then
+if stale "$cache/level1.cpio" "$here/level1-init.sh" "$here/hold.c" "${common[@]}"; then
 	fresh_tree "$tree" "$here/level1-init.sh"
 	pack_modules "$tree" virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk \
 		irqbypass kvm kvm-amd brd tun
+	gcc -O2 -Wall -Wextra -Werror -static "$here/hold.c" -o "$tree/bin/hold"
 	pack_cpio "$tree" "$cache/level1.cpio"
 fi
 if stale "$cache/drive" "$here/drive.c" "${common[@]}"; then

@@ -18,6 +18,7 @@ for m in /modules/*.ko; do
 	esac
 done
 [ -e /dev/kvm ] || { echo "level 1: no /dev/kvm"; dmesg | tail -n 20; stop; }
+hold || echo "level 1: no machine that stays (hold.c)"
 mount -t tmpfs -o size=85% tmpfs /tmp
 mount -t tmpfs -o size=85% tmpfs /out
 tar xf /dev/vda -C / || { echo "level 1: cannot unpack the files given"; stop; }
