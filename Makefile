@@ -30,6 +30,7 @@ LINK_fuzz := $(SAN)
 core_src := $(wildcard core/*.c core/*/*.c)
 sim_src  := $(filter-out sim-frontend/main.c,$(wildcard sim-frontend/*.c))
 kvm_src  := $(filter-out kvm-frontend/main.c,$(wildcard kvm-frontend/*.c kvm-frontend/boot/*.c))
+kvm_libs := -lzstd -luring -lslirp -lseccomp -lpthread
 I_core   := -Icore
 I_sim    := -Icore -Isim-frontend
 I_kvm    := -Icore -Ikvm-frontend
@@ -63,11 +64,11 @@ $(B)/libunit.a: $(call o,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.
 $(B)/ringside: $(B)/sim-frontend/main.o $(B)/libsim.a $(B)/libcore.a
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -lz -o $@
 $(B)/ringside-vmm: $(B)/kvm-frontend/main.o $(B)/libkvm.a $(B)/libcore.a
-	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -luring -lslirp -lpthread -o $@
+	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ $(kvm_libs) -o $@
 $(B)/tests/test_%: $(B)/tests/unit/test_%.o $(B)/libunit.a $(B)/libsim.a $(B)/libkvm.a $(B)/libcore.a
-	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lcmocka -lzstd -lz -luring -lslirp -lpthread -o $@
+	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lcmocka -lz $(kvm_libs) -o $@
 $(B)/bench_%: $(B)/tests/bench/bench_%.o $(B)/libsim.a $(B)/libkvm.a $(B)/libcore.a
-	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -luring -lslirp -lpthread -o $@
+	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ $(kvm_libs) -o $@
 # Every failure that was ever found (docs/finding-and-shrinking.md), one program each.
 $(B)/tests/regress/%: $(B)/tests/regress/%.o $(B)/libsim.a $(B)/libcore.a
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lcmocka -lzstd -o $@

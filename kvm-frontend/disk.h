@@ -80,8 +80,10 @@ bool disk_poll(struct disk *);
 void disk_drain(struct disk *);
 
 /* -- between the parts ----------------------------------------------------------------------------------- */
-/* io_uring; 0, or -1 where the kernel refuses. */
+/* io_uring; 0, or -1 where the kernel refuses it, or has none whose rings can be restricted (before 5.10). */
 int disk_uring_create(struct disk_engine *, int fd);
+/* A new ring (IORING_SETUP_R_DISABLED) is enabled, for what the engine needs and nothing else. */
+int disk_uring_restrict(int ring_fd);
 /* Runs a call here and now, through the bounce buffer where need be. A number of bytes, or -errno. */
 int64_t disk_sync_run(struct disk *, const struct disk_op *);
 /* The file wants another alignment than the transfer has. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "net_user.h"
+#include "sandbox.h"
 #include <errno.h>
 #include <pthread.h>
 #include <slirp/libslirp.h>
@@ -361,6 +362,8 @@ static int start(struct net_user *u, const struct option_net *o, char err[ERR_MA
 		.if_mru = o->mtu,
 	};
 
+	sandbox_lend(
+		"/etc/resolv.conf"); /* libslirp looks at it again and again, for the guest's name server */
 	u->bytes = calloc(NET_USER_QUEUE_LEN, u->slot_len);
 	u->slirp = u->bytes ? slirp_new(&config, &callbacks, u) : NULL;
 	if (!u->slirp)

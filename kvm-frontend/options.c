@@ -145,6 +145,28 @@ static int parse_control(struct options *o, const char *text, char err[ERR_MAX])
 	return 0;
 }
 
+static int parse_user(struct options *o, const char *text, char err[ERR_MAX])
+{
+	(void)err;
+	o->user = text;
+	return 0;
+}
+
+static int parse_chroot(struct options *o, const char *text, char err[ERR_MAX])
+{
+	(void)err;
+	o->chroot = text;
+	return 0;
+}
+
+static int parse_sandbox(struct options *o, const char *text, char err[ERR_MAX])
+{
+	o->no_sandbox = !strcmp(text, "off");
+	if (!o->no_sandbox && strcmp(text, "on"))
+		return err_set(err, "--sandbox: %s; write on or off", text);
+	return 0;
+}
+
 static const struct option table[] = {
 	{"--kernel", VALUE_MUST, false, parse_kernel},
 	{"--guest-program", VALUE_MUST, false, parse_guest_program},
@@ -161,6 +183,9 @@ static const struct option table[] = {
 	{"--control", VALUE_MUST, false, parse_control},
 	{"--console", VALUE_MUST, true, options_console},
 	{"--port", VALUE_MUST, true, options_port},
+	{"--user", VALUE_MUST, false, parse_user},
+	{"--chroot", VALUE_MUST, false, parse_chroot},
+	{"--sandbox", VALUE_MUST, false, parse_sandbox},
 };
 #define TABLE_LEN (sizeof(table) / sizeof(table[0]))
 

@@ -71,6 +71,9 @@ struct options {
 	struct option_port ports[OPTIONS_PORTS_MAX];
 	unsigned port_count;
 	uint64_t console_offer; /* of the device of hvc0 and the ports; like a disk's */
+	const char *user;       /* NULL: as it is; else see privilege.h */
+	const char *chroot;     /* likewise */
+	bool no_sandbox;
 };
 
 enum options_verdict { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_BAD };

@@ -18,13 +18,13 @@
 #define NULL_MAJOR 1 /* /dev/null */
 #define NULL_MINOR 3
 
-/* The one global of this program: a signal handler has no other way to find what it must restore. */
+/* A global: a signal handler has no other way to find what it must restore. */
 static struct {
 	volatile sig_atomic_t raw;
 	struct termios before;
 } stdin_mode;
 
-static void restore(void)
+void terminal_restore(void)
 {
 	if (stdin_mode.raw)
 		tcsetattr(STDIN_FILENO, TCSANOW, &stdin_mode.before);
@@ -34,7 +34,7 @@ static void restore(void)
 /* SA_RESETHAND: raised again, the signal does what it always does. */
 static void on_crash(int sig)
 {
-	restore();
+	terminal_restore();
 	raise(sig);
 }
 
@@ -113,7 +113,7 @@ void terminal_start(struct terminal *t)
 void terminal_stop(struct terminal *t)
 {
 	if (t->raw)
-		restore();
+		terminal_restore();
 	t->raw = false;
 }
 

@@ -34,6 +34,7 @@ int terminal_open(struct terminal *, const char *where, const char *what, char e
 void terminal_start(struct terminal *); /* raw from here on, where it is a terminal */
 void terminal_stop(struct terminal *);  /* as it was; messages of our own may follow. Harmless when stopped */
 void terminal_close(struct terminal *); /* stops, too */
+void terminal_restore(void);            /* from a signal handler that ends the process */
 
 /* False: it has no size. */
 bool terminal_size(const struct terminal *, uint16_t *cols, uint16_t *rows);

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* pthread_timedjoin_np */
 #include "vcpu.h"
 #include "pio.h"
+#include "sandbox.h"
 #include "vcpu_state.h"
 #include "vmm.h"
 #include <errno.h>
@@ -33,6 +34,7 @@ int vcpu_create(struct vcpu *vcpu, struct vmm *vmm, unsigned nr, unsigned cpus,
 
 	vcpu->vmm = vmm;
 	vcpu->nr = nr;
+	sem_init(&vcpu->ready, 0, 0);
 	vcpu->fd = ioctl(vmm->vm_fd, KVM_CREATE_VCPU, nr);
 	if (vcpu->fd < 0 || run_len < (int)sizeof(struct kvm_run))
 		return err_set(err, "KVM_CREATE_VCPU: %s", strerror(errno));
@@ -50,6 +52,8 @@ void vcpu_destroy(struct vcpu *vcpu)
 		munmap(vcpu->run, vcpu->run_len);
 	if (vcpu->fd >= 0)
 		close(vcpu->fd);
+	if (vcpu->vmm)
+		sem_destroy(&vcpu->ready);
 	vcpu->run = NULL;
 	vcpu->fd = -1;
 }
@@ -175,14 +179,25 @@ static void handle_exit(struct vcpu *vcpu)
 	}
 }
 
-static void *vcpu_main(void *arg)
+static void get_ready(struct vcpu *vcpu)
 {
-	struct vcpu *vcpu = arg;
+	char name[16];
 	sigset_t kick;
 
 	sigemptyset(&kick);
 	sigaddset(&kick, KICK_SIGNAL);
 	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
+	snprintf(name, sizeof(name), "vCPU %u", vcpu->nr);
+	vcpu->confined = !vcpu->vmm->sandboxed ||
+			 !sandbox_enter(SANDBOX_VCPU, vcpu->vmm->sandbox_needs, name, vcpu->why);
+}
+
+static void *vcpu_main(void *arg)
+{
+	struct vcpu *vcpu = arg;
+
+	get_ready(vcpu);
+	sem_post(&vcpu->ready);
 	pthread_mutex_lock(&vcpu->vmm->gate);
 	pthread_mutex_unlock(&vcpu->vmm->gate);
 	while (atomic_load(&vcpu->vmm->ended) == VMM_RUNNING) {
@@ -194,33 +209,29 @@ static void *vcpu_main(void *arg)
 	return NULL;
 }
 
-static int make_threads(struct vcpu *vcpu, unsigned n, char err[ERR_MAX])
+static int start(struct vcpu *vcpu, char err[ERR_MAX])
 {
-	for (unsigned i = 0; i < n; i++) {
-		int rc = pthread_create(&vcpu[i].thread, NULL, vcpu_main, &vcpu[i]);
+	int rc = pthread_create(&vcpu->thread, NULL, vcpu_main, vcpu);
 
-		if (rc)
-			return err_set(err, "cannot start the thread of vCPU %u: %s", i, strerror(rc));
-		vcpu[i].started = true;
-	}
-	return 0;
+	if (rc)
+		return err_set(err, "cannot start the thread of vCPU %u: %s", vcpu->nr, strerror(rc));
+	vcpu->started = true;
+	while (sem_wait(&vcpu->ready))
+		; /* only a signal ends it early */
+	return vcpu->confined ? 0 : err_set(err, "%s", vcpu->why);
 }
 
 int vcpus_start(struct vcpu *vcpu, unsigned n, char err[ERR_MAX])
 {
-	struct vmm *vmm = vcpu->vmm;
 	struct sigaction action;
-	int rc;
 
 	memset(&action, 0, sizeof(action));
 	action.sa_handler = on_kick; /* without SA_RESTART */
 	sigaction(KICK_SIGNAL, &action, NULL);
-	pthread_mutex_lock(&vmm->gate);
-	rc = make_threads(vcpu, n, err);
-	if (rc)
-		vmm_end(vmm, VMM_HOST_ERROR, NULL);
-	pthread_mutex_unlock(&vmm->gate);
-	return rc;
+	for (unsigned i = 0; i < n; i++)
+		if (start(&vcpu[i], err))
+			return -1;
+	return 0;
 }
 
 /*

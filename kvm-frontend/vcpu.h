@@ -10,6 +10,7 @@
 #define KVM_VCPU_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include "boot/boot.h"
@@ -25,13 +26,19 @@ struct vcpu {
 	size_t run_len;
 	pthread_t thread;
 	bool started;
+	sem_t ready;       /* posted when the thread waits at the gate */
+	bool confined;     /* false: the sandbox could not be entered */
+	char why[ERR_MAX]; /* not */
 };
 
 /* nr: from 0 on, the APIC id; of `cpus` in all. */
 int vcpu_create(struct vcpu *, struct vmm *, unsigned nr, unsigned cpus, const struct boot_image *,
 		char err[ERR_MAX]);
 
-/* No guest instruction runs before all threads are there. -1: one could not be made; `ended` is set then. */
+/*
+ * Makes the threads; they are confined (sandbox.h) and wait at the machine's gate, which the caller has closed.
+ * -1: one could not be made or confined; vcpus_stop ends the others.
+ */
 int vcpus_start(struct vcpu *, unsigned n, char err[ERR_MAX]);
 
 /* Makes all threads leave the guest, wherever they wait, and joins them. `ended` must be set. */

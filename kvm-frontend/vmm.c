@@ -5,6 +5,7 @@
 #include "guest_run.h"
 #include "load.h"
 #include "memory.h"
+#include "sandbox.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -167,18 +168,33 @@ static int open_consoles(struct vmm *vmm, const struct options *o, char err[ERR_
 	return com1_open(&vmm->com1, &vmm->loop, o->serial, &vmm->ended, err);
 }
 
+/* What the threads will have to do: enum sandbox_need. */
+static unsigned needs(const struct options *o)
+{
+	unsigned needs = (o->disk_count ? SANDBOX_DISK : 0u) | (o->control ? SANDBOX_CONTROL : 0u) |
+			 (o->record ? SANDBOX_RECORD : 0u) | (o->port_count ? SANDBOX_PORT : 0u);
+
+	for (unsigned i = 0; i < o->net_count; i++)
+		needs |= o->nets[i].tap[0] ? SANDBOX_TAP : SANDBOX_USER_NET;
+	return needs;
+}
+
 int vmm_create(struct vmm *vmm, const struct options *o, char err[ERR_MAX])
 {
 	struct boot_ram ram;
 
 	memset(vmm, 0, sizeof(*vmm));
-	vmm->kvm_fd = vmm->vm_fd = vmm->signal_fd = vmm->com1_irq_fd = -1;
+	vmm->kvm_fd = vmm->vm_fd = vmm->signal_fd = vmm->com1_irq_fd = vmm->privilege.root_fd = -1;
 	pthread_mutex_init(&vmm->gate, NULL);
 	vmm->cpus = o->cpus;
 	for (unsigned i = 0; i < vmm->cpus; i++)
 		vmm->vcpu[i].fd = -1;
+	vmm->sandboxed = !o->no_sandbox;
+	vmm->sandbox_needs = needs(o);
 	if (loop_create(&vmm->loop))
 		return err_set(err, "epoll: %s", strerror(errno));
+	if (privilege_prepare(&vmm->privilege, o->user, o->chroot, err))
+		return -1;
 	if (o->guest_program)
 		vmm->guest = guest_run_create(vmm, o->guest_program, err);
 	if (o->guest_program ? !vmm->guest : memory_create(&vmm->map, o->memory_len, err) != 0)
@@ -247,6 +263,31 @@ static int create_vcpus(struct vmm *vmm, char err[ERR_MAX])
 	return 0;
 }
 
+/*
+ * Everything is open. What is given up here is given up for good; -1 with some of it done is no matter, since
+ * the process ends then.
+ */
+static int confine(struct vmm *vmm, char err[ERR_MAX])
+{
+	if (privilege_drop(&vmm->privilege, err) || sandbox_prepare(err) ||
+	    vcpus_start(vmm->vcpu, vmm->cpus, err))
+		return -1;
+	return vmm->sandboxed ? sandbox_enter(SANDBOX_MAIN, vmm->sandbox_needs, "main", err) : 0;
+}
+
+/* No guest instruction runs before all threads are there and confined. */
+static int start_vcpus(struct vmm *vmm, char err[ERR_MAX])
+{
+	int rc;
+
+	pthread_mutex_lock(&vmm->gate);
+	rc = confine(vmm, err);
+	if (rc)
+		vmm_end(vmm, VMM_HOST_ERROR, NULL);
+	pthread_mutex_unlock(&vmm->gate);
+	return rc;
+}
+
 /* A program has no firmware tables and no console, and its vCPU is in long mode from the first instruction
  * on. */
 static int start_program(struct vmm *vmm, char err[ERR_MAX])
@@ -254,7 +295,7 @@ static int start_program(struct vmm *vmm, char err[ERR_MAX])
 	vmm->image.kind = BOOT_LINUX64;
 	if (create_vcpus(vmm, err) || guest_run_start(vmm->guest, err))
 		return -1;
-	return vcpus_start(vmm->vcpu, vmm->cpus, err);
+	return start_vcpus(vmm, err);
 }
 
 int vmm_start(struct vmm *vmm, char err[ERR_MAX])
@@ -271,7 +312,7 @@ int vmm_start(struct vmm *vmm, char err[ERR_MAX])
 		return err_set(err, "KVM_IRQFD: %s", strerror(errno));
 	if (create_vcpus(vmm, err) || com1_start(&vmm->com1, vmm->com1_irq_fd, err))
 		return -1;
-	return vcpus_start(vmm->vcpu, vmm->cpus, err);
+	return start_vcpus(vmm, err);
 }
 
 void vmm_end(struct vmm *vmm, enum vmm_end end, const char *fmt, ...)
@@ -337,6 +378,7 @@ void vmm_destroy(struct vmm *vmm)
 	close_fd(&vmm->kvm_fd);
 	loop_destroy(&vmm->loop);
 	memory_destroy(&vmm->map);
+	privilege_close(&vmm->privilege);
 	pthread_mutex_destroy(&vmm->gate);
 	guest_run_destroy(vmm->guest);
 	vmm->guest = NULL;

@@ -25,6 +25,7 @@
 #include "loop.h"
 #include "mmio_bus.h"
 #include "options.h"
+#include "privilege.h"
 #include "vcpu.h"
 #include "vmem.h"
 
@@ -54,6 +55,9 @@ struct vmm {
 	struct control *control; /* --control; NULL: none */
 	unsigned cpus;
 	struct vcpu vcpu[LAYOUT_CPUS_MAX]; /* the first `cpus` of them */
+	bool sandboxed;
+	unsigned sandbox_needs; /* enum sandbox_need */
+	struct privilege privilege;
 	pthread_mutex_t gate; /* which the vCPUs' threads wait for before the first instruction */
 	struct acpi_virtio slots[LAYOUT_VIRTIO_MAX];
 	unsigned slot_count;

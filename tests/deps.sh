@@ -8,7 +8,7 @@
 # where neither is possible it prints the exact command and ends with status 1.
 set -u
 
-build="gcc clang make patch libc6-dev linux-libc-dev libclang-rt-14-dev llvm libcmocka-dev libzstd-dev zlib1g-dev liburing-dev libslirp-dev acpica-tools"
+build="gcc clang make patch libc6-dev linux-libc-dev libclang-rt-14-dev llvm libcmocka-dev libzstd-dev zlib1g-dev liburing-dev libslirp-dev libseccomp-dev acpica-tools"
 viewers="chromium tshark"
 machine="qemu-system-x86 busybox-static e2fsprogs util-linux lz4"
 

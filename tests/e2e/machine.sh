@@ -39,6 +39,12 @@ refused initrd-large '--initrd .*does not fit' --kernel "$guest" --initrd "$work
 refused memory-small '--memory: 1M is too small' --kernel "$guest" --memory 1M
 refused memory-large '--memory: 2T is too large' --kernel "$guest" --memory 2T
 refused cmdline-long 'command line has 3000 characters' --kernel "$guest" --cmdline "$(printf '%3000s' x)"
+refused user-unknown '--user: there is no user "nobody-of-that-name"' --kernel "$guest" --user nobody-of-that-name
+refused user-without-group 'write 12345678:GID' --kernel "$guest" --user 12345678
+refused group-unknown 'there is no group' --kernel "$guest" --user 12345678:nobody-of-that-name
+refused chroot-missing '--chroot .*none: No such file' --kernel "$guest" --chroot "$work/none"
+refused chroot-no-folder 'is no folder' --kernel "$guest" --chroot "$work/text"
+refused sandbox-other 'write on or off' --kernel "$guest" --sandbox strict
 
 # Without a /dev/kvm, and with one that may not be opened (no capabilities, so that this holds for root too).
 hidden='mount -t tmpfs dev /dev && if [ "$1" = kvm ]; then : >/dev/kvm; chmod 0 /dev/kvm; fi && shift &&

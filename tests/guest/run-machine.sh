@@ -93,6 +93,34 @@ ringside-vmm --memory 4M --kernel "$g/flood" >pipe 2>err &
 ended full-pipe-sigterm TERM 143 $!
 kill $holder
 
+# What each thread may still do, and who it is. Three threads: two vCPUs and the loop.
+# confined NAME WANT [option]...: WANT: a pattern that each thread's line must fit
+confined() {
+	name=$1 want=$2
+	shift 2
+	ringside-vmm --memory 4M --cpus 2 --kernel "$g/spin" "$@" >out 2>err &
+	pid=$!
+	sleep 1
+	for task in /proc/$pid/task/*; do
+		awk '/^(Uid|Gid|Groups|NoNewPrivs|Seccomp):/ { $1 = $1; printf "%s; ", $0 }' "$task/status"
+		echo "root $(readlink "$task/root")"
+	done >tasks
+	kill -TERM $pid
+	wait $pid
+	status=$?
+	if [ $status = 143 ] && [ "$(wc -l <tasks)" = 3 ] && ! grep -vq "$want" tasks; then
+		pass "$name"
+	else
+		fail "$name" "status $status, $(cat tasks err)"
+	fi
+}
+confined sandbox 'Uid: 0 0 0 0; .*NoNewPrivs: 1; Seccomp: 2; root /$'
+confined sandbox-off 'NoNewPrivs: 0; Seccomp: 0; root /$' --sandbox off
+mkdir jail
+confined user 'Uid: 1234 1234 1234 1234; Gid: 4321 4321 4321 4321; Groups:; NoNewPrivs: 1; Seccomp: 2; root .*/jail$' \
+	--user 1234:4321 --chroot jail --rng
+confined user-without-sandbox 'Uid: 1234 1234 1234 1234; .*Seccomp: 0;' --user 1234:4321 --sandbox off
+
 # Resident memory: what the guest touched lies in the one large mapping; everything else stays small.
 ringside-vmm --memory 256M --kernel "$g/hang" >out 2>err &
 pid=$!

@@ -207,6 +207,26 @@ static void cpus(void **state)
 	bad("--guest-program g --cpus 1", "no other option");
 }
 
+static void confinement(void **state)
+{
+	(void)state;
+	good("--kernel k");
+	assert_null(o.user);
+	assert_null(o.chroot);
+	assert_false(o.no_sandbox);
+	good("--kernel k --user nobody --chroot=/var/empty --sandbox on");
+	assert_string_equal(o.user, "nobody");
+	assert_string_equal(o.chroot, "/var/empty");
+	assert_false(o.no_sandbox);
+	good("--kernel k --user 1:2 --sandbox off");
+	assert_true(o.no_sandbox);
+	bad("--kernel k --sandbox maybe", "write on or off");
+	bad("--kernel k --sandbox", "needs a value");
+	bad("--kernel k --user", "needs a value");
+	bad("--kernel k --chroot=", "needs a value");
+	bad("--guest-program g --sandbox off", "no other option");
+}
+
 static void queues(void **state)
 {
 	(void)state;
@@ -273,6 +293,7 @@ int main(void)
 		cmocka_unit_test(features),
 		cmocka_unit_test(cpus),
 		cmocka_unit_test(queues),
+		cmocka_unit_test(confinement),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
