@@ -8,6 +8,7 @@
 #include <linux/virtio_mmio.h>
 
 #include "compat.h"
+#include "devices/net.h"
 #include "follow_int.h"
 #include "host.h"
 #include "trace/text.h"
@@ -142,11 +143,11 @@ static void submit(struct follow *f, const struct op *op)
 	struct follow_request *r = d->current;
 	if (!r || r->submitted)
 		return;
-	bool net = f->head->device[op->dev].id == VIRTIO_ID_NET;
 	/* A frame may be received into several buffers. */
-	if (net)
+	bool several = f->head->device[op->dev].id == VIRTIO_ID_NET && op->arg[1] == NET_IO_RX;
+	if (several)
 		r = d->queue[r->queue].first;
-	for (; r; r = net ? r->next : NULL) {
+	for (; r; r = several ? r->next : NULL) {
 		if (!r->popped || r->submitted)
 			continue;
 		r->submitted = f->nr;

@@ -98,8 +98,8 @@ class Model {
     this.readLines();
     this.requests = this.requests.map((r) => new Request(r));
     this.requests.sort((a, b) => a.published - b.published || a.serial - b.serial);
-    this.byQueue = new Map();
-    for (const r of this.requests) {
+    this.byQueue = new Map(); // in the order of devices and queues
+    for (const r of [...this.requests].sort((a, b) => a.dev - b.dev || a.queue - b.queue)) {
       const key = `${r.dev}/${r.queue}`;
       if (!this.byQueue.has(key)) this.byQueue.set(key, []);
       this.byQueue.get(key).push(r);

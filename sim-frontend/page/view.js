@@ -141,7 +141,8 @@ function drawTabs() {
   model.devices.forEach((d, dev) => {
     for (let queue = 0; queue < d.nqueues; queue++) {
       const here = shown.dev === dev && shown.queue === queue;
-      if (!here && !model.queueAt(dev, queue, op)) continue;
+      // Of many queues most may never be used.
+      if (!here && !(model.queueAt(dev, queue, op) && model.requestsOf(dev, queue).length)) continue;
       tabs.push(element("button", { "aria-pressed": here, onclick: () => { shown = { dev, queue }; draw(); } }, `${d.name} queue ${queue}`));
     }
   });
@@ -217,7 +218,7 @@ function laneRequests(from, to) {
 }
 
 function drawLanes() {
-  const svg = $("lanes"), width = sizes.lanes, left = 70, span = Math.min(WINDOW, Math.max(40, model.nops));
+  const svg = $("lanes"), width = sizes.lanes, left = 84, span = Math.min(WINDOW, Math.max(40, model.nops));
   const from = Math.max(0, Math.min(op - span / 2, model.nops - span)), to = from + span, x = (n) => left + (n - from) / span * (width - left - 6);
   const parts = [];
   let y = 2;

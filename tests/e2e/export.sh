@@ -93,7 +93,7 @@ for trace in corpus/traces/*.vtrace; do
 	"$ringside" show "$trace" | grep -q '^device net' || continue
 	name=$(basename "$trace" .vtrace)
 	exports "pcapng-$name" 'frames; open it' "$trace" --pcapng "$work/$name.pcapng"
-	n=$("$ringside" show "$trace" | grep -c '^net[0-9]* submit .*type=tx')
+	n=$("$ringside" show "$trace" | grep -cE '^net[0-9]* submit .*type=(tx|0) ')
 	sent=$(frames "$work/$name.pcapng" -Y 'frame.packet_flags_direction == 2' -e frame.number | wc -l)
 	if [ "$n" = "$sent" ] && [ "$n" -gt 0 ]; then pass "pcapng-$name-sent ($n)"; else fail "pcapng-$name-sent" "$sent frames for $n requests"; fi
 done

@@ -15,8 +15,10 @@
 static const struct trace_head head = {
 	.nregions = 1,
 	.region = {{.gpa = 0, .len = 0x10000}},
-	.ndevices = 2,
-	.device = {{.id = VIRTIO_ID_BLOCK, .nqueues = 2}, {.id = VIRTIO_ID_RNG, .nqueues = 1}},
+	.ndevices = 3,
+	.device = {{.id = VIRTIO_ID_BLOCK, .nqueues = 2},
+		   {.id = VIRTIO_ID_RNG, .nqueues = 1},
+		   {.id = VIRTIO_ID_NET, .nqueues = 2}},
 };
 
 static char told[4096];
@@ -59,7 +61,7 @@ static const struct follow_events events = {on_began, on_ended, on_queue};
 /* Follows the lines of a text, and tells what it sees. */
 static void follow(const char *text)
 {
-	static const uint16_t ids[OP_DEV_MAX] = {VIRTIO_ID_BLOCK, VIRTIO_ID_RNG};
+	static const uint16_t ids[OP_DEV_MAX] = {VIRTIO_ID_BLOCK, VIRTIO_ID_RNG, VIRTIO_ID_NET};
 	static struct follow *f;
 	char err[200];
 	uint8_t data[256];
@@ -71,7 +73,7 @@ static void follow(const char *text)
 		bool blank;
 		size_t at;
 		const char *wrong =
-			op_parse(line, strcspn(line, "\n"), ids, 2, &op, data, sizeof(data), &blank, &at);
+			op_parse(line, strcspn(line, "\n"), ids, 3, &op, data, sizeof(data), &blank, &at);
 		if (wrong)
 			fail_msg("%s at %u: %.60s", wrong, (unsigned)at, line);
 		assert_true(follow_op(f, &op));
@@ -278,6 +280,27 @@ static void packed_lists_are_seen_as_the_guest_stores_them(void **state)
 		    "12: open id 0 x0 [10 0 0 0 12] not taken, status -1, used 0\n");
 }
 
+/* A received frame may take several buffers, which are one request at the backend; what is sent is one chain each. */
+static void a_frame_takes_several_buffers(void **state)
+{
+	(void)state;
+#define NET_READY        READY("net2")
+#define NET_ENTRY(at, n) "net2 load for=avail_entry gpa=0x110" #at " data=0" #n "00\n"
+	ASSERT_TOLD(NET_READY "net2 load for=avail_idx gpa=0x1102 data=0300\n" NET_ENTRY(4, 0) NET_ENTRY(
+			    6, 1) "net2 submit id=5 type=1 len=2000\n"
+				  "net2 done id=5 nested=1\n"
+				  "net2 store for=used_entry gpa=0x1204 data=0000000000040000\n"
+				  "net2 store for=used_entry gpa=0x120c data=0100000000030000\n" NET_ENTRY(
+					  8, 2) "net2 submit id=5 type=0 len=60\n",
+		    "5: dev 2 queue 0 ready\n"
+		    "6: began dev 2 queue 0 slot 0\n"
+		    "6: began dev 2 queue 0 slot 1\n"
+		    "6: began dev 2 queue 0 slot 2\n"
+		    "11: used id 0 x1 [6 7 9 10 11] 2000 bytes, status -1, used 1024\n"
+		    "12: used id 1 x1 [6 8 9 10 12] 2000 bytes, status -1, used 768\n"
+		    "14: open id 2 x1 [6 13 14 0 14] 60 bytes, status -1, used 0\n");
+}
+
 /* Anything may stand in a trace that somebody wrote. */
 static void nonsense_is_passed_over(void **state)
 {
@@ -313,6 +336,7 @@ int main(void)
 		cmocka_unit_test(a_packed_chain_takes_slots_and_the_ring_goes_round),
 		cmocka_unit_test(a_chain_may_fill_the_packed_ring),
 		cmocka_unit_test(packed_lists_are_seen_as_the_guest_stores_them),
+		cmocka_unit_test(a_frame_takes_several_buffers),
 		cmocka_unit_test(nonsense_is_passed_over),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
