@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "hash.h"
 #include "replay.h"
@@ -98,7 +99,7 @@ static void add_store(struct outcome *o, const struct vdev *d, const struct op *
 		add_used(o, d, op->data, op->len);
 	} else if (what == VMEM_STATUS) {
 		o->status += h;
-	} else if (what == VMEM_PAYLOAD) {
+	} else if (what == VMEM_PAYLOAD || what == VMEM_HEADER) {
 		o->stores += h;
 	} /* indices and suppression: how they are batched is the device's own business */
 }
@@ -143,7 +144,7 @@ static uint64_t clock_ns(void *ctx)
 static bool same_request(const struct op *a, const struct op *b)
 {
 	return a->arg[1] == b->arg[1] && a->arg[2] == b->arg[2] && a->arg[3] == b->arg[3] &&
-	       a->arg[4] == b->arg[4];
+	       a->arg[4] == b->arg[4] && a->len == b->len && (!a->len || !memcmp(a->data, b->data, a->len));
 }
 
 static void done(struct loose *l, struct twin_device *d, const struct op *op)
@@ -219,9 +220,11 @@ static void drain(struct twin_device *d)
 /* When room was there again, and how much, is the device's own business. */
 static void add_told(struct outcome *o, const struct op *op)
 {
-	if (op->code != OP_OPENED && op->code != OP_EMERGENCY)
+	if (op->code != OP_OPENED && op->code != OP_EMERGENCY && op->code != OP_TUNE)
 		return;
 	o->told = hash_u64(hash_u64(o->told, op->code), op->arg[0] << 1 | op->arg[1]);
+	if (op->code == OP_TUNE)
+		o->told = hash_u64(o->told, op->arg[1] << 1 | op->arg[2]);
 }
 
 /* What the device tells its backend: in that order, whatever else happens. */

@@ -6,7 +6,7 @@
 #include "tracemem.h"
 #include "twin.h"
 
-static const struct twin_type *const types[] = {&twin_blk, &twin_rng, &twin_console};
+static const struct twin_type *const types[] = {&twin_blk, &twin_rng, &twin_console, &twin_net};
 
 static const struct twin_type *type_of(const struct trace_device *t)
 {

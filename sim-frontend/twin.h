@@ -35,7 +35,7 @@ struct twin_type {
 	bool (*input)(struct twin_device *, const struct op *);
 };
 
-extern const struct twin_type twin_blk, twin_rng, twin_console;
+extern const struct twin_type twin_blk, twin_rng, twin_console, twin_net;
 
 struct twin_device {
 	struct twin *twin;

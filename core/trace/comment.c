@@ -308,6 +308,12 @@ static void comment_byte(struct fmt *f, uint64_t byte)
 
 static void comment_text(struct fmt *f, const struct op *op, uint16_t id)
 {
+	size_t start = f->len;
+
+	if (id == VIRTIO_ID_NET)
+		comment_net(f, op);
+	if (f->len != start)
+		return;
 	switch (op->code) {
 	case OP_WRITE:
 	case OP_READ:

@@ -3,6 +3,7 @@
 #include "compat.h"
 #include "devices/blk.h"
 #include "devices/console.h"
+#include "devices/net.h"
 #include "host.h"
 #include "vmem.h"
 
@@ -150,6 +151,9 @@ static const struct name blk_submits[] = {
 static const struct name console_posts[] = {{0, "send"}, {1, "room"}, {0, NULL}};
 static const struct name console_submits[] = {{CONSOLE_IO_TX, "tx"}, {CONSOLE_IO_RX, "rx"}, {0, NULL}};
 
+static const struct name net_posts[] = {{0, "send"}, {1, "room"}, {2, "command"}, {0, NULL}};
+static const struct name net_submits[] = {{NET_IO_TX, "tx"}, {NET_IO_RX, "rx"}, {0, NULL}};
+
 static const struct name ring_features[] = {
 	{VIRTIO_F_NOTIFY_ON_EMPTY, "NOTIFY_ON_EMPTY"},
 	{VIRTIO_F_ANY_LAYOUT, "ANY_LAYOUT"},
@@ -201,6 +205,46 @@ const struct name name_console_events[] = {
 	{0, NULL},
 };
 
+#define NET(feature)                             \
+	{                                        \
+		VIRTIO_NET_F_##feature, #feature \
+	}
+static const struct name net_features[] = {
+	NET(CSUM),
+	NET(GUEST_CSUM),
+	NET(CTRL_GUEST_OFFLOADS),
+	NET(MTU),
+	NET(MAC),
+	NET(GUEST_TSO4),
+	NET(GUEST_TSO6),
+	NET(GUEST_ECN),
+	NET(GUEST_UFO),
+	NET(HOST_TSO4),
+	NET(HOST_TSO6),
+	NET(HOST_ECN),
+	NET(HOST_UFO),
+	NET(MRG_RXBUF),
+	NET(STATUS),
+	NET(CTRL_VQ),
+	NET(CTRL_RX),
+	NET(CTRL_VLAN),
+	NET(CTRL_RX_EXTRA),
+	NET(GUEST_ANNOUNCE),
+	NET(MQ),
+	NET(CTRL_MAC_ADDR),
+	NET(NOTF_COAL),
+	NET(GUEST_USO4),
+	NET(GUEST_USO6),
+	NET(HOST_USO),
+	NET(HASH_REPORT),
+	NET(RSS),
+	NET(RSC_EXT),
+	NET(STANDBY),
+	NET(SPEED_DUPLEX),
+	{0, NULL},
+};
+#undef NET
+
 #define BLK(field)                                                \
 	{                                                         \
 		offsetof(struct virtio_blk_config, field), #field \
@@ -234,6 +278,14 @@ static const struct name console_config[] = {
 	CONSOLE(cols), CONSOLE(rows), CONSOLE(max_nr_ports), CONSOLE(emerg_wr), {0, NULL},
 };
 
+#define NET(field)                                                \
+	{                                                         \
+		offsetof(struct virtio_net_config, field), #field \
+	}
+static const struct name net_config[] = {
+	NET(mac), NET(status), NET(max_virtqueue_pairs), NET(mtu), NET(speed), NET(duplex), {0, NULL},
+};
+
 const char *name_of(const struct name *t, uint64_t value)
 {
 	for (; t->text; t++)
@@ -263,6 +315,8 @@ const struct name *name_values(uint8_t code, enum op_format format, uint16_t id)
 		return code == OP_POST ? blk_posts : blk_submits;
 	if (format == OP_TYPE && id == VIRTIO_ID_CONSOLE)
 		return code == OP_POST ? console_posts : console_submits;
+	if (format == OP_TYPE && id == VIRTIO_ID_NET)
+		return code == OP_POST ? net_posts : net_submits;
 	return NULL;
 }
 
@@ -272,6 +326,8 @@ const char *name_config(uint16_t id, uint64_t off)
 		return name_of(blk_config, off);
 	if (id == VIRTIO_ID_CONSOLE)
 		return name_of(console_config, off);
+	if (id == VIRTIO_ID_NET)
+		return name_of(net_config, off);
 	return NULL;
 }
 
@@ -314,6 +370,8 @@ void name_features(struct fmt *f, uint16_t id, uint64_t bits)
 			text = name_of(blk_features, i);
 		if (!text && id == VIRTIO_ID_CONSOLE)
 			text = name_of(console_features, i);
+		if (!text && id == VIRTIO_ID_NET)
+			text = name_of(net_features, i);
 		bit_separator(f, start);
 		if (text)
 			fmt_text(f, text);

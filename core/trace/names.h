@@ -33,6 +33,8 @@ const char *name_config(uint16_t id, uint64_t off);
 /* A|B|C; bits without a name as a number. 0 gives "0". */
 void name_bits(struct fmt *, const struct name *, uint64_t);
 void name_features(struct fmt *, uint16_t id, uint64_t);
+/* comment_net.c: of an op of a network device; nothing where there is none. */
+void comment_net(struct fmt *, const struct op *);
 /* The op's meaning beyond its fields, with " # " or padding before it; nothing where there is none. */
 void op_comment(struct fmt *, const struct op *, uint16_t id);
 

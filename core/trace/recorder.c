@@ -141,6 +141,14 @@ void recorder_done_console(struct recorder_dev *d, const struct console_io *io, 
 	put(d, OP_DONE, io->id, 0, bytes, d->depth > 0);
 }
 
+/* Frames that a guest sent stand in its buffers' pins. */
+void recorder_done_net(struct recorder_dev *d, const struct net_io *io, enum net_result result)
+{
+	uint32_t delivered = io->type == NET_IO_RX && result == NET_DONE ? io->len : 0;
+	put_hashes(d, io->span, io->nspans, delivered);
+	put(d, OP_DONE, io->id, result, delivered, d->depth > 0);
+}
+
 void recorder_flushed(struct recorder_dev *d)
 {
 	put(d, OP_FLUSHED, 0, 0, 0, 0);
@@ -154,6 +162,24 @@ void recorder_resize(struct recorder_dev *d, uint64_t sectors)
 void recorder_input(struct recorder_dev *d, uint16_t port, uint32_t n)
 {
 	put(d, OP_INPUT, port, n, 0, 0);
+}
+
+void recorder_frame(struct recorder_dev *d, uint16_t pair, const struct net_frame *f)
+{
+	uint8_t data[REMAKE_FRAME_MAX];
+	struct op op = {.code = OP_FRAME, .dev = d->dev, .arg = {pair, f->len}, .data = data};
+	op.len = remake_frame_data(f, data);
+	recorder_put(d->rec, &op);
+}
+
+void recorder_link(struct recorder_dev *d, bool up)
+{
+	put(d, OP_LINK, up, 0, 0, 0);
+}
+
+void recorder_announce(struct recorder_dev *d)
+{
+	put(d, OP_ANNOUNCE, 0, 0, 0, 0);
 }
 
 void recorder_answer(struct recorder_dev *d, uint64_t value)
@@ -192,6 +218,11 @@ void recorder_opened(struct recorder_dev *d, uint16_t port, bool open)
 void recorder_emergency(struct recorder_dev *d, uint8_t byte)
 {
 	put(d, OP_EMERGENCY, byte, 0, 0, 0);
+}
+
+void recorder_tune(struct recorder_dev *d, const struct net_tuning *t)
+{
+	put(d, OP_TUNE, t->pairs, t->offloads, t->announced, 0);
 }
 
 void recorder_irq(struct recorder_dev *d, uint16_t source)
@@ -236,6 +267,15 @@ void recorder_enter_console(struct recorder_dev *d, const struct console_io *io)
 	struct op op = {.code = OP_SUBMIT,
 			.dev = d->dev,
 			.arg = {io->id, io->type, io->port, io->len, 0, io->nspans}};
+	recorder_put(d->rec, &op);
+	d->depth++;
+}
+
+void recorder_enter_net(struct recorder_dev *d, const struct net_io *io)
+{
+	struct op op;
+	remake_net_submit(io, &op);
+	op.dev = d->dev;
 	recorder_put(d->rec, &op);
 	d->depth++;
 }

@@ -14,6 +14,7 @@
 #include "arena.h"
 #include "devices/blk.h"
 #include "devices/console.h"
+#include "devices/net.h"
 #include "devices/rng.h"
 #include "trace/op.h"
 #include "trace/remake.h"
@@ -63,12 +64,16 @@ void recorder_run(struct recorder_dev *, uint16_t queue);
 void recorder_done_blk(struct recorder_dev *, const struct blk_io *, enum blk_result, uint32_t bytes);
 void recorder_done_rng(struct recorder_dev *, const struct rng_io *, uint32_t bytes);
 void recorder_done_console(struct recorder_dev *, const struct console_io *, uint32_t bytes);
+void recorder_done_net(struct recorder_dev *, const struct net_io *, enum net_result);
 void recorder_flushed(struct recorder_dev *); /* before blk_publish, rng_publish ... */
 void recorder_resize(struct recorder_dev *, uint64_t sectors);
-/* Before console_input; and recorder_answer with what that returned. */
+/* Before console_input or net_receive; and recorder_answer with what that returned. */
 void recorder_input(struct recorder_dev *, uint16_t port, uint32_t n);
+void recorder_frame(struct recorder_dev *, uint16_t pair, const struct net_frame *);
 void recorder_answer(struct recorder_dev *, uint64_t value);
 void recorder_terminal(struct recorder_dev *, uint16_t cols, uint16_t rows);
+void recorder_link(struct recorder_dev *, bool up);
+void recorder_announce(struct recorder_dev *);
 /* What happens to a port (remake.h); `options` where it is added. */
 void recorder_port(struct recorder_dev *, uint16_t port, enum port_change,
 		   const struct console_port_options *);
@@ -80,12 +85,14 @@ void recorder_offence(struct recorder_dev *, uint32_t offence);
 void recorder_enter_blk(struct recorder_dev *, const struct blk_io *);
 void recorder_enter_rng(struct recorder_dev *, const struct rng_io *);
 void recorder_enter_console(struct recorder_dev *, const struct console_io *);
+void recorder_enter_net(struct recorder_dev *, const struct net_io *);
 void recorder_enter_drain(struct recorder_dev *);
 void recorder_leave(struct recorder_dev *, bool drain);
 /* Before the backend's own function is called. */
 void recorder_wake(struct recorder_dev *, uint64_t which);
 void recorder_opened(struct recorder_dev *, uint16_t port, bool open);
 void recorder_emergency(struct recorder_dev *, uint8_t byte);
+void recorder_tune(struct recorder_dev *, const struct net_tuning *);
 /* After an input was handled: records a state hash when one is due (pass the transport's hash), or always. */
 bool recorder_state_due(const struct recorder *);
 void recorder_state(struct recorder_dev *, uint64_t hash);

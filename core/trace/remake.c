@@ -127,6 +127,75 @@ bool remake_port(struct console *c, const struct op *op)
 	return true;
 }
 
+/* -- net ------------------------------------------------------------------------------------------------- */
+
+static uint32_t net_abilities(uint64_t features)
+{
+	static const struct {
+		enum net_can can;
+		unsigned feature;
+	} table[] = {
+		{NET_CAN_TX_CSUM, VIRTIO_NET_F_CSUM},       {NET_CAN_TX_TSO4, VIRTIO_NET_F_HOST_TSO4},
+		{NET_CAN_TX_TSO6, VIRTIO_NET_F_HOST_TSO6},  {NET_CAN_TX_ECN, VIRTIO_NET_F_HOST_ECN},
+		{NET_CAN_TX_USO, VIRTIO_NET_F_HOST_USO},    {NET_CAN_RX_CSUM, VIRTIO_NET_F_GUEST_CSUM},
+		{NET_CAN_RX_TSO4, VIRTIO_NET_F_GUEST_TSO4}, {NET_CAN_RX_TSO6, VIRTIO_NET_F_GUEST_TSO6},
+		{NET_CAN_RX_ECN, VIRTIO_NET_F_GUEST_ECN},   {NET_CAN_RX_USO4, VIRTIO_NET_F_GUEST_USO4},
+		{NET_CAN_RX_USO6, VIRTIO_NET_F_GUEST_USO6},
+	};
+	uint32_t can = 0;
+	for (uint32_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (features >> table[i].feature & 1)
+			can |= table[i].can;
+	return can;
+}
+
+bool remake_net(const struct trace_device *t, struct net_options *o, struct net_backend *b, bool *unplugged)
+{
+	struct virtio_net_config c = {0};
+	memcpy(&c, t->config, t->config_len < sizeof(c) ? t->config_len : sizeof(c));
+	bool mq = has(t, VIRTIO_NET_F_MQ), control = has(t, VIRTIO_NET_F_CTRL_VQ);
+	uint32_t pairs = mq ? c.max_virtqueue_pairs : 1;
+	*o = (struct net_options){.mtu = c.mtu,
+				  .pairs = (uint16_t)pairs,
+				  .queue_size = t->queue_size_max[0],
+				  .speed_mbit = c.speed,
+				  .without = ~t->features};
+	memcpy(o->mac, c.mac, sizeof(o->mac));
+	b->can = net_abilities(t->features);
+	*unplugged = t->ident_len && t->ident[0];
+	return pairs >= 1 + (uint32_t)mq && pairs <= NET_PAIRS_MAX && t->nqueues == 2 * pairs + control &&
+	       t->ident_len <= 1;
+}
+
+uint32_t remake_frame_data(const struct net_frame *f, uint8_t *data)
+{
+	uint32_t head = f->len < NET_HEAD_MAX ? f->len : NET_HEAD_MAX;
+	memcpy(data, &f->header, sizeof(f->header));
+	memcpy(data + sizeof(f->header), f->head, head);
+	return (uint32_t)sizeof(f->header) + head;
+}
+
+struct net_frame remake_frame(const struct op *op)
+{
+	struct net_frame f = {.len = op->arg[1] < NET_FRAME_MAX ? (uint32_t)op->arg[1] : NET_FRAME_MAX};
+	uint8_t data[REMAKE_FRAME_MAX] = {0};
+	if (op->len)
+		memcpy(data, op->data, op->len < sizeof(data) ? op->len : sizeof(data));
+	memcpy(&f.header, data, sizeof(f.header));
+	memcpy(f.head, data + sizeof(f.header), f.len < NET_HEAD_MAX ? f.len : NET_HEAD_MAX);
+	return f;
+}
+
+void remake_net_submit(const struct net_io *io, struct op *op)
+{
+	static const struct net_header plain;
+	*op = (struct op){.code = OP_SUBMIT, .arg = {io->id, io->type, io->pair, io->len, 0, io->nspans}};
+	if (!memcmp(&io->header, &plain, sizeof(plain)))
+		return;
+	op->data = (const uint8_t *)&io->header;
+	op->len = sizeof(io->header);
+}
+
 /* -- any device ------------------------------------------------------------------------------------------ */
 
 void remake_describe(struct vdev *d, struct trace_device *t)
@@ -141,6 +210,9 @@ void remake_describe(struct vdev *d, struct trace_device *t)
 		const struct blk *b = (const struct blk *)(const void *)d;
 		t->ident_len = sizeof(b->options.ident);
 		memcpy(t->ident, b->options.ident, t->ident_len);
+	} else if (d->ops->id == VIRTIO_ID_NET) {
+		t->ident_len = 1;
+		t->ident[0] = ((const struct net *)(const void *)d)->unplugged;
 	} else if (d->ops->id == VIRTIO_ID_CONSOLE) {
 		describe_console(&((const struct console *)(const void *)d)->options, t);
 	}
