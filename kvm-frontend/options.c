@@ -239,9 +239,6 @@ static int check_together(struct options *o, uint32_t seen, char err[ERR_MAX])
 	for (size_t i = 0; i < TABLE_LEN; i++)
 		if ((seen >> i & 1) && !o->record && !strncmp(table[i].name, "--record-", 9))
 			return err_set(err, "%s without --record FILE", table[i].name);
-	if (o->record && o->net_count)
-		return err_set(err, "--record with --net: network cards can not be recorded by this build; "
-				    "leave one of them away");
 	return options_nets_differ(o, err) ? -1 : options_consoles_settle(o, err);
 }
 

@@ -15,20 +15,30 @@ static void submit(void *ctx, struct net_io *io)
 {
 	struct virtio_net *n = ctx;
 
+	if (n->dev.record)
+		recorder_enter_net(&n->dev.rec, io);
 	n->backend.submit(n->backend.ctx, io);
+	if (n->dev.record)
+		recorder_leave(&n->dev.rec, false);
 }
 
 static void drain(void *ctx)
 {
 	struct virtio_net *n = ctx;
 
+	if (n->dev.record)
+		recorder_enter_drain(&n->dev.rec);
 	n->backend.drain(n->backend.ctx);
+	if (n->dev.record)
+		recorder_leave(&n->dev.rec, true);
 }
 
 static void wake(void *ctx, uint16_t pair)
 {
 	struct virtio_net *n = ctx;
 
+	if (n->dev.record)
+		recorder_wake(&n->dev.rec, pair);
 	n->backend.wake(n->backend.ctx, pair);
 }
 
@@ -36,6 +46,8 @@ static void tune(void *ctx, const struct net_tuning *tuning)
 {
 	struct virtio_net *n = ctx;
 
+	if (n->dev.record)
+		recorder_tune(&n->dev.rec, tuning);
 	n->backend.tune(n->backend.ctx, tuning);
 }
 
@@ -43,6 +55,8 @@ void virtio_net_done(void *ctx, struct net_io *io, enum net_result result)
 {
 	struct virtio_net *n = ctx;
 
+	if (n->dev.record)
+		recorder_done_net(&n->dev.rec, io, result);
 	net_io_done(&n->net, io, result);
 }
 
@@ -61,8 +75,14 @@ static void leave(void *ctx)
 static enum net_answer receive(void *ctx, uint16_t pair, const struct net_frame *f)
 {
 	struct virtio_net *n = ctx;
+	enum net_answer answer;
 
-	return net_receive(&n->net, pair, f);
+	if (n->dev.record)
+		recorder_frame(&n->dev.rec, pair, f);
+	answer = net_receive(&n->net, pair, f);
+	if (n->dev.record)
+		recorder_answer(&n->dev.rec, answer);
+	return answer;
 }
 
 void virtio_net_link(struct virtio_dev *d, bool up)
@@ -70,7 +90,11 @@ void virtio_net_link(struct virtio_dev *d, bool up)
 	struct virtio_net *n = virtio_net(d);
 
 	virtio_dev_enter(d);
+	if (d->record)
+		recorder_link(&d->rec, up);
 	net_set_link(&n->net, up);
+	if (d->record && up)
+		recorder_announce(&d->rec);
 	if (up)
 		net_announce(&n->net);
 	virtio_dev_leave(d);

@@ -4,7 +4,10 @@
 #include "trace/remake.h"
 #include "twin.h"
 
-_Static_assert(NET_INFLIGHT_MAX <= BLK_INFLIGHT_MAX && NET_SPANS_MAX <= BLK_SPANS_MAX, "a twin keeps them");
+#define KEPT(member) \
+	(sizeof(((struct twin_device *)0)->member) / sizeof(((struct twin_device *)0)->member[0]))
+_Static_assert(KEPT(io) >= NET_INFLIGHT_MAX, "all requests of a network device are known");
+_Static_assert(KEPT(hash) >= NET_SPANS_MAX, "and all that one delivers");
 
 static struct net *net_of(struct twin_device *d)
 {
