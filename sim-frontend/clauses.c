@@ -51,9 +51,9 @@ void clause_print(FILE *out, const char *id)
 const char *clause_area_name(enum clause_area area)
 {
 	static const char *const name[CLAUSE_AREAS] = {
-		[CLAUSE_BASIC] = "basic",     [CLAUSE_SPLIT] = "split", [CLAUSE_PACKED] = "packed",
-		[CLAUSE_MMIO] = "mmio",       [CLAUSE_BLOCK] = "block", [CLAUSE_ENTROPY] = "entropy",
-		[CLAUSE_CONSOLE] = "console",
+		[CLAUSE_BASIC] = "basic",     [CLAUSE_SPLIT] = "split",     [CLAUSE_PACKED] = "packed",
+		[CLAUSE_MMIO] = "mmio",       [CLAUSE_BLOCK] = "block",     [CLAUSE_ENTROPY] = "entropy",
+		[CLAUSE_CONSOLE] = "console", [CLAUSE_NETWORK] = "network",
 	};
 	return name[area];
 }

@@ -10,12 +10,12 @@ prefix=clauses-
 [ -x "$ringside" ] || { fail program "no $ringside: make all"; exit 1; }
 
 # area clauses checked tested vacuous not-yet: what the rows add up to
-sums=$(for area in basic split packed mmio block entropy console; do
+sums=$(for area in basic split packed mmio block entropy console network; do
 	"$ringside" clauses --list $area | awk -v area=$area '
 		{ n++; for (i = 2; i <= NF; i++) if ($i ~ /^(checked|tested|vacuous|not)$/) { how[$i]++; break } }
 		END { printf "%s %d %d %d %d %d\n", area, n, how["checked"], how["tested"], how["vacuous"], how["not"] }'
 done)
-told=$("$ringside" clauses | awk '/^(basic|split|packed|mmio|block|entropy|console) / { $1 = $1; print }')
+told=$("$ringside" clauses | awk '/^(basic|split|packed|mmio|block|entropy|console|network) / { $1 = $1; print }')
 if [ "$sums" = "$told" ] && [ -n "$told" ]; then pass sums; else fail sums "$told against $sums"; fi
 
 one=$("$ringside" clauses --id split.desc.2)
