@@ -276,11 +276,16 @@ static void many_sealed_bytes(void **state)
 
 /* -- what no device is in --------------------------------------------------------------------------------- */
 
+/* What follows its ranges is zero, so that one that says it has more of them can be saved. */
 static struct blk_req *flying(enum blk_io_type type)
 {
-	for (uint32_t i = 0; i < BLK_INFLIGHT_MAX; i++)
-		if (m->blk.busy[i / 64] >> i % 64 & 1 && m->blk.req[i].io.type == type)
-			return &m->blk.req[i];
+	for (uint32_t i = 0; i < BLK_INFLIGHT_MAX; i++) {
+		struct blk_io *io = &m->blk.req[i].io;
+		if (!(m->blk.busy[i / 64] >> i % 64 & 1) || io->type != type)
+			continue;
+		memset(&io->range[io->nranges], 0, (BLK_RANGES_MAX - io->nranges) * sizeof(io->range[0]));
+		return &m->blk.req[i];
+	}
 	fail();
 	return NULL;
 }
