@@ -3,7 +3,7 @@
 FLAVOUR ?= plain
 BUILD   ?= build
 B       := $(BUILD)/$(FLAVOUR)
-WARN    := -std=gnu11 -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
+WARN    := -std=gnu11 -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror -fno-builtin-bcmp
 SAN     := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 COUNT   := -fsanitize-coverage=inline-8bit-counters,pc-table
 
@@ -74,7 +74,8 @@ $(B)/tests/regress/%: $(B)/tests/regress/%.o $(B)/libsim.a $(B)/libcore.a
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lcmocka -lzstd -o $@
 regress: $(patsubst tests/regress/%.c,$(B)/tests/regress/%,$(wildcard tests/regress/*.c))
 units: $(units) regress
-core-units: regress $(filter $(addprefix $(B)/tests/test_,vmem arena hash state save% vq% vdev% mmio blk% rng console_% recorder offences op trace_% replay shrink sim_% oracle_%),$(units))
+# MSan: but for test_save_bad, which plants what no device holds, unset bytes too.
+core-units: regress $(filter-out $(B)/tests/test_save_bad,$(filter $(addprefix $(B)/tests/test_,vmem arena hash state save% vq% vdev% mmio blk% rng console_% recorder offences op trace_% replay shrink sim_% oracle_%),$(units)))
 benches: $(patsubst tests/bench/%.c,$(B)/%,$(wildcard tests/bench/bench_*.c))
 -include fuzz/rules.mk tests/guest/rules.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
