@@ -86,7 +86,10 @@ void console_save(const struct vdev *d, struct state_out *out)
 	state_put_bool(out, c->freed);
 	for (uint16_t i = 0; i < c->options.nports; i++)
 		save_port(c, i, out);
-	state_put_u8(out, (uint8_t)__builtin_popcountll(c->busy));
+	uint8_t nbusy = 0;
+	for (uint64_t left = c->busy; left; left &= left - 1)
+		nbusy++;
+	state_put_u8(out, nbusy);
 	for (uint64_t left = c->busy; left;) {
 		uint16_t id = oldest(c, left);
 		left &= ~(1ull << id);
