@@ -47,6 +47,7 @@ for from in corpus/*/; do
 	done
 done
 for text in corpus/blk/[a-h]*.txt; do
+	[ -e "$text" ] || continue
 	{ printf '\004' && head -c 1000 "$text"; } >"build/corpus/trace/text-$(basename "${text%.txt}")"
 done
 for program in build/corpus/{blk,rng}/*; do
