@@ -2,7 +2,7 @@
 /*
  * What a simulated request costs, all told: the generator's decisions, the model driver, the device, its
  * backend, the oracles, the hash of each run. Good guests, no faults, one disk; sixteen transfers a
- * notification, of 512 bytes and of 4 KiB.
+ * notification of 512 bytes, and of 4 KiB as many as the buffers' memory has room for.
  */
 #include <linux/virtio_ids.h>
 

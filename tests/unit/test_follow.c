@@ -296,9 +296,9 @@ static void a_frame_takes_several_buffers(void **state)
 		    "6: began dev 2 queue 0 slot 0\n"
 		    "6: began dev 2 queue 0 slot 1\n"
 		    "6: began dev 2 queue 0 slot 2\n"
-		    "11: used id 0 x1 [6 7 9 10 11] 2000 bytes, status -1, used 1024\n"
-		    "12: used id 1 x1 [6 8 9 10 12] 2000 bytes, status -1, used 768\n"
-		    "14: open id 2 x1 [6 13 14 0 14] 60 bytes, status -1, used 0\n");
+		    "11: used id 0 x1 [6 7 9 10 11] rx 2000 bytes, status -1, used 1024\n"
+		    "12: used id 1 x1 [6 8 9 10 12] rx 2000 bytes, status -1, used 768\n"
+		    "14: open id 2 x1 [6 13 14 0 14] tx 60 bytes, status -1, used 0\n");
 }
 
 /* Anything may stand in a trace that somebody wrote. */
