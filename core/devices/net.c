@@ -222,6 +222,7 @@ static void queue_reset(struct vdev *d, uint16_t queue)
 {
 	struct net *n = net_of(d);
 	drain(n, 1u << queue);
+	n->armed &= ~(1u << queue / 2);
 	n->stalled &= ~(1u << queue);
 	n->staged &= ~(1u << queue);
 	net_publish(n); /* what the drain completed for the other queues */
@@ -237,7 +238,7 @@ static void reset(struct vdev *d)
 	if (n->loaded) /* and never resumed: the link is what it was */
 		n->unplugged = n->link_before;
 	n->loaded = false;
-	n->stalled = n->staged = 0;
+	n->stalled = n->staged = n->armed = 0;
 	n->freed = false;
 	n->waiting |= n->starved;
 	n->starved = 0;

@@ -156,6 +156,8 @@ struct net {
 	uint32_t stalled;           /* bit per transmit queue: waits for a completion */
 	uint32_t waiting;           /* bit per pair: the backend has a frame, and waits for buffers */
 	uint32_t starved;           /* bit per pair: the same, and it waits for a completion */
+	uint32_t armed; /* bit per pair: the kick of its receive queue was asked for last at armed_at */
+	vq_pos armed_at[NET_PAIRS_MAX];
 	bool freed;        /* a completion made room since stalled and starved ones were last woken */
 	uint64_t nsubmits; /* requests, in the device's life */
 	struct net_filter filter;

@@ -6,7 +6,8 @@
  *
  * Kicks of a receive queue mean nothing while no frame waits, and stay off. When one begins to wait they are
  * turned on behind the last buffer that is there, before those that were taken are given back: it is the next
- * one after that which the driver must tell of.
+ * one after that which the driver must tell of. Another frame that has waited for one of those, by an earlier
+ * wish, would never hear of it: so its pair is woken.
  */
 #include "devices/net_int.h"
 
@@ -40,6 +41,16 @@ static uint16_t choose(const struct net *n, uint16_t pair)
 	return NO_QUEUE;
 }
 
+/* Pairs whose frames wait for buffers of this queue. */
+static uint32_t waiting_for(const struct net *n, uint16_t queue)
+{
+	uint32_t pairs = 0;
+	for (uint16_t i = 0; n->waiting >> i; i++)
+		if (n->waiting >> i & 1 && choose(n, i) == queue)
+			pairs |= 1u << i;
+	return pairs;
+}
+
 /*
  * P18: whoever waits for these buffers hears of them. Then kicks are off: with event indices by a wish for one
  * that has been (a driver that never found a wish would kick each time).
@@ -47,13 +58,10 @@ static uint16_t choose(const struct net *n, uint16_t pair)
 void net_kick_rx(struct net *n, uint16_t pair)
 {
 	struct vq *q = &n->vdev.queue[net_rx_queue(pair)];
-	uint32_t wake = 0;
 	vq_kicks_resume(q, n->vdev.mem);
 	vq_kicks_stop(q, n->vdev.mem);
-	for (uint16_t i = 0; n->waiting >> i; i++)
-		if (n->waiting >> i & 1 && choose(n, i) == net_rx_queue(pair))
-			wake |= 1u << i;
-	net_wake_pairs(n, wake);
+	n->armed &= ~(1u << pair);
+	net_wake_pairs(n, waiting_for(n, net_rx_queue(pair)));
 }
 
 /* -- gathering buffers ----------------------------------------------------------------------------------- */
@@ -126,6 +134,19 @@ static enum net_answer give_back(struct gather *g, enum net_answer answer)
 	return answer;
 }
 
+/* The driver tells of the buffer behind those that are there. Who waits for an earlier one would hear nothing. */
+static void wish_moved(const struct gather *g, uint16_t pair)
+{
+	struct net *n = g->n;
+	uint16_t mine = g->queue / 2;
+	vq_pos end = n->vdev.queue[g->queue].next_avail;
+	bool moved = !(n->armed >> mine & 1) || n->armed_at[mine] != end;
+	if (moved && g->r->ntoks)
+		net_wake_pairs(n, waiting_for(n, g->queue) & ~(1u << pair));
+	n->armed |= 1u << mine;
+	n->armed_at[mine] = end;
+}
+
 /* The driver can post no more before these buffers are used. */
 static bool fills_ring(const struct gather *g)
 {
@@ -153,11 +174,16 @@ static enum net_answer __attribute__((noinline)) gather(struct gather *g, uint16
 	}
 	if (there && lent)
 		return NET_TAKEN;
+	if (!there)
+		wish_moved(g, pair);
 	if (!lent && (net_idle(n) || g->r->io.nspans == NET_SPANS_MAX))
 		return give_back(g, NET_DROPPED);
 	if (!there && fills_ring(g))
 		return give_back(g, NET_DROPPED);
-	*(lent ? &n->waiting : &n->starved) |= 1u << pair;
+	if (lent)
+		n->waiting |= 1u << pair;
+	else
+		n->starved |= 1u << pair;
 	return give_back(g, NET_LATER);
 }
 

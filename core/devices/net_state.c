@@ -78,6 +78,9 @@ void net_save(const struct vdev *d, struct state_out *out)
 	state_put_u32(out, n->staged);
 	state_put_u32(out, n->waiting);
 	state_put_u32(out, n->starved);
+	state_put_u32(out, n->armed);
+	for (uint16_t i = 0; i < NET_PAIRS_MAX; i++)
+		state_put_u16(out, n->armed >> i & 1 ? n->armed_at[i] : 0);
 	state_put_bool(out, n->freed);
 	state_put_u32(out, n->inflight);
 	for (uint32_t i = oldest(n, n->busy, 0); i < NET_INFLIGHT_MAX;
@@ -191,8 +194,12 @@ static void load_waiting(struct net *n, struct state_in *in)
 	n->staged = state_get_u32(in);
 	n->waiting = state_get_u32(in);
 	n->starved = state_get_u32(in);
+	n->armed = state_get_u32(in);
+	for (uint16_t i = 0; i < NET_PAIRS_MAX; i++)
+		n->armed_at[i] = state_get_u16(in);
 	n->freed = state_get_bool(in);
-	state_need(in, !((n->stalled | n->staged) & ~queues) && !((n->waiting | n->starved) & ~pairs));
+	state_need(in,
+		   !((n->stalled | n->staged) & ~queues) && !((n->waiting | n->starved | n->armed) & ~pairs));
 }
 
 void net_load(struct vdev *d, struct state_in *in)

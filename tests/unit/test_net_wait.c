@@ -246,6 +246,31 @@ static void all_requests_at_the_backend(void **state)
 	nic_finish_all(n);
 }
 
+/*
+ * Two frames wait, one for any buffer, one for a large one. What comes without a kick is seen by the larger one, which
+ * asks for the kick of the next: so the other must be woken, once, or nobody would tell it.
+ */
+static void smaller_frame_waits_too(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < NRINGS; i++) {
+		struct net_frame small = nic_frame(60), large = nic_frame(400);
+		make(rings[i].offer, rings[i].without, 16, 2);
+		assert_int_equal(nic_arrive_at(n, 1, &small), NET_LATER);
+		nic_post_rx(n, RXBUFS, 100); /* its kick is under way */
+		assert_int_equal(nic_arrive_at(n, 0, &large), NET_LATER);
+		assert_int_equal(n->wire.wakes[1], 1);
+		assert_int_equal(nic_arrive_at(n, 0, &large), NET_LATER); /* nothing new */
+		assert_int_equal(n->wire.wakes[0] + n->wire.wakes[1], 1);
+		assert_int_equal(nic_arrive_at(n, 1, &small), NET_TAKEN);
+		nic_post_rx(n, RXBUFS, 500);
+		assert_true(must_kick(n));
+		nic_kick(n, RX);
+		assert_int_equal(n->wire.wakes[0], 1);
+		assert_int_equal(nic_arrive_at(n, 0, &large), NET_TAKEN);
+	}
+}
+
 /* -- several pairs --------------------------------------------------------------------------------------- */
 
 static enum net_answer arrive_for(uint16_t pair)
@@ -369,6 +394,7 @@ int main(void)
 		T(no_driver_yet),
 		T(waits_for_a_completion),
 		T(all_requests_at_the_backend),
+		T(smaller_frame_waits_too),
 		T(only_pairs_in_use),
 		T(waits_at_the_queue_it_goes_to),
 		T(queues_that_are_reset),
