@@ -7,7 +7,7 @@
  * What the program writes is passed on to standard output. A line of SCRIPT is one of
  *
  *   size COLS ROWS     the terminal's size from now on (80 24 at first)
- *   wait SECONDS       how long `expect` and `end` wait from now on (60 at first)
+ *   wait SECONDS       how long each of the lines below waits from now on (60 at first)
  *   expect TEXT        waits until TEXT comes, after what was expected before
  *   type TEXT          types TEXT and return
  *   key HEX            types one byte
@@ -121,13 +121,18 @@ static void expect(const char *text, unsigned line)
 	memmove(seen, at, nseen + 1);
 }
 
-static void type(const char *data, size_t n)
+static void type(const char *data, size_t n, unsigned line)
 {
+	double until = now_s() + (double)patience_s;
+
 	while (n) {
 		ssize_t put = write(tty, data, n);
 
-		if (put < 0 && errno != EAGAIN)
-			err(FAILED, "cannot type");
+		if (put < 0 && (errno != EAGAIN || now_s() > until)) {
+			fprintf(stderr, "drive: line %u: cannot type: %s\n", line, strerror(errno));
+			kill(program, SIGKILL);
+			exit(FAILED);
+		}
 		if (put > 0) {
 			data += put;
 			n -= (size_t)put;
@@ -166,6 +171,7 @@ static void tell_memory(void)
 static void talk(const char *words, unsigned line)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	const struct timeval patience = {.tv_sec = patience_s}; /* for a connection, and to send the line */
 	const char *text = strchr(words, ' ');
 	char answer[256] = "port: ";
 	size_t n = strlen(answer);
@@ -174,7 +180,8 @@ static void talk(const char *words, unsigned line)
 	if (!text)
 		errx(FAILED, "line %u: write port PATH TEXT", line);
 	snprintf(at.sun_path, sizeof(at.sun_path), "%.*s", (int)(text - words), words);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&at, sizeof(at)) || dprintf(fd, "%s\n", text + 1) < 0)
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) ||
+	    connect(fd, (struct sockaddr *)&at, sizeof(at)) || dprintf(fd, "%s\n", text + 1) < 0)
 		err(FAILED, "line %u: %s", line, at.sun_path);
 	for (double until = now_s() + (double)patience_s; now_s() < until && n < sizeof(answer) - 1;
 	     take(20)) {
@@ -259,12 +266,12 @@ int main(int argc, char *argv[])
 		} else if (word(line, "expect", &rest)) {
 			expect(rest, n);
 		} else if (word(line, "type", &rest)) {
-			type(rest, strlen(rest));
-			type("\r", 1);
+			type(rest, strlen(rest), n);
+			type("\r", 1, n);
 		} else if (word(line, "key", &rest)) {
 			char key = (char)strtol(rest, NULL, 16);
 
-			type(&key, 1);
+			type(&key, 1, n);
 		} else if (word(line, "stop", &rest)) {
 			sleep((unsigned)strtol(rest, NULL, 10));
 		} else if (word(line, "port", &rest)) {

@@ -1,13 +1,23 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# ringside.mode=console: a shell on hvc0, and a port called `talk` whose every line is answered; read by guest-init.sh.
+# ringside.mode=console: a shell on hvc0, a port called `talk` whose every line is answered, and one called `log` that gets a line;
+# read by guest-init.sh.
 name=console
 present /dev/hvc0
-port=
-for f in /sys/class/virtio-ports/*/name; do
-	if [ "$(cat "$f" 2>/dev/null)" = talk ]; then port=${f%/name} port=/dev/${port##*/}; fi
-done
-[ -n "$port" ] || fail "no port is called talk"
-present "$port"
+
+# sets $port to that port's device: its name comes later than the port
+find_port() {
+	n=0 port=
+	while [ -z "$port" ]; do
+		for f in /sys/class/virtio-ports/*/name; do
+			if [ "$(cat "$f" 2>/dev/null)" = "$1" ]; then port=${f%/name} port=/dev/${port##*/}; fi
+		done
+		n=$((n + 1))
+		[ $n -lt 100 ] || fail "no port is called $1 after 5 s"
+		[ -n "$port" ] || usleep 50000
+	done
+	present "$port"
+}
+find_port talk
 (
 	exec 3<>"$port"
 	while :; do
@@ -16,7 +26,8 @@ present "$port"
 	done
 ) &
 ok
-for port in /dev/vport*p2; do echo "the guest was here" >"$port"; done
+find_port log
+echo "the guest was here" >"$port"
 PS1='hvc0# ' HOME=/tmp setsid sh -c 'exec sh -i </dev/hvc0 >/dev/hvc0 2>&1'
 echo RINGSIDE-BOOT-OK
 off "$end"

@@ -23,6 +23,7 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 usage() { echo "machine.sh: $*; usage: machine.sh [OPTION]... SCRIPT [ARG]..." >&2; exit 2; }
 how=${RINGSIDE_MACHINE:-} kvm=stock out=$cache/out timeout=300 memory=2048 cpus=2 live=
+up_max=${RINGSIDE_UP_MAX:-60} # seconds that level 1 has to come up
 files=() progs=() same=()
 while :; do
 	case ${1:-} in
@@ -109,11 +110,32 @@ tar -C "$work" --owner=0 --group=0 -cf "$work.in" .
 trap 'rm -rf "$work" "$work.in" "$work.out"' EXIT
 truncate -s %512 "$work.in"
 truncate -s 1G "$work.out"
-timeout --foreground "$timeout" qemu-system-x86_64 -accel tcg,thread=multi -smp "$cpus" -cpu max,+svm,+npt -m "$memory" \
-	-display none -monitor none -serial stdio -no-reboot -nodefaults \
-	-kernel "$cache/kernel/vmlinuz" -initrd "$cache/level1.cpio" -append "console=ttyS0 panic=-1 quiet loglevel=1" \
-	-drive "file=$work.in,format=raw,if=virtio,readonly=on" -drive "file=$work.out,format=raw,if=virtio,cache=unsafe" \
-	</dev/null 2>"$work/qemu.err" | sed -u 's/\r$//' | show || true
+# Ends a level 1 that does not come up. Once it has said that it is, the script's own time-outs count.
+watch_it_come_up() {
+	for ((i = 0; i < up_max; i++)); do
+		! is_up || return 0
+		sleep 1
+	done
+	kill "$(cat "$work/pid")" 2>/dev/null
+}
+is_up() { grep -q '^RINGSIDE-LEVEL1 up' "$out.console" 2>/dev/null; }
+level1() {
+	rm -f "$out.console"
+	watch_it_come_up >/dev/null 2>&1 &
+	timeout --foreground "$timeout" qemu-system-x86_64 -accel tcg,thread=multi -smp "$cpus" -cpu max,+svm,+npt -m "$memory" \
+		-display none -monitor none -serial stdio -no-reboot -nodefaults -pidfile "$work/pid" \
+		-kernel "$cache/kernel/vmlinuz" -initrd "$cache/level1.cpio" -append "console=ttyS0 panic=-1 quiet loglevel=1" \
+		-drive "file=$work.in,format=raw,if=virtio,readonly=on" -drive "file=$work.out,format=raw,if=virtio,cache=unsafe" \
+		</dev/null 2>"$work/qemu.err" | sed -u 's/\r$//' | show || true
+	kill $! 2>/dev/null || true
+}
+# QEMU's interpreter now and then goes on with old code after a kernel with several processors has patched its own: one start in
+# some hundreds hangs before the first program runs. Nothing of the script has run then, so another start hides no fault of ours.
+for try in 1 2 3; do
+	level1
+	! is_up || break
+	echo "machine: level 1 did not come up (start $try of 3; it has $up_max s)"
+done
 tar -C "$out" -xf "$work.out" 2>/dev/null || true
 if [ ! -s "$out/status" ]; then
 	cat "$work/qemu.err" >&2

@@ -19,13 +19,17 @@ busybox httpd -p 127.0.0.1:8080 -h "$TMPDIR/www"
 
 # shows the console, and does what the guest asks for on it
 answer() {
-	local line heard=
+	local line tries heard=
 	while read -r line; do
 		line=$(echo "$line" | tr -d '\r')
 		echo "$line"
 		case $line in
 		'RINGSIDE-ASK hostfwd')
-			while [ -z "$heard" ]; do heard=$(echo "the host says $tag" | nc -w 2 127.0.0.1 $port); done
+			tries=0
+			while [ -z "$heard" ] && [ $tries -lt 30 ]; do
+				heard=$(echo "the host says $tag" | nc -w 2 127.0.0.1 $port)
+				tries=$((tries + 1))
+			done
 			echo "$heard" >"$OUT/$1.heard" ;;
 		'RINGSIDE-ASK link'*) wire control "$TMPDIR/control" ${line#RINGSIDE-ASK } ;;
 		esac
