@@ -18,6 +18,7 @@ __AFL_FUZZ_INIT();
 
 int main(void)
 {
+	target_sample();
 	LLVMFuzzerTestOneInput(NULL, 0);
 #ifdef __AFL_HAVE_MANUAL_CONTROL
 	__AFL_INIT();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What only libFuzzer calls: most changes are made op by op, the rest byte by byte. */
+/* What only libFuzzer calls. Most changes are made op by op, the rest byte by byte. */
 #include "mutate.h"
 #include "target.h"
 
@@ -7,6 +7,15 @@
 
 size_t LLVMFuzzerMutate(uint8_t *, size_t n, size_t max);
 size_t LLVMFuzzerCustomMutator(uint8_t *, size_t n, size_t max, unsigned seed);
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	target_sample();
+	return 0;
+}
 
 size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t n, size_t max, unsigned seed)
 {

@@ -11,6 +11,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 /* Runs one program against the device of that virtio id. */
 void target_run(uint16_t device_id, const uint8_t *, size_t);
+/* For a fuzzer, before the first run: `save` ops, which are dear, do nothing in most programs; which ones is told
+ * by their bytes. Elsewhere each save is done, so what is found without them is found again. */
+void target_sample(void);
 void target_name(const char *path); /* of the program to run next, for the message of a finding */
 uint64_t target_hash(void);         /* of the machine as the latest run left it */
 /* So far, for whoever measures. Requests are what the device took, whoever published it. */

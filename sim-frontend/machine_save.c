@@ -12,7 +12,8 @@
 
 struct lent {
 	enum vmem_kind kind;
-	bool back; /* lent again */
+	bool back;   /* lent again */
+	uint64_t nr; /* requests are submitted again in this order */
 	gpa_t at;
 	struct vspan span;
 };
@@ -71,18 +72,22 @@ bool machine_save_takes(struct sim_device *d, void *request)
 	return true;
 }
 
-/* What was lent as a copy is lent as that copy; all else is guest memory itself, as it was. */
+/* What was lent as a copy is lent as that copy; all else is guest memory itself, as it was. Requests may have the
+ * same buffer: the oldest comes first. */
 static void *pin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *host)
 {
 	struct sim_device *d = ctx;
+	struct lent *found = NULL;
 	for (uint32_t i = 0; i < d->save->nlent; i++) {
 		struct lent *l = &d->save->lent[i];
-		if (l->back || l->kind != kind || l->at.v != a.v || l->span.len != n)
-			continue;
-		l->back = true;
-		return l->span.base;
+		if (!l->back && l->kind == kind && l->at.v == a.v && l->span.len == n &&
+		    (!found || l->nr < found->nr))
+			found = l;
 	}
-	return host;
+	if (!found)
+		return host;
+	found->back = true;
+	return found->span.base;
 }
 
 static void unpin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *host, void *lent,
@@ -110,11 +115,11 @@ static const struct vmem_tap quiet_tap = {.after = after, .pin = pin, .unpin = u
 
 /* -- before ----------------------------------------------------------------------------------------------- */
 
-void machine_save_lent(struct sim_device *d, enum vmem_kind kind, gpa_t a, struct vspan span)
+void machine_save_lent(struct sim_device *d, uint64_t nr, enum vmem_kind kind, gpa_t a, struct vspan span)
 {
 	struct machine_save *s = d->machine->save;
 	if (s->nlent < LENT_MAX && lend_owns(&d->machine->lend, span.base))
-		s->lent[s->nlent++] = (struct lent){kind, false, a, span};
+		s->lent[s->nlent++] = (struct lent){kind, false, nr, a, span};
 }
 
 static void look(struct sim_device *d, struct machine_save *s)

@@ -13,8 +13,8 @@
 /* What saving needs room for, all of it bounded: made once. NULL: no memory; free() ends it. */
 struct machine_save *machine_save_create(void);
 
-/* For sim_type.each_lent. */
-void machine_save_lent(struct sim_device *, enum vmem_kind, gpa_t, struct vspan);
+/* For sim_type.each_lent. nr: of the request, in the order of their submission. */
+void machine_save_lent(struct sim_device *, uint64_t nr, enum vmem_kind, gpa_t, struct vspan);
 
 bool machine_save_takes(struct sim_device *, void *request);
 void machine_save_hears(struct sim_device *, const char *what);

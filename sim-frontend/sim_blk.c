@@ -139,7 +139,7 @@ static void each_lent(struct sim_device *d)
 		if (!(b->busy[i / 64] >> (i % 64) & 1))
 			continue;
 		for (uint16_t k = 0; k < r->io.nspans; k++)
-			machine_save_lent(d, r->io.type == BLK_IO_READ ? VMEM_STORE : VMEM_LOAD,
+			machine_save_lent(d, r->nr, r->io.type == BLK_IO_READ ? VMEM_STORE : VMEM_LOAD,
 					  r->span_gpa[k], r->io.span[k]);
 	}
 }

@@ -18,10 +18,13 @@ static const struct blk *const_blk_of(const struct vdev *d)
 static uint32_t oldest(const struct blk *b, const uint64_t *bits, uint64_t from)
 {
 	uint32_t found = BLK_INFLIGHT_MAX;
-	for (uint32_t i = 0; i < BLK_INFLIGHT_MAX; i++)
-		if (has(bits, i) && b->req[i].nr >= from &&
-		    (found == BLK_INFLIGHT_MAX || b->req[i].nr < b->req[found].nr))
-			found = i;
+	for (uint32_t word = 0; word < BLK_INFLIGHT_MAX / 64; word++)
+		for (uint64_t left = bits[word]; left; left &= left - 1) {
+			uint32_t i = 64 * word + (uint32_t)__builtin_ctzll(left);
+			if (b->req[i].nr >= from &&
+			    (found == BLK_INFLIGHT_MAX || b->req[i].nr < b->req[found].nr))
+				found = i;
+		}
 	return found;
 }
 
