@@ -16,6 +16,7 @@ struct driver *driver_create(struct sim_device *d)
 	if (!g)
 		return NULL;
 	g->device = d;
+	g->type = d->type->driver;
 	g->ram = &d->machine->ram;
 	for (int i = 0; i < VDEV_QUEUES_MAX; i++)
 		g->queue[i].generation = 1;
@@ -61,7 +62,7 @@ void driver_forget_queue(struct driver *g, uint16_t queue)
 		return;
 	for (uint32_t i = 0; q->nposted && i < q->size; i++)
 		if (q->posted[i].generation == q->generation) {
-			content_dropped(driver_content(g), q->posted[i].content);
+			g->type->dropped(g, q->posted[i].content);
 			free_buffers(q, &q->posted[i]);
 		}
 	heap_put(q->heap, q->area, q->area_len);
@@ -328,7 +329,7 @@ static void take_chain(struct driver *g, uint16_t queue, struct driver_queue *q,
 	if (m->events && m->events->used)
 		m->events->used(m->events_ctx, g->device, queue, (uint16_t)id, len, p->type,
 				has_status ? status : -1);
-	content_answered(driver_content(g), p->content, len, has_status ? status : -1);
+	g->type->answered(g, p->content, len, has_status ? status : -1);
 	release(q, id);
 	free_buffers(q, p);
 }

@@ -85,6 +85,8 @@ enum driver_break {
 
 struct driver;
 
+extern const struct driver_type driver_blk, driver_rng; /* driver_int.h */
+
 struct driver *driver_create(struct sim_device *); /* NULL: no memory */
 void driver_destroy(struct driver *);
 void driver_restart(struct driver *); /* a new run */
@@ -130,6 +132,8 @@ void driver_chain(struct driver *, uint16_t queue, uint16_t head, const void *de
 void driver_publish(struct driver *, uint16_t queue, uint16_t head, uint16_t advance);
 /* Notifies where the device wants to hear of what was published since the last time. */
 void driver_kick(struct driver *, uint16_t queue);
+/* One more request, and a notification where that is wanted. False: there is no room for it. */
+bool driver_feed(struct driver *, uint16_t queue, const struct driver_request *);
 /* Takes what is used and acknowledges the interrupt. */
 void driver_reap(struct driver *, uint16_t queue);
 /* Split: the flag, or an event index; packed: enable or the event at the next entry, disable, the event. */

@@ -9,7 +9,7 @@
 #include "judges.h"
 
 #define CHAIN_MAX 192 /* descriptors of one request */
-#define BYTES_MAX 384 /* header and ranges */
+#define BYTES_MAX 640 /* header and ranges, or a command */
 
 /* A request that was published and not yet used. */
 struct posted {
@@ -20,7 +20,7 @@ struct posted {
 	gpa_t block, status;
 	uint32_t block_len, write_len;
 	bool has_status;
-	uint16_t content; /* its number for the content oracle; 0: none */
+	uint16_t content; /* its number for the oracle of its data; 0: none */
 };
 
 /*
@@ -53,6 +53,7 @@ struct driver_queue {
 
 struct driver {
 	struct sim_device *device;
+	const struct driver_type *type;
 	struct ram *ram;
 	bool negotiated, live, early, config_known;
 	uint64_t features;
@@ -72,7 +73,7 @@ struct plan {
 	uint8_t bytes[BYTES_MAX];
 	uint32_t write_len; /* in all */
 	bool has_status;
-	uint16_t content; /* its number for the content oracle; 0: none */
+	uint16_t content; /* its number for the oracle of its data; 0: none */
 	/* its place */
 	struct heap *heap;
 	gpa_t block;
@@ -85,6 +86,26 @@ struct plan {
 	uint16_t id;
 	uint16_t index[CHAIN_MAX + 1]; /* split: the table's descriptors that are taken */
 	uint32_t nindex;               /* entries of the ring */
+};
+
+/* What a request says beyond header and ranges. */
+struct wording {
+	uint32_t read_data, write_data; /* bytes; the latter without the status */
+};
+
+/* What differs between the types of devices; a struct sim_type names its own. */
+struct driver_type {
+	/* What a request says. False: nothing that can be posted now. */
+	bool (*say)(struct driver *, struct plan *, uint16_t queue, const struct driver_request *,
+		    struct wording *);
+	/*
+	 * The oracle of its data. A chain on its way gets a number for the calls below, 0: none; n bytes of what
+	 * the driver sends, from `off` on; the chain was used (status: -1 where it has none), or a reset came first.
+	 */
+	uint16_t (*posted)(struct driver *, uint16_t queue, const struct plan *);
+	void (*fill)(struct driver *, uint16_t content, gpa_t, uint32_t off, uint32_t n);
+	void (*answered)(struct driver *, uint16_t content, uint32_t used_len, int status);
+	void (*dropped)(struct driver *, uint16_t content);
 };
 
 /*
@@ -104,11 +125,6 @@ static inline bool driver_has(const struct driver *g, unsigned feature)
 	return g->features >> feature & 1;
 }
 
-static inline struct content *driver_content(const struct driver *g)
-{
-	return &g->device->judges->content;
-}
-
 /* Stores into a ring: all of it is in one region, and marked since it was set up. */
 static inline void ring_put(struct driver_queue *q, int area, uint32_t off, const void *p, uint32_t n)
 {
@@ -125,7 +141,7 @@ static inline uint16_t ring_get16(const struct driver_queue *q, int area, uint32
 void driver_note(struct driver *, const char *);
 uint32_t driver_kick_value(const struct driver *, uint16_t queue);
 /* driver_request.c: what is to be said, and cut how */
-bool plan_request(struct driver *, struct plan *, const struct driver_request *);
+bool plan_request(struct driver *, struct plan *, uint16_t queue, const struct driver_request *);
 /* driver_break.c: breaks descriptors; ring: the descriptors in the ring, table: those of an indirect table */
 void break_chain(const struct driver *, const struct plan *, struct vring_desc *ring,
 		 struct vring_desc *table);

@@ -88,8 +88,7 @@ static void write_pieces(struct driver *g, const struct plan *p)
 			ram_put(g->ram, p->piece[i].at, p->bytes + done, n);
 		done += n;
 		if (len > n && p->content)
-			content_fill(driver_content(g), p->content, gpa_add(p->piece[i].at, n), data,
-				     len - n);
+			g->type->fill(g, p->content, gpa_add(p->piece[i].at, n), data, len - n);
 		else if (len > n)
 			fill(g, gpa_add(p->piece[i].at, n), len - n);
 		data += len - n;
@@ -181,17 +180,11 @@ static void choose_table(const struct driver *g, struct plan *p, const struct dr
 }
 
 /* A chain that does not say what the request says is nothing that content could be expected of. */
-static void tell_content(struct driver *g, struct plan *p)
+static void tell_content(struct driver *g, uint16_t queue, struct plan *p)
 {
-	struct content_request q = {.bytes = p->bytes,
-				    .bytes_len = p->bytes_len,
-				    .piece = p->piece,
-				    .nread = p->nread,
-				    .npieces = p->npieces,
-				    .has_status = p->has_status};
 	if (g->how >= BREAK_ADDR && g->how != BREAK_SILENT)
 		judges_distrust(g->device);
-	p->content = content_posted(driver_content(g), &q);
+	p->content = g->type->posted(g, queue, p);
 }
 
 static void post(struct driver *g, uint16_t queue, const struct driver_request *r)
@@ -199,7 +192,7 @@ static void post(struct driver *g, uint16_t queue, const struct driver_request *
 	struct driver_queue *q = &g->queue[queue];
 	struct vring_desc ring[CHAIN_MAX + 1], table[CHAIN_MAX];
 	struct plan p;
-	if (!plan_request(g, &p, r)) {
+	if (!plan_request(g, &p, queue, r)) {
 		driver_note(g, "an empty request can not be posted");
 		return;
 	}
@@ -214,7 +207,7 @@ static void post(struct driver *g, uint16_t queue, const struct driver_request *
 		return;
 	}
 	place_pieces(&p, r);
-	tell_content(g, &p);
+	tell_content(g, queue, &p);
 	write_pieces(g, &p);
 	write_tables(q, &p, ring, table);
 	if (g->how)
@@ -246,6 +239,16 @@ void driver_post(struct driver *g, uint16_t queue, const struct driver_request *
 	if (make_ready(g, queue))
 		post(g, queue, r);
 	g->how = BREAK_NOTHING;
+}
+
+bool driver_feed(struct driver *g, uint16_t queue, const struct driver_request *r)
+{
+	uint32_t before = g->queue[queue].nposted;
+	if (!driver_is_ready(g, queue))
+		return false;
+	post(g, queue, r);
+	driver_kick(g, queue);
+	return g->queue[queue].nposted != before;
 }
 
 void driver_break(struct driver *g, uint32_t how, uint32_t at, uint64_t value)

@@ -12,11 +12,25 @@
 #include "oracle_content.h"
 #include "oracle_status.h"
 
+/* The oracles of one type of device; a struct sim_type names its own. NULL: has nothing to say there. */
+struct judge_type {
+	void (*restart)(struct sim_device *);              /* a fresh device */
+	void (*trust)(struct judges *, bool);              /* judges_trust, judges_distrust */
+	void (*write_ends)(struct judges *, uint64_t off); /* a register was written, all of it */
+	void (*config)(struct sim_device *); /* ahead of a look at what the driver has read there */
+	void (*status)(struct judges *, gpa_t, uint8_t byte); /* the device has stored a status byte */
+	void (*refused)(struct judges *);                     /* memory could not be lent */
+	void (*quiet)(struct sim_device *);                   /* all is over, and the driver has looked */
+};
+
 struct judges {
+	const struct judge_type *type;
 	struct oracle_status status;
 	struct oracle_backend backend;
 	struct content content;
 };
+
+extern const struct judge_type judge_blk, judge_rng;
 
 /* After the device was made, with its oracle; false: no memory. */
 bool judges_create(struct sim_device *);
@@ -32,6 +46,7 @@ void judges_distrust(struct sim_device *);
 void judges_trust(struct sim_device *);
 
 void judges_resized(struct sim_device *, uint64_t sectors);
+void judges_quiet(struct sim_device *);
 
 void judges_write_ends(struct judges *, uint64_t off, uint32_t size, uint64_t value);
 void judges_used(void *ctx, uint64_t serial, uint32_t len); /* ctx: struct sim_device * */
@@ -56,8 +71,20 @@ static inline void judges_store(struct judges *j, enum vmem_for what, gpa_t a, c
 	judges_touch(j, what);
 	if (what == VMEM_USED_IDX || what == VMEM_USED_ENTRY)
 		j->status.used_stored = true;
-	else if (what == VMEM_STATUS)
-		oracle_backend_status(&j->backend, a.v, *(const uint8_t *)data);
+	else if (what == VMEM_STATUS && j->type->status)
+		j->type->status(j, a, *(const uint8_t *)data);
+}
+
+static inline void judges_read_config(struct sim_device *d)
+{
+	if (d->judges->type->config)
+		d->judges->type->config(d);
+}
+
+static inline void judges_refused(struct judges *j)
+{
+	if (j->type->refused)
+		j->type->refused(j);
 }
 
 static inline void judges_unpin(struct judges *j, uint32_t stored)

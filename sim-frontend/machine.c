@@ -103,12 +103,19 @@ __attribute__((noinline)) void machine_violation(void *ctx, const struct violati
 		d->machine->violation(d->machine, d, v);
 }
 
+static bool owes(void *ctx, uint16_t queue)
+{
+	const struct sim_device *d = ctx;
+	return d->type->owes(d, queue);
+}
+
 static struct oracle *make_oracle(struct sim_device *d)
 {
 	struct oracle_config c = {
 		.nqueues = d->vdev->ops->nqueues, .report = machine_violation, .used = judges_used, .ctx = d};
 	c.status_byte = d->type->id == VIRTIO_ID_BLOCK;
 	c.status = &d->vdev->status;
+	c.owes = d->type->owes ? owes : NULL;
 	memcpy(c.queue_size_max, d->vdev->ops->queue_size_max, sizeof(c.queue_size_max));
 	return oracle_create(&c);
 }
@@ -321,6 +328,8 @@ uint64_t machine_read(struct sim_device *d, uint64_t off, uint32_t size)
 		recorder_read_begin(d->recorder);
 	uint64_t value = mmio_read(&d->mmio, off, size);
 	CHECK_WRITTEN(&value, sizeof(value));
+	if (off >= VIRTIO_MMIO_CONFIG)
+		judges_read_config(d);
 	if (!d->inside || off == VIRTIO_MMIO_INTERRUPT_STATUS)
 		oracle_status_read(&d->judges->status, off, size, value);
 	if (record)
@@ -340,10 +349,45 @@ void machine_run(struct sim_device *d, uint16_t queue)
 	over(d);
 }
 
+/* An entry that is neither a register access nor a run. */
+static void entry(struct sim_device *d, void (*what)(struct sim_device *, const struct op *),
+		  const struct op *op)
+{
+	enter(d);
+	machine_record_guest(d);
+	what(d, op);
+	leave(d);
+	oracle_status_leave(&d->judges->status);
+	over(d);
+}
+
+void machine_input(struct sim_device *d, const struct op *op)
+{
+	if (d->type->input)
+		entry(d, d->type->input, op);
+}
+
+bool machine_pending(const struct sim_device *d)
+{
+	return d->type->pending && d->type->pending(d);
+}
+
+static void more(struct sim_device *d, const struct op *op)
+{
+	(void)op;
+	d->type->more(d);
+}
+
 void machine_agains(struct sim_device *d)
 {
-	for (int i = 0; d->again && !machine_is_locked(d) && i < AGAINS_MAX; i++)
-		machine_run(d, (uint16_t)__builtin_ctz(d->again));
+	for (int i = 0; !machine_is_locked(d) && i < AGAINS_MAX; i++) {
+		if (d->again)
+			machine_run(d, (uint16_t)__builtin_ctz(d->again));
+		else if (machine_pending(d))
+			entry(d, more, NULL);
+		else
+			break;
+	}
 }
 
 void machine_submit(struct sim_device *d, void *request)

@@ -5,7 +5,7 @@
  * random number: what a run does is decided by whoever calls (program.h).
  *
  * Every entry into a device goes through machine_write, machine_read, machine_run, machine_done,
- * machine_publish and machine_resize, so that the oracles see where a device's work begins and ends.
+ * machine_publish, machine_input and machine_resize, so that the oracles see where a device's work begins and ends.
  */
 #ifndef RINGSIDE_MACHINE_H
 #define RINGSIDE_MACHINE_H
@@ -20,7 +20,7 @@
 #include "trace/op.h"
 #include "transport/mmio.h"
 
-#define MACHINE_DEVICES_MAX 4
+#define MACHINE_DEVICES_MAX 6
 #define MACHINE_RACES_MAX   8
 #define SIM_SECTORS_DEFAULT 1024u
 #define MACHINE_WHENS_MAX   4 /* of each device */
@@ -29,6 +29,8 @@ struct machine;
 struct sim_device;
 struct driver;
 struct judges;
+struct judge_type;
+struct driver_type;
 
 /* How a device is made; all zero is the default. */
 struct device_options {
@@ -54,6 +56,8 @@ enum device_flags {
 struct sim_type {
 	uint16_t id; /* virtio device id */
 	const char *name;
+	const struct judge_type *judge;      /* judges.h */
+	const struct driver_type *driver;    /* driver_int.h */
 	bool (*create)(struct sim_device *); /* sets vdev; false: no memory */
 	void (*destroy)(struct sim_device *);
 	void (*init)(struct sim_device *,
@@ -61,6 +65,17 @@ struct sim_type {
 	void (*finish)(struct sim_device *, void *io, struct verdict);
 	void (*publish)(struct sim_device *);
 	void (*resize)(struct sim_device *, uint64_t sectors); /* NULL: has no size */
+	/* What the host does to it (OP_FRAME ...), in an entry of its own. NULL: nothing of its own. */
+	void (*input)(struct sim_device *, const struct op *);
+	/*
+	 * All NULL, or: the backend has something for the device, and need not wait (pending); it offers that once,
+	 * in an entry of its own (more); what is available on a queue is wanted, as what has come waits for it
+	 * (owes; oracle.h); one more buffer on that queue might let something in (hungry; false: on none).
+	 */
+	bool (*pending)(const struct sim_device *);
+	void (*more)(struct sim_device *);
+	bool (*owes)(const struct sim_device *, uint16_t queue);
+	bool (*hungry)(const struct sim_device *, uint16_t *queue);
 	void (*power_cut)(struct sim_device *, uint64_t seed); /* NULL: keeps nothing */
 	/*
 	 * Saving (machine_save.h); renew NULL: can not be saved. A fresh device, as it was made, in place of
@@ -202,7 +217,11 @@ uint64_t machine_hash(const struct machine *); /* all state that a guest can see
 void machine_write(struct sim_device *, uint64_t off, uint32_t size, uint64_t value);
 uint64_t machine_read(struct sim_device *, uint64_t off, uint32_t size);
 void machine_run(struct sim_device *, uint16_t queue); /* an ioeventfd, or what the device asked for */
-void machine_agains(struct sim_device *); /* runs the queues that asked for it, a bounded number of times */
+void machine_input(struct sim_device *, const struct op *);
+/* Something waits at the backend that may be offered now. */
+bool machine_pending(const struct sim_device *);
+/* The host's turn: queues that asked for it run, what is pending is offered; a bounded number of times. */
+void machine_agains(struct sim_device *);
 /* For the types: a request that reached the backend is held, or finished at once; where the machine records,
  * the type has recorded that it came. */
 void machine_submit(struct sim_device *, void *request);

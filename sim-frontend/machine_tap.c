@@ -75,8 +75,10 @@ static void *tap_pin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *
 		if (lent && kind == VMEM_LOAD)
 			memcpy(lent, host, n);
 	}
-	if (!lent)
+	if (!lent) {
+		judges_refused(d->judges);
 		return NULL;
+	}
 	judges_touch(d->judges, VMEM_PAYLOAD);
 	oracle_pin(d->oracle, lend_index(l, lent), kind, a, n);
 	return lent;

@@ -126,12 +126,12 @@ static void empty(struct ring *r)
 	}
 	if (r->stored != r->published)
 		memset(r->staged, 0, r->size_max * sizeof(*r->staged));
-	r->nowned = 0;
+	r->nowned = r->ntaken = 0;
 	r->oldest = 0;
 	r->unavailable = false;
 	r->irq_due = r->covered = r->any_slot = r->again = r->must_look = false;
 	r->sampled = true;
-	r->slot = r->seen = r->taken = r->stored = r->published = r->asked = r->elem_mask = 0;
+	r->slot = r->seen = r->reach = r->taken = r->stored = r->published = r->asked = r->elem_mask = 0;
 	r->kicks = KICKS_UNKNOWN;
 	r->latest = NULL;
 }
@@ -256,7 +256,7 @@ void oracle_queue_wound(struct oracle *o, uint16_t queue, uint16_t n)
 {
 	struct ring *r = &o->ring[queue];
 	r->taken = r->stored = r->published = r->asked = n;
-	r->slot = r->seen = n;
+	r->slot = r->seen = r->reach = n;
 	r->kick_at = n; /* where the device asked for kicks with the event index, it said 0 */
 }
 
@@ -298,6 +298,11 @@ void oracle_leave(struct oracle *o)
 	o->touched = 0;
 	if (o->config_due)
 		oracle_config_told(o);
+}
+
+uint32_t oracle_taken_of(const struct oracle *o, uint16_t queue)
+{
+	return o->ring[queue].ntaken;
 }
 
 uint64_t oracle_taken(const struct oracle *o)

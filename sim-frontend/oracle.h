@@ -62,6 +62,11 @@ struct oracle_config {
 	const uint8_t *status; /* the device's status, as the driver may read it; NULL: it is live */
 	void (*report)(void *ctx, const struct violation *);
 	void (*used)(void *ctx, uint64_t serial, uint32_t len); /* NULL, or: a chain was given back */
+	/*
+	 * NULL, or: what is available on the queue is to be processed; false where it is no debt, such as
+	 * buffers for what has not arrived yet.
+	 */
+	bool (*owes)(void *ctx, uint16_t queue);
 	void *ctx;
 };
 
@@ -93,6 +98,8 @@ void oracle_reset(struct oracle *);
 void oracle_acknowledged(struct oracle *); /* used buffer notifications */
 /* Chains that the device took, ever. */
 uint64_t oracle_taken(const struct oracle *);
+/* From one queue since it became ready, without those that it has given back unread. */
+uint32_t oracle_taken_of(const struct oracle *, uint16_t queue);
 /*
  * Where the word is that tells whether something is available (split: the driver's index; packed: the flags
  * of the slot at which the device stands), and whether it does. False: the queue is not ready, or not judged.
@@ -115,6 +122,13 @@ void oracle_fence(struct oracle *); /* a full one */
 void oracle_pin(struct oracle *, uint32_t pin, enum vmem_kind, gpa_t, uint32_t n);
 void oracle_unpin(struct oracle *, uint32_t pin, uint32_t stored);
 void oracle_interrupt(struct oracle *, uint16_t source);
+/*
+ * Of the chains that it has taken from the queue in this entry, it gives those back to the ring that come from
+ * the first one on which has `least` writable bytes; those before it are used, or will be.
+ */
+void oracle_given_back(struct oracle *, uint16_t queue, uint32_t least);
+/* What the device asked for this chain (by its id) has failed: it may claim less than what it has stored. */
+void oracle_chain_failed(struct oracle *, uint16_t queue, uint16_t id);
 /* It asks to be run again. */
 void oracle_again(struct oracle *, uint16_t queue);
 /* Used buffer notifications that were sent although the driver had asked for none. */

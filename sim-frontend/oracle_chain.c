@@ -25,7 +25,8 @@ struct chain *oracle_chain_begin(struct oracle *o, struct ring *r, uint32_t inde
 	struct chain *c = r->spare;
 	c->serial = ++o->serial;
 	c->queue = ring_number(o, r);
-	c->unsure = false;
+	c->entry = o->entry;
+	c->unsure = c->failed = false;
 	c->status = -1;
 	c->ndesc = c->nread = c->nwrite = c->ngaps = c->hint = 0;
 	c->read_len = c->write_len = c->prefix = 0;
@@ -53,6 +54,7 @@ bool oracle_chain_taken(struct oracle *o, struct chain *c)
 	r->chain[c->id] = c;
 	r->order[order_slot(r, r->nowned)] = c->id;
 	own(r, c, true);
+	c->turn = r->ntaken++;
 	r->latest = o->newest = c;
 	return true;
 }
@@ -68,8 +70,43 @@ void oracle_chain_unpop(struct ring *r)
 {
 	struct chain *c = r->latest;
 	own(r, c, false);
+	r->ntaken--;
 	r->taken = ring_add(r, r->taken, r->round - c->ndesc);
 	r->latest = NULL;
+}
+
+/*
+ * The end of order[] holds those that were taken last, whether or not they are kept in order; but an id may stand
+ * there twice, for a chain that is gone, too.
+ */
+void oracle_given_back(struct oracle *o, uint16_t queue, uint32_t least)
+{
+	struct ring *r = &o->ring[queue];
+	struct chain *c;
+	uint32_t ntaken = 0, n;
+	for (; ntaken < r->nowned; ntaken++) {
+		c = r->chain[r->order[order_slot(r, r->nowned - 1 - ntaken)]];
+		if (!c->live || c->entry != o->entry || c->turn != r->ntaken - 1 - ntaken)
+			break;
+	}
+	for (n = ntaken; n; n--)
+		if (r->chain[r->order[order_slot(r, r->nowned - n)]]->write_len >= least)
+			break;
+	if (n)
+		r->reach = r->taken;
+	for (; n; n--) {
+		r->latest = r->chain[r->order[order_slot(r, r->nowned - 1)]];
+		oracle_chain_unpop(r);
+		r->any_slot = false;
+	}
+	o->newest = NULL;
+}
+
+void oracle_chain_failed(struct oracle *o, uint16_t queue, uint16_t id)
+{
+	struct ring *r = &o->ring[queue];
+	if (r->ready && oracle_owns(r, id))
+		r->chain[id]->failed = true;
 }
 
 /* -- descriptors ----------------------------------------------------------------------------------------- */

@@ -32,7 +32,10 @@ struct range {
 /* A chain that the device loads or has, as it read like when it was loaded. */
 struct chain {
 	uint64_t serial; /* of all chains ever, from 1 */
+	uint64_t entry;  /* into the device, in which it was taken */
+	uint32_t turn;   /* so many were taken from the queue before it */
 	bool live;       /* taken, and not given back */
+	bool failed;     /* what the device asked for it has */
 	bool unsure;     /* more or odder than we keep account of: its bytes are not judged */
 	uint16_t queue, id;
 	uint16_t ndesc; /* entries of the ring; split: 1 */
@@ -88,10 +91,12 @@ struct ring {
 	uint16_t *order;      /* IN_ORDER: ids in the order in which they were taken, round and round */
 	uint16_t oldest;      /* where order[] starts; it has nowned entries */
 	uint32_t nowned;
+	uint32_t ntaken;                  /* in all, without those given back */
 	uint64_t owned[VQ_SIZE_MAX / 64]; /* by id */
 
 	/* how far it is */
 	ring_pos taken;     /* the next available entry */
+	ring_pos reach;     /* where it was before chains went back to the ring */
 	ring_pos stored;    /* the next used entry */
 	ring_pos published; /* the used entry that the driver waits for */
 	uint8_t elem_mask;  /* bytes of the entry at `stored` that are there */
@@ -258,6 +263,11 @@ bool oracle_chain_taken(struct oracle *, struct chain *);
 /* The device has it no more: completed, or (the latest) given back unread. */
 void oracle_chain_drop(struct ring *, struct chain *);
 void oracle_chain_unpop(struct ring *);
+/* What is available on the queue is a debt. */
+static inline bool oracle_owes(const struct oracle *o, const struct ring *r)
+{
+	return !o->config.owes || o->config.owes(o->config.ctx, (uint16_t)(r - o->ring));
+}
 void oracle_desc_load(struct oracle *, enum vmem_for, uint64_t a, uint32_t n, const uint8_t *);
 void oracle_header_load(struct oracle *, uint64_t a, uint32_t n);
 

@@ -111,7 +111,7 @@ static bool broken(const struct oracle *o)
 /* What is in flight, or a run that was asked for, brings the device back to the ring. */
 static void judge_look(struct oracle *o, struct ring *r)
 {
-	bool must = r->must_look && !r->again && !r->nowned && !broken(o);
+	bool must = r->must_look && !r->again && !r->nowned && !broken(o) && oracle_owes(o, r);
 	r->must_look = false;
 	if (!must)
 		return;
@@ -193,7 +193,7 @@ static void judge_sleep(struct oracle *o, const struct ring *r)
 void oracle_quiet(struct oracle *o, uint16_t queue, uint16_t word)
 {
 	struct ring *r = &o->ring[queue];
-	bool waits = r->ready && oracle_waits(o, queue, word);
+	bool owes = oracle_owes(o, r), waits = r->ready && owes && oracle_waits(o, queue, word);
 	if (!r->ready || o->tangled)
 		return;
 	if (r->nowned)
@@ -213,6 +213,6 @@ void oracle_quiet(struct oracle *o, uint16_t queue, uint16_t word)
 			   "queue %u: used entries up to %u are in the ring, but those from %u on are not "
 			   "published",
 			   queue, r->stored, r->published);
-	if (!waits && !r->nowned && !r->again && r->published == r->stored)
+	if (owes && !waits && !r->nowned && !r->again && r->published == r->stored)
 		judge_sleep(o, r);
 }

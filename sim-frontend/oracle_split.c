@@ -226,9 +226,10 @@ static bool waiting(const struct ring *r, uint16_t word)
 	return word != r->taken;
 }
 
+/* What was given back right now is not left there: the device wants more than that. */
 static bool seen_waiting(const struct ring *r)
 {
-	return waiting(r, r->seen);
+	return r->seen != (r->any_slot ? r->taken : r->reach);
 }
 
 const struct layout oracle_split = {

@@ -16,7 +16,7 @@ static bool overlaps_itself(const struct chain *c)
 
 static void judge_length(struct oracle *o, const struct chain *c, uint32_t len)
 {
-	bool failed = o->config.status_byte && c->status > 0;
+	bool failed = c->failed || (o->config.status_byte && c->status > 0);
 	const char *clause = o->packed ? "" : "split.used.2";
 	if (c->unsure || (len == c->prefix && !failed))
 		return;

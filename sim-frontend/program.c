@@ -7,6 +7,8 @@
 #include "program.h"
 
 #define TIME_MAX_NS (1ull << 40) /* of one step; so that the clock never wraps */
+#define FEEDS_MAX   64           /* buffers that a driver posts for what waits, */
+#define FEED_LEN    4096         /* and their bytes */
 #define QUIESCE_MAX 8            /* rounds; each ends what the one before made possible */
 
 /* -- driver ops ------------------------------------------------------------------------------------------ */
@@ -237,6 +239,12 @@ static void do_resize(struct sim_device *d, const struct op *op)
 	machine_resize(d, op->arg[0]);
 }
 
+static void do_input(struct sim_device *d, const struct op *op)
+{
+	machine_input(d, op);
+	machine_agains(d);
+}
+
 static void do_poke(struct sim_device *d, const struct op *op)
 {
 	go_wild(d->machine);
@@ -257,7 +265,8 @@ static void (*const steps[64])(struct sim_device *, const struct op *) = {
 	[OP_WHEN] = do_when,           [OP_DELAY] = do_delay,         [OP_EARLY] = do_early,
 	[OP_TICK] = do_tick,           [OP_POWER_CUT] = do_power_cut, [OP_POKE] = do_poke,
 	[OP_OFFER] = do_offer,         [OP_WIND] = do_wind,           [OP_QUEUE_RESET] = do_queue_reset,
-	[OP_SAVE] = do_save,
+	[OP_SAVE] = do_save,           [OP_FRAME] = do_input,         [OP_LINK] = do_input,
+	[OP_ANNOUNCE] = do_input,
 };
 
 static void execute(struct machine *m, const struct op *op)
@@ -328,7 +337,9 @@ void program_step(struct machine *m, const struct op *op)
 /* Backends answer, and the device runs where it asked for it. */
 static void settle(struct sim_device *d)
 {
-	for (int round = 0; round == 0 || (round < QUIESCE_MAX && (d->backend.nheld || d->again)); round++) {
+	for (int round = 0;
+	     round == 0 || (round < QUIESCE_MAX && (d->backend.nheld || d->again || machine_pending(d)));
+	     round++) {
 		while (d->backend.nheld)
 			machine_done(d, 0, backend_verdict(&d->backend));
 		machine_publish(d);
@@ -361,6 +372,19 @@ static bool all_taken(const struct sim_device *d)
 	return true;
 }
 
+/* What waits for more buffers gets in when they come, and the device is told of them where it asked for it. */
+static void feed(struct sim_device *d)
+{
+	static const struct driver_request buffer = {.type = 1, .len = FEED_LEN};
+	uint16_t queue;
+	for (int i = 0; i < FEEDS_MAX && d->type->hungry && d->type->hungry(d, &queue); i++) {
+		if (!driver_feed(d->driver, queue, &buffer))
+			return;
+		settle(d);
+		judge(d);
+	}
+}
+
 /* A driver that notifies where the device asked for it must need nothing else: else a kick was lost. */
 static void quiesce_by_driver(struct sim_device *d)
 {
@@ -369,6 +393,7 @@ static void quiesce_by_driver(struct sim_device *d)
 			driver_kick(d->driver, q);
 	settle(d);
 	judge(d);
+	feed(d);
 }
 
 /* How many chains the device has taken, on all queues. */
@@ -428,6 +453,7 @@ void program_quiesce(struct machine *m)
 		for (uint16_t q = 0; q < d->vdev->nqueues; q++)
 			if (driver_is_up(d->driver, q))
 				driver_reap(d->driver, q);
+		judges_quiet(d);
 	}
 }
 

@@ -75,6 +75,7 @@ static bool add_devices(struct sim *s)
 	uint16_t ids[MACHINE_DEVICES_MAX];
 	uint32_t n = sim_device_ids(&s->options, ids);
 	for (uint32_t i = 0; i < n; i++) {
+		s->plan->device[i].kind = sim_kind(ids[i]);
 		if (!machine_add(&s->machine, ids[i], &plain))
 			return false;
 		for (unsigned o = 0; o < ORACLE_COUNT; o++)
@@ -291,8 +292,7 @@ static uint32_t areas(const struct sim_plan *p, const struct machine *m)
 	bits |= p->ring == SIM_RING_PACKED || p->twice ? 1u << CLAUSE_PACKED : 0;
 	for (uint32_t i = 0; i < m->ndevices; i++)
 		if (p->device[i].on)
-			bits |= 1u << (m->device[i].type->id == VIRTIO_ID_BLOCK ? CLAUSE_BLOCK
-										: CLAUSE_ENTROPY);
+			bits |= 1u << p->device[i].kind->area;
 	return bits;
 }
 

@@ -21,6 +21,10 @@ void sim_post(struct sim *s, uint32_t dev, uint32_t queue)
 {
 	struct rand *r = &s->plan->rand;
 	const struct sim_device_plan *p = &s->plan->device[dev];
+	if (p->kind->post) {
+		p->kind->post(s, dev, queue);
+		return;
+	}
 	uint32_t bits = rand_bits(r, 22), shape = 0;
 	if (p->shape_mask && rand_bits(r, 1))
 		shape = rand_bits(r, 16) & p->shape_mask;
@@ -211,6 +215,20 @@ static void save(struct sim *s, uint32_t dev)
 	sim_op(s, OP_SAVE, dev, 0, 0, 0, 0);
 }
 
+/* For a device that has no outside: more requests. */
+static void input(struct sim *s, uint32_t dev)
+{
+	const struct sim_kind *k = s->plan->device[dev].kind;
+	(k->input ? k->input : post)(s, dev);
+}
+
+static void host(struct sim *s, uint32_t dev)
+{
+	const struct sim_kind *k = s->plan->device[dev].kind;
+	if (k->host)
+		k->host(s, dev);
+}
+
 /* -- another life ---------------------------------------------------------------------------------------- */
 
 static void restart(struct sim *s, uint32_t dev)
@@ -240,6 +258,7 @@ void sim_act(struct sim *s, enum sim_act a, uint32_t dev)
 		[ACT_WISH] = wish,       [ACT_LOOK] = look,         [ACT_FAULT] = fault,
 		[ACT_HOLD] = hold,       [ACT_DONE] = done,         [ACT_RESIZE] = resize,
 		[ACT_RESTART] = restart, [ACT_QUEUE] = new_queue,   [ACT_SAVE] = save,
+		[ACT_INPUT] = input,     [ACT_HOST] = host,
 	};
 	if (acts[a])
 		acts[a](s, dev);

@@ -4,6 +4,7 @@
 #include <linux/virtio_ids.h>
 #include <stdlib.h>
 
+#include "driver.h"
 #include "hash.h"
 #include "judges.h"
 #include "machine_save.h"
@@ -178,6 +179,8 @@ static uint64_t hash(const struct sim_device *d, uint64_t h)
 const struct sim_type sim_blk = {
 	.id = VIRTIO_ID_BLOCK,
 	.name = "blk",
+	.judge = &judge_blk,
+	.driver = &driver_blk,
 	.create = create,
 	.destroy = destroy,
 	.init = init,

@@ -3,6 +3,7 @@
 #ifndef RINGSIDE_SIM_INT_H
 #define RINGSIDE_SIM_INT_H
 
+#include "clauses.h"
 #include "driver.h"
 #include "sim.h"
 
@@ -25,7 +26,9 @@ enum sim_act {
 	ACT_RUN,
 	ACT_WHEN,
 	ACT_SAVE,
-	ACT_GOOD_LAST = ACT_SAVE,
+	ACT_INPUT, /* what comes to a device from outside */
+	ACT_HOST,  /* and what else its host does to it */
+	ACT_GOOD_LAST = ACT_HOST,
 	ACT_SLOPPY,
 	ACT_BREAK,
 	ACT_RACE,
@@ -37,8 +40,25 @@ enum sim_act {
 };
 
 #define SIM_TURNS 64 /* acts are drawn from a table of so many places */
+#define SIM_ON    4  /* so many devices are in use in one run, at most */
+
+/* What differs between types of devices, for the generator. NULL: as for a disk. */
+struct sim_device_plan;
+struct sim_kind {
+	uint16_t id;
+	enum clause_area area;
+	uint32_t rare;                                        /* flags of OP_MAKE that it seldom has */
+	void (*draw)(struct sim *, struct sim_device_plan *); /* what requests say */
+	uint64_t (*size)(struct rand *);                      /* OP_MAKE's second number */
+	uint8_t (*queues)(struct sim *, uint32_t dev);        /* how many the driver sets up */
+	void (*post)(struct sim *, uint32_t dev, uint32_t queue);
+	/* NULL: there is no such thing. */
+	void (*input)(struct sim *, uint32_t dev);
+	void (*host)(struct sim *, uint32_t dev);
+};
 
 struct sim_device_plan {
+	const struct sim_kind *kind;
 	bool on;
 	uint8_t nqueues; /* in use */
 	uint8_t type[8]; /* what requests say, drawn evenly */
@@ -54,10 +74,11 @@ struct sim_plan {
 	enum sim_ring ring;   /* split or packed */
 	bool plain;           /* a benchmark: nothing but plain requests */
 	bool twice;           /* the program runs on both: it must not depend on the ring, or on time */
+	bool inputs;          /* some device has an outside */
 	uint32_t faults;      /* that this run may have */
 	uint32_t steps;       /* acts */
 	uint8_t turn[SIM_TURNS];
-	uint8_t ndevices, device_of_turn[4];
+	uint8_t ndevices, device_of_turn[SIM_ON];
 	struct sim_device_plan device[MACHINE_DEVICES_MAX];
 };
 
@@ -70,6 +91,8 @@ static inline bool sim_full(const struct sim *s)
 	return s->log->nops >= SIM_OPS_MAX;
 }
 
+/* sim_kinds.c */
+const struct sim_kind *sim_kind(uint16_t id);
 /* sim_plan.c: draws the plan, and sets the devices up by it */
 void sim_draw_plan(struct sim *);
 void sim_set_up(struct sim *, uint32_t dev);

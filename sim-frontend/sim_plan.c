@@ -22,7 +22,7 @@ static const uint8_t weight[SIM_ACTS] = {
 	[ACT_HOLD] = 4, [ACT_DONE] = 8,   [ACT_RESIZE] = 1, [ACT_RESTART] = 1, [ACT_QUEUE] = 1,
 	[ACT_RUN] = 2,  [ACT_SLOPPY] = 8, [ACT_DELAY] = 4,  [ACT_POWER] = 1,   [ACT_TICK] = 4,
 	[ACT_WHEN] = 6, [ACT_BREAK] = 8,  [ACT_RACE] = 6,   [ACT_CHAIN] = 4,   [ACT_PUBLISH] = 4,
-	[ACT_POKE] = 4, [ACT_WRITE] = 4,  [ACT_SAVE] = 3,
+	[ACT_POKE] = 4, [ACT_WRITE] = 4,  [ACT_SAVE] = 3,   [ACT_INPUT] = 16,  [ACT_HOST] = 2,
 };
 
 /* False: this run's guest or host does not do such a thing. */
@@ -32,6 +32,8 @@ static bool may(const struct sim_plan *p, enum sim_act a)
 				 1u << SIM_FAULT_UNSUPPORTED;
 	if (p->twice && (a == ACT_WHEN || a == ACT_HOLD || a == ACT_DONE || a == ACT_DELAY || a == ACT_POWER))
 		return false;
+	if (a == ACT_INPUT || a == ACT_HOST)
+		return p->inputs;
 	if (a == ACT_SLOPPY)
 		return p->guest != SIM_GUEST_GOOD;
 	if (a > ACT_GOOD_LAST)
@@ -54,7 +56,8 @@ static void draw_turns(struct sim_plan *p)
 	uint32_t n = 0;
 	for (uint32_t a = ACT_POST + 1; a < SIM_ACTS; a++) {
 		uint32_t times = weight[a];
-		bool always = a == ACT_SLOPPY || a == ACT_REAP || a == ACT_DONE || a == ACT_TICK;
+		bool always =
+			a == ACT_SLOPPY || a == ACT_REAP || a == ACT_DONE || a == ACT_TICK || a == ACT_INPUT;
 		if (!may(p, a) || (!always && rand_once(&p->rand, 1)))
 			continue;
 		if (rand_once(&p->rand, 2))
@@ -96,6 +99,8 @@ static void draw_requests(struct sim *s, struct sim_device_plan *d)
 	}
 	if (s->plan->twice) /* both rings have room for them */
 		d->batch = 2;
+	if (d->kind->draw)
+		d->kind->draw(s, d);
 }
 
 static enum sim_guest draw_guest(struct sim *s)
@@ -115,13 +120,14 @@ static void draw_devices(struct sim *s)
 	p->ndevices = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		struct sim_device_plan *d = &p->device[i];
-		d->on = i == first || (many && rand_bits(&p->rand, 1));
+		bool room = p->ndevices < (i < first ? SIM_ON - 1 : SIM_ON);
+		d->on = i == first || (many && room && rand_bits(&p->rand, 1));
 		if (!d->on)
 			continue;
 		p->device_of_turn[p->ndevices++] = (uint8_t)i;
 		draw_requests(s, d);
 	}
-	for (uint32_t i = p->ndevices; i < 4; i++)
+	for (uint32_t i = p->ndevices; i < SIM_ON; i++)
 		p->device_of_turn[i] = p->device_of_turn[i - p->ndevices];
 }
 
@@ -131,6 +137,9 @@ void sim_draw_plan(struct sim *s)
 	uint32_t log2 = STEPS_LOG_MIN + rand_below(&p->rand, STEPS_LOG_MAX - STEPS_LOG_MIN);
 	p->plain = s->options.request_len;
 	p->twice = s->options.ring == SIM_RING_BOTH;
+	p->inputs = false;
+	for (uint32_t i = 0; i < s->machine.ndevices; i++)
+		p->inputs |= p->device[i].kind->input != NULL;
 	if (p->twice)
 		log2 = STEPS_LOG_MIN + (log2 & 1);
 	p->guest = draw_guest(s);
@@ -172,12 +181,12 @@ static uint32_t draw_size(const struct sim_plan *p, struct rand *r, enum sim_rin
 static void make(struct sim *s, uint32_t dev)
 {
 	struct rand *r = &s->plan->rand;
+	const struct sim_kind *k = s->plan->device[dev].kind;
 	uint32_t flags = rand_bits(r, 1) ? 0 : rand_bits(r, 8);
 	if (rand_bits(r, 2))
-		flags &= ~(uint32_t)DEVICE_READ_ONLY;
-	uint64_t sectors = draw_sectors(r);
-	sim_op(s, OP_MAKE, dev, flags, sectors, rand_once(r, 2) ? draw_size(s->plan, r, SIM_RING_SPLIT) : 0,
-	       0);
+		flags &= ~k->rare;
+	uint64_t size = k->size ? k->size(r) : draw_sectors(r);
+	sim_op(s, OP_MAKE, dev, flags, size, rand_once(r, 2) ? draw_size(s->plan, r, SIM_RING_SPLIT) : 0, 0);
 }
 
 /* Features of rings and transports. */
@@ -218,7 +227,10 @@ void sim_start(struct sim *s, uint32_t dev)
 	struct sim_device *d = &s->machine.device[dev];
 	struct sim_device_plan *p = &s->plan->device[dev];
 	sim_op(s, OP_NEGOTIATE, dev, s->plan->plain ? 0 : draw_without(r), 0, 0, 0);
-	p->nqueues = (uint8_t)(rand_bits(r, 1) ? 1 : 1 + rand_below(r, d->vdev->nqueues));
+	if (p->kind->queues)
+		p->nqueues = p->kind->queues(s, dev);
+	else
+		p->nqueues = (uint8_t)(rand_bits(r, 1) ? 1 : 1 + rand_below(r, d->vdev->nqueues));
 	for (uint32_t q = 0; q < p->nqueues; q++)
 		sim_op(s, OP_QUEUE, dev, q, draw_size(s->plan, r, s->plan->ring), 0, 0);
 	sim_op(s, OP_DRIVER_OK, dev, 0, 0, 0, 0);

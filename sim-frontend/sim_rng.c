@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "devices/rng.h"
+#include "driver.h"
 #include "hash.h"
 #include "judges.h"
 #include "machine.h"
@@ -124,6 +125,8 @@ static uint64_t hash(const struct sim_device *d, uint64_t h)
 const struct sim_type sim_rng = {
 	.id = VIRTIO_ID_RNG,
 	.name = "rng",
+	.judge = &judge_rng,
+	.driver = &driver_rng,
 	.create = create,
 	.destroy = destroy,
 	.init = init,

@@ -16,6 +16,13 @@ static void on_violation(void *ctx, const struct violation *v)
 	f->last = *v;
 }
 
+static bool owes(void *ctx, uint16_t queue)
+{
+	const struct feed *f = ctx;
+	(void)queue;
+	return !f->idle;
+}
+
 void feed_start(struct feed *f, uint64_t features, uint16_t size)
 {
 	struct oracle_config c = {.nqueues = 2,
@@ -23,6 +30,7 @@ void feed_start(struct feed *f, uint64_t features, uint16_t size)
 				  .status_byte = true,
 				  .status = &f->status,
 				  .report = on_violation,
+				  .owes = owes,
 				  .ctx = f};
 	memset(f, 0, sizeof(*f));
 	f->size = size;

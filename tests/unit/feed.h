@@ -37,6 +37,7 @@ struct feed {
 	bool packed, event_idx;
 	uint8_t status; /* the device's status register */
 	bool weak;      /* the device leaves fences out */
+	bool idle;      /* what is available need not be taken: nothing has come for it */
 	uint16_t size;
 	struct vring_desc desc[FEED_SIZE];  /* split: the ring's table */
 	struct vring_desc table[FEED_SIZE]; /* an indirect one at FEED_TABLE */
