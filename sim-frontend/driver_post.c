@@ -58,12 +58,15 @@ static void place_pieces(struct plan *p, const struct driver_request *q)
 
 #define STAMP_EVERY 512u
 
-/* What a payload holds must differ from request to request and from sector to sector, no more. */
+/* What a payload holds must differ from request to request and from sector to sector, no more: where nobody judges
+ * content, filling all of it would be a good part of what a request costs. */
 static void fill_part(uint8_t *p, uint32_t n, uint64_t v)
 {
-	memset(p, (uint8_t)v, n);
-	for (uint32_t at = 0; at + sizeof(v) <= n; at += STAMP_EVERY, v += 1ull << 32)
+	uint32_t at = 0;
+	for (; at + sizeof(v) <= n; at += STAMP_EVERY, v += 1ull << 32)
 		memcpy(p + at, &v, sizeof(v));
+	if (at < n)
+		memset(p + at, (uint8_t)v, n - at);
 }
 
 static void fill(struct driver *g, gpa_t a, uint32_t n)
