@@ -206,8 +206,12 @@ void console_offer_room(struct console *c, uint16_t port)
 {
 	struct console_port *p = &c->port[port];
 	struct vq *q = &c->vdev.queue[rx_queue(port)];
-	if (!p->waits || p->rx || !takes_input(c, port))
+	if (!p->waits || !takes_input(c, port))
 		return;
+	if (p->rx) { /* its completion comes back to this */
+		console_stall(c, rx_queue(port));
+		return;
+	}
 	if (!vq_waiting(q, c->vdev.mem) && !vq_kicks_resume(q, c->vdev.mem))
 		return;
 	p->waits = false;

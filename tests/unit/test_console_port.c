@@ -156,6 +156,26 @@ static void large_input(void **state)
 	received(LOW_END - 3000, 0, CONSOLE_BYTES_MAX);
 }
 
+/* While a request is out, more bytes come, and then the driver kicks: who waits is woken all the same. */
+static void a_kick_does_not_end_the_wait(void **state)
+{
+	(void)state;
+	tty_room(t, 0, DATA, 16);
+	tty_room(t, 0, DATA + 16, 16);
+	t->hold = true;
+	tty_type(t, 0, 16);
+	assert_int_equal(t->nheld, 1);
+	tty_type(t, 0, 4);
+	assert_true(t->port[0].waiting);
+	tty_kick(t, 0);
+	t->hold = false;
+	tty_finish(t, 0);
+	tty_settle(t);
+	assert_int_equal(t->port[0].wakes, 1);
+	assert_int_equal(tty_used(t, 0), 16);
+	assert_int_equal(tty_used(t, 0), 4);
+}
+
 /* The backend may be slow, and may find that it has fewer bytes, or none, after all. */
 static void short_and_late_input(void **state)
 {
@@ -348,6 +368,7 @@ int main(void)
 		T(input_waits_for_buffers),
 		T(input_in_pieces),
 		T(large_input),
+		T(a_kick_does_not_end_the_wait),
 		T(short_and_late_input),
 		T(odd_buffers),
 		T(empty_buffers_are_bounded),
