@@ -65,6 +65,8 @@ void driver_forget_queue(struct driver *g, uint16_t queue)
 			g->type->dropped(g, q->posted[i].content);
 			free_buffers(q, &q->posted[i]);
 		}
+	if (g->type->forget_queue)
+		g->type->forget_queue(g, queue);
 	heap_put(q->heap, q->area, q->area_len);
 	q->up = false;
 }
@@ -73,6 +75,8 @@ void driver_forget(struct driver *g)
 {
 	for (uint16_t i = 0; i < g->device->vdev->ops->nqueues; i++)
 		driver_forget_queue(g, i);
+	if (g->type->forget)
+		g->type->forget(g);
 	g->negotiated = g->live = g->early = false;
 	g->features = 0;
 }
@@ -243,7 +247,7 @@ bool driver_is_live(const struct driver *g)
 bool driver_is_ready(const struct driver *g, uint16_t queue)
 {
 	return g->negotiated && g->live && g->queue[queue].up &&
-	       !(g->device->vdev->status & VIRTIO_CONFIG_S_NEEDS_RESET);
+	       !(g->device->vdev->status & VIRTIO_CONFIG_S_NEEDS_RESET) && !(g->type->due && g->type->due(g));
 }
 
 bool driver_is_up(const struct driver *g, uint16_t queue)
@@ -369,4 +373,11 @@ void driver_reap(struct driver *g, uint16_t queue)
 		read_config(g);
 	if (q->up)
 		reap_ring(g, queue, q);
+	if (q->up && g->type->reaped)
+		g->type->reaped(g, queue);
+}
+
+bool driver_converse(struct driver *g)
+{
+	return g->type->converse && g->live && g->type->converse(g);
 }

@@ -85,7 +85,7 @@ enum driver_break {
 
 struct driver;
 
-extern const struct driver_type driver_blk, driver_rng; /* driver_int.h */
+extern const struct driver_type driver_blk, driver_rng, driver_console; /* driver_int.h */
 
 struct driver *driver_create(struct sim_device *); /* NULL: no memory */
 void driver_destroy(struct driver *);
@@ -139,6 +139,10 @@ void driver_reap(struct driver *, uint16_t queue);
 /* Split: the flag, or an event index; packed: enable or the event at the next entry, disable, the event. */
 enum driver_wish { WISH_ALL, WISH_NONE, WISH_AHEAD };
 void driver_wish(struct driver *, uint16_t queue, enum driver_wish, uint16_t ahead);
+/* What driver and device have to tell each other beside the requests goes on. False: all is said. */
+bool driver_converse(struct driver *);
+/* A console's: buffers for messages are posted, and all that the driver had to say was taken. */
+bool driver_listens(const struct driver *);
 bool driver_is_told(const struct driver *); /* a break waits for the next post */
 bool driver_is_live(const struct driver *); /* DRIVER_OK was written */
 /* A post on this queue needs no register first: all is negotiated, set up and live. */

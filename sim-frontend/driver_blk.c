@@ -121,5 +121,7 @@ static void dropped(struct driver *g, uint16_t content)
 	content_dropped(content_of(g), content);
 }
 
-const struct driver_type driver_blk = {say_blk, posted, fill, answered, dropped};
-const struct driver_type driver_rng = {say_rng, posted, fill, answered, dropped};
+const struct driver_type driver_blk = {
+	.say = say_blk, .posted = posted, .fill = fill, .answered = answered, .dropped = dropped};
+const struct driver_type driver_rng = {
+	.say = say_rng, .posted = posted, .fill = fill, .answered = answered, .dropped = dropped};

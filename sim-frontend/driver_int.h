@@ -51,6 +51,14 @@ struct driver_queue {
 	struct posted posted[VQ_SIZE_MAX];
 };
 
+/* A console's half of the control protocol (driver_console.c). */
+struct driver_console {
+	bool begun;                           /* with it, on control queues that stand since */
+	uint8_t known, owes_ready, owes_open; /* bit per port: it was told of it; it is yet to say so */
+	uint32_t spent;                       /* control buffers that it is to post again */
+	uint32_t turns;                       /* messages so far, both ways */
+};
+
 struct driver {
 	struct sim_device *device;
 	const struct driver_type *type;
@@ -62,6 +70,7 @@ struct driver {
 	uint32_t how, at;    /* of the next post */
 	uint64_t value;
 	uint64_t filled; /* parts of payloads so far: what the next is filled with depends on it */
+	struct driver_console console;
 	struct driver_queue queue[VDEV_QUEUES_MAX];
 };
 
@@ -106,6 +115,17 @@ struct driver_type {
 	void (*fill)(struct driver *, uint16_t content, gpa_t, uint32_t off, uint32_t n);
 	void (*answered)(struct driver *, uint16_t content, uint32_t used_len, int status);
 	void (*dropped)(struct driver *, uint16_t content);
+	/*
+	 * All NULL, or: driver and device talk to each other beside the requests. begin: what has to be said ahead of
+	 * the first one, once live (due: it has not been); after used entries of a queue were taken; a queue, or
+	 * all that was agreed, is forgotten. converse: false when all is said.
+	 */
+	bool (*due)(const struct driver *);
+	void (*begin)(struct driver *);
+	void (*reaped)(struct driver *, uint16_t queue);
+	void (*forget_queue)(struct driver *, uint16_t queue);
+	void (*forget)(struct driver *);
+	bool (*converse)(struct driver *);
 };
 
 /*
@@ -141,6 +161,8 @@ static inline uint16_t ring_get16(const struct driver_queue *q, int area, uint32
 void driver_note(struct driver *, const char *);
 uint32_t driver_kick_value(const struct driver *, uint16_t queue);
 /* driver_request.c: what is to be said, and cut how */
+/* driver_post.c: a request as it should be, on a queue that stands; whatever is to be broken waits */
+void driver_post_plain(struct driver *, uint16_t queue, const struct driver_request *);
 bool plan_request(struct driver *, struct plan *, uint16_t queue, const struct driver_request *);
 /* driver_break.c: breaks descriptors; ring: the descriptors in the ring, table: those of an indirect table */
 void break_chain(const struct driver *, const struct plan *, struct vring_desc *ring,

@@ -234,6 +234,8 @@ static bool make_ready(struct driver *g, uint16_t queue)
 		return false;
 	if (!g->live && !g->early)
 		driver_ok(g);
+	if (g->live && g->type->begin)
+		g->type->begin(g);
 	return true;
 }
 
@@ -244,12 +246,20 @@ void driver_post(struct driver *g, uint16_t queue, const struct driver_request *
 	g->how = BREAK_NOTHING;
 }
 
+void driver_post_plain(struct driver *g, uint16_t queue, const struct driver_request *r)
+{
+	uint32_t how = g->how;
+	g->how = BREAK_NOTHING;
+	post(g, queue, r);
+	g->how = how;
+}
+
 bool driver_feed(struct driver *g, uint16_t queue, const struct driver_request *r)
 {
 	uint32_t before = g->queue[queue].nposted;
 	if (!driver_is_ready(g, queue))
 		return false;
-	post(g, queue, r);
+	driver_post_plain(g, queue, r);
 	driver_kick(g, queue);
 	return g->queue[queue].nposted != before;
 }

@@ -114,6 +114,13 @@ void judges_quiet(struct sim_device *d)
 		d->judges->type->quiet(d);
 }
 
+void judges_write_begins(struct judges *j, uint64_t off, uint32_t size, uint64_t value)
+{
+	oracle_status_write_begins(&j->status, off, size, value);
+	if (off >= VIRTIO_MMIO_CONFIG && j->type->config_write)
+		j->type->config_write(j, off - VIRTIO_MMIO_CONFIG, size, value);
+}
+
 void judges_write_ends(struct judges *j, uint64_t off, uint32_t size, uint64_t value)
 {
 	oracle_status_write_ends(&j->status, off, size, value);
@@ -125,6 +132,8 @@ void judges_write_ends(struct judges *j, uint64_t off, uint32_t size, uint64_t v
 		oracle_backend_write_ends(&j->backend, off, value);
 	if (off >= VIRTIO_MMIO_CONFIG)
 		content_config_written(&j->content);
+	if (off >= VIRTIO_MMIO_CONFIG && j->type->config_written)
+		j->type->config_written(j);
 }
 
 void judges_used(void *ctx, uint64_t serial, uint32_t len)

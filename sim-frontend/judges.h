@@ -10,7 +10,9 @@
 #include "machine.h"
 #include "oracle_backend.h"
 #include "oracle_content.h"
+#include "oracle_control.h"
 #include "oracle_status.h"
+#include "oracle_stream.h"
 
 /* The oracles of one type of device; a struct sim_type names its own. NULL: has nothing to say there. */
 struct judge_type {
@@ -18,6 +20,9 @@ struct judge_type {
 	void (*trust)(struct judges *, bool);              /* judges_trust, judges_distrust */
 	void (*write_ends)(struct judges *, uint64_t off); /* a register was written, all of it */
 	void (*config)(struct sim_device *); /* ahead of a look at what the driver has read there */
+	/* Around a write of n bytes of the configuration, at off. */
+	void (*config_write)(struct judges *, uint64_t off, uint32_t n, uint64_t value);
+	void (*config_written)(struct judges *);
 	void (*status)(struct judges *, gpa_t, uint8_t byte); /* the device has stored a status byte */
 	void (*refused)(struct judges *);                     /* memory could not be lent */
 	void (*quiet)(struct sim_device *);                   /* all is over, and the driver has looked */
@@ -28,9 +33,11 @@ struct judges {
 	struct oracle_status status;
 	struct oracle_backend backend;
 	struct content content;
+	struct stream stream; /* of a console */
+	struct control control;
 };
 
-extern const struct judge_type judge_blk, judge_rng;
+extern const struct judge_type judge_blk, judge_rng, judge_console;
 
 /* After the device was made, with its oracle; false: no memory. */
 bool judges_create(struct sim_device *);
@@ -48,6 +55,7 @@ void judges_trust(struct sim_device *);
 void judges_resized(struct sim_device *, uint64_t sectors);
 void judges_quiet(struct sim_device *);
 
+void judges_write_begins(struct judges *, uint64_t off, uint32_t size, uint64_t value);
 void judges_write_ends(struct judges *, uint64_t off, uint32_t size, uint64_t value);
 void judges_used(void *ctx, uint64_t serial, uint32_t len); /* ctx: struct sim_device * */
 

@@ -13,9 +13,9 @@
 #define AGAINS_MAX 64      /* runs that a device may ask for before the guest gets its turn */
 #define HEAP_RINGS 0x4000u /* region 0 up to here, and region 2 from its end less the buffers, hold rings */
 
-extern const struct sim_type sim_blk, sim_rng;
+extern const struct sim_type sim_blk, sim_rng, sim_console;
 
-static const struct sim_type *const types[] = {&sim_blk, &sim_rng};
+static const struct sim_type *const types[] = {&sim_blk, &sim_rng, &sim_console};
 
 const struct sim_type *sim_type(uint16_t id)
 {
@@ -306,7 +306,7 @@ void machine_write(struct sim_device *d, uint64_t off, uint32_t size, uint64_t v
 		return;
 	}
 	oracle_write_begins(d->oracle, d->vdev, off, size, value);
-	oracle_status_write_begins(&d->judges->status, off, size, value);
+	judges_write_begins(d->judges, off, size, value);
 	enter(d);
 	machine_record_guest(d);
 	if (d->recorder)

@@ -65,6 +65,7 @@ struct sim_type {
 	void (*finish)(struct sim_device *, void *io, struct verdict);
 	void (*publish)(struct sim_device *);
 	void (*resize)(struct sim_device *, uint64_t sectors); /* NULL: has no size */
+	bool config_is_tame; /* any driver may write there, and change nothing but what it wrote */
 	/* What the host does to it (OP_FRAME ...), in an entry of its own. NULL: nothing of its own. */
 	void (*input)(struct sim_device *, const struct op *);
 	/*

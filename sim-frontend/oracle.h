@@ -127,6 +127,8 @@ void oracle_interrupt(struct oracle *, uint16_t source);
  * the first one on which has `least` writable bytes; those before it are used, or will be.
  */
 void oracle_given_back(struct oracle *, uint16_t queue, uint32_t least);
+/* It gives back the chain that it took last from the queue, whenever that was. */
+void oracle_latest_given_back(struct oracle *, uint16_t queue);
 /* What the device asked for this chain (by its id) has failed: it may claim less than what it has stored. */
 void oracle_chain_failed(struct oracle *, uint16_t queue, uint16_t id);
 /* It asks to be run again. */

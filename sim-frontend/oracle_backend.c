@@ -333,6 +333,25 @@ void oracle_backend_submit_rng(struct oracle_backend *b, const struct rng_io *io
 		    c->write_len);
 }
 
+/* -- consoles -------------------------------------------------------------------------------------------- */
+
+void oracle_backend_submit_console(struct oracle_backend *b, const struct console_io *io, uint32_t offered)
+{
+	uint64_t spans = 0;
+	if (OFF(b))
+		return;
+	look_at_chain(b);
+	begin(b, io->id, CONSOLE_INFLIGHT_MAX);
+	for (uint16_t i = 0; i < io->nspans; i++)
+		spans += io->span[i].len;
+	if (spans != io->len || !io->len)
+		CRY(b, "", "port %u: %u bytes are submitted with room for %llu", io->port, io->len,
+		    (unsigned long long)spans);
+	else if (io->type == CONSOLE_IO_RX && io->len > offered)
+		CRY(b, "", "port %u: %u bytes are asked for, but the host has offered %u", io->port, io->len,
+		    offered);
+}
+
 void oracle_backend_used(struct oracle_backend *b, uint64_t serial, uint32_t len)
 {
 	if (b->vdev->ops->id != VIRTIO_ID_RNG)

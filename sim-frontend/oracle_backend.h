@@ -18,6 +18,7 @@
 #define RINGSIDE_ORACLE_BACKEND_H
 
 #include "devices/blk.h"
+#include "devices/console.h"
 #include "devices/rng.h"
 #include "oracle.h"
 
@@ -82,6 +83,8 @@ void oracle_backend_used(struct oracle_backend *, uint64_t serial, uint32_t len)
 
 /* -- the backend ----------------------------------------------------------------------------------------- */
 void oracle_backend_submit_blk(struct oracle_backend *, const struct blk_io *);
+/* offered: bytes that the host has, while it asks for room for them. */
+void oracle_backend_submit_console(struct oracle_backend *, const struct console_io *, uint32_t offered);
 void oracle_backend_submit_rng(struct oracle_backend *, const struct rng_io *);
 /* Around telling the device that request `id` is done; whole: all that was asked for. */
 void oracle_backend_done_begins(struct oracle_backend *, uint16_t id, enum blk_result, uint32_t bytes,

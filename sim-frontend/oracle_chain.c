@@ -102,6 +102,17 @@ void oracle_given_back(struct oracle *o, uint16_t queue, uint32_t least)
 	o->newest = NULL;
 }
 
+void oracle_latest_given_back(struct oracle *o, uint16_t queue)
+{
+	struct ring *r = &o->ring[queue];
+	if (!r->ready || o->tangled || !r->latest || !r->latest->live)
+		return;
+	oracle_chain_unpop(r);
+	r->reach = r->taken;
+	r->any_slot = false;
+	o->newest = NULL;
+}
+
 void oracle_chain_failed(struct oracle *o, uint16_t queue, uint16_t id)
 {
 	struct ring *r = &o->ring[queue];

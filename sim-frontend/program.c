@@ -9,6 +9,7 @@
 #define TIME_MAX_NS (1ull << 40) /* of one step; so that the clock never wraps */
 #define FEEDS_MAX   64           /* buffers that a driver posts for what waits, */
 #define FEED_LEN    4096         /* and their bytes */
+#define TURNS_MAX   256          /* of what driver and device have to tell each other */
 #define QUIESCE_MAX 8            /* rounds; each ends what the one before made possible */
 
 /* -- driver ops ------------------------------------------------------------------------------------------ */
@@ -190,7 +191,8 @@ static void do_write(struct sim_device *d, const struct op *op)
 {
 	uint64_t reg = op->arg[0], size = op->arg[1];
 	uint32_t queue = d->mmio.queue_sel;
-	go_wild(d->machine);
+	if (reg < VIRTIO_MMIO_CONFIG || !d->type->config_is_tame)
+		go_wild(d->machine);
 	if (reg < VIRTIO_MMIO_CONFIG && reg != VIRTIO_MMIO_INTERRUPT_ACK)
 		judges_distrust(d);
 	machine_write(d, reg, (uint32_t)size, op->arg[2]);
@@ -266,7 +268,8 @@ static void (*const steps[64])(struct sim_device *, const struct op *) = {
 	[OP_TICK] = do_tick,           [OP_POWER_CUT] = do_power_cut, [OP_POKE] = do_poke,
 	[OP_OFFER] = do_offer,         [OP_WIND] = do_wind,           [OP_QUEUE_RESET] = do_queue_reset,
 	[OP_SAVE] = do_save,           [OP_FRAME] = do_input,         [OP_LINK] = do_input,
-	[OP_ANNOUNCE] = do_input,
+	[OP_ANNOUNCE] = do_input,      [OP_INPUT] = do_input,         [OP_TERMINAL] = do_input,
+	[OP_PORT] = do_input,
 };
 
 static void execute(struct machine *m, const struct op *op)
@@ -378,6 +381,7 @@ static void feed(struct sim_device *d)
 	static const struct driver_request buffer = {.type = 1, .len = FEED_LEN};
 	uint16_t queue;
 	for (int i = 0; i < FEEDS_MAX && d->type->hungry && d->type->hungry(d, &queue); i++) {
+		driver_reap(d->driver, queue); /* the ring may be full of what is used */
 		if (!driver_feed(d->driver, queue, &buffer))
 			return;
 		settle(d);
@@ -393,6 +397,10 @@ static void quiesce_by_driver(struct sim_device *d)
 			driver_kick(d->driver, q);
 	settle(d);
 	judge(d);
+	for (int i = 0; i < TURNS_MAX && driver_converse(d->driver); i++) {
+		settle(d);
+		judge(d);
+	}
 	feed(d);
 }
 

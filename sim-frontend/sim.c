@@ -62,7 +62,7 @@ static const struct machine_events events = {
 
 uint32_t sim_device_ids(const struct sim_options *o, uint16_t ids[MACHINE_DEVICES_MAX])
 {
-	static const uint16_t all[] = {VIRTIO_ID_BLOCK, VIRTIO_ID_RNG, VIRTIO_ID_BLOCK};
+	static const uint16_t all[] = {VIRTIO_ID_BLOCK, VIRTIO_ID_RNG, VIRTIO_ID_CONSOLE};
 	uint32_t n = o->device_id ? 1 : sizeof(all) / sizeof(all[0]);
 	for (uint32_t i = 0; i < n; i++)
 		ids[i] = o->device_id ? o->device_id : all[i];
@@ -137,18 +137,25 @@ void sim_op(struct sim *s, uint8_t code, uint32_t dev, uint64_t a, uint64_t b, u
 	sim_op5(s, code, dev, arg);
 }
 
-void sim_op_data(struct sim *s, uint8_t code, uint32_t dev, uint64_t a, uint64_t b, const void *data,
-		 uint32_t n)
+void sim_op3_data(struct sim *s, uint8_t code, uint32_t dev, const uint64_t arg[3], const void *data,
+		  uint32_t n)
 {
 	struct sim_log *log = s->log;
 	if (sim_full(s) || n > OP_PROGRAM_DATA_MAX || n > SIM_DATA_MAX - log->ndata)
 		return;
 	struct op *op = &log->op[log->nops];
-	*op = (struct op){.code = code, .dev = (uint8_t)dev, .arg = {a, b}, .len = n};
+	*op = (struct op){.code = code, .dev = (uint8_t)dev, .arg = {arg[0], arg[1], arg[2]}, .len = n};
 	op->data = n ? log->data + log->ndata : NULL;
 	memcpy(log->data + log->ndata, data, n);
 	log->ndata += n;
 	put(s, op);
+}
+
+void sim_op_data(struct sim *s, uint8_t code, uint32_t dev, uint64_t a, uint64_t b, const void *data,
+		 uint32_t n)
+{
+	const uint64_t arg[3] = {a, b, 0};
+	sim_op3_data(s, code, dev, arg, data, n);
 }
 
 /* -- runs ----------------------------------------------------------------------------------------------- */

@@ -36,7 +36,7 @@ const char *sim_fault_name(enum sim_fault);
 
 struct sim_options {
 	uint64_t seed;
-	uint16_t device_id; /* 0: two disks and an entropy device */
+	uint16_t device_id; /* 0: one of each type */
 	enum sim_guest guest;
 	enum sim_ring ring;
 	uint32_t faults;      /* bit per enum sim_fault */

@@ -85,12 +85,15 @@ struct sim_plan {
 /* sim.c: appends an op and executes it. Once the log is full nothing happens any more. */
 void sim_op(struct sim *, uint8_t code, uint32_t dev, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
 void sim_op5(struct sim *, uint8_t code, uint32_t dev, const uint64_t arg[5]);
+void sim_op3_data(struct sim *, uint8_t code, uint32_t dev, const uint64_t arg[3], const void *, uint32_t n);
 void sim_op_data(struct sim *, uint8_t code, uint32_t dev, uint64_t a, uint64_t b, const void *, uint32_t n);
 static inline bool sim_full(const struct sim *s)
 {
 	return s->log->nops >= SIM_OPS_MAX;
 }
 
+/* sim_tty.c */
+extern const struct sim_kind sim_kind_console;
 /* sim_kinds.c */
 const struct sim_kind *sim_kind(uint16_t id);
 /* sim_plan.c: draws the plan, and sets the devices up by it */

@@ -4,15 +4,15 @@
 
 #include "sim_int.h"
 
-static const struct sim_kind kinds[] = {
-	{.id = VIRTIO_ID_BLOCK, .area = CLAUSE_BLOCK, .rare = DEVICE_READ_ONLY},
-	{.id = VIRTIO_ID_RNG, .area = CLAUSE_ENTROPY, .rare = DEVICE_READ_ONLY},
-};
+static const struct sim_kind blk = {.id = VIRTIO_ID_BLOCK, .area = CLAUSE_BLOCK, .rare = DEVICE_READ_ONLY};
+static const struct sim_kind rng = {.id = VIRTIO_ID_RNG, .area = CLAUSE_ENTROPY, .rare = DEVICE_READ_ONLY};
+static const struct sim_kind *const kinds[] = {&blk, &rng, &sim_kind_console};
 
 const struct sim_kind *sim_kind(uint16_t id)
 {
-	uint32_t i = 0;
-	while (kinds[i].id != id)
-		i++;
-	return &kinds[i];
+	const uint32_t last = sizeof(kinds) / sizeof(kinds[0]) - 1;
+	for (uint32_t i = 0; i < last; i++)
+		if (kinds[i]->id == id)
+			return kinds[i];
+	return kinds[last];
 }

@@ -22,7 +22,7 @@ static const uint8_t weight[SIM_ACTS] = {
 	[ACT_HOLD] = 4, [ACT_DONE] = 8,   [ACT_RESIZE] = 1, [ACT_RESTART] = 1, [ACT_QUEUE] = 1,
 	[ACT_RUN] = 2,  [ACT_SLOPPY] = 8, [ACT_DELAY] = 4,  [ACT_POWER] = 1,   [ACT_TICK] = 4,
 	[ACT_WHEN] = 6, [ACT_BREAK] = 8,  [ACT_RACE] = 6,   [ACT_CHAIN] = 4,   [ACT_PUBLISH] = 4,
-	[ACT_POKE] = 4, [ACT_WRITE] = 4,  [ACT_SAVE] = 3,   [ACT_INPUT] = 16,  [ACT_HOST] = 2,
+	[ACT_POKE] = 4, [ACT_WRITE] = 4,  [ACT_SAVE] = 3,   [ACT_INPUT] = 8,   [ACT_HOST] = 2,
 };
 
 /* False: this run's guest or host does not do such a thing. */

@@ -101,11 +101,12 @@ bool remake_console(const struct trace_device *t, struct console_options *o)
 }
 
 /* The name is the op's data; what is too long is cut. */
-static struct console_port_options added(const struct op *op)
+struct console_port_options remake_port_options(const struct op *op)
 {
 	struct console_port_options o = {.console = op->arg[2] & PORT_TERMINAL,
 					 .open = op->arg[2] & PORT_OPEN};
-	memcpy(o.name, op->data, op->len < CONSOLE_NAME_MAX ? op->len : CONSOLE_NAME_MAX - 1);
+	if (op->len)
+		memcpy(o.name, op->data, op->len < CONSOLE_NAME_MAX ? op->len : CONSOLE_NAME_MAX - 1);
 	return o;
 }
 
@@ -115,7 +116,7 @@ bool remake_port(struct console *c, const struct op *op)
 		return false;
 	uint16_t port = (uint16_t)op->arg[0];
 	bool there = c->options.port[port].there;
-	const struct console_port_options o = added(op);
+	const struct console_port_options o = remake_port_options(op);
 	if (op->arg[1] == PORT_ADDED && !there)
 		console_port_add(c, port, &o);
 	else if (op->arg[1] == PORT_REMOVED && there && port)

@@ -26,6 +26,8 @@ void remake_describe(struct vdev *, struct trace_device *);
 bool remake_blk(const struct trace_device *, struct blk_options *, struct blk_backend *);
 /* False: no console can be made like that. */
 bool remake_console(const struct trace_device *, struct console_options *);
+/* Of a port that an OP_PORT adds. */
+struct console_port_options remake_port_options(const struct op *);
 /* Does to a console what an OP_PORT tells. False: it can not be done to this one. */
 bool remake_port(struct console *, const struct op *);
 /* False: no network device can be made like that. unplugged: net_set_link it, after net_init. */

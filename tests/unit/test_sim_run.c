@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <linux/virtio_ids.h>
+#include <linux/virtio_mmio.h>
 
 #include "sim.h"
 #include "trace/text.h"
@@ -25,13 +26,19 @@ static void start(struct sim_options o)
 	memset(ops, 0, sizeof(ops));
 }
 
+/* A byte that a console's driver may write at any time; any other register write is not a driver's. */
+static bool is_emergency(const struct op *op)
+{
+	return op->code == OP_WRITE && op->arg[0] == VIRTIO_MMIO_CONFIG + 8 && op->arg[1] == 4;
+}
+
 static void run(uint64_t n)
 {
 	for (uint64_t i = 0; i < n; i++) {
 		if (!sim_run(&s, sim_nth_seed(s.options.seed, i)))
 			fail_msg("%s: %s", s.violation.v.oracle, s.violation.v.what);
 		for (uint32_t k = 0; k < log_.nops; k++)
-			ops[log_.op[k].code]++;
+			ops[log_.op[k].code] += !is_emergency(&log_.op[k]);
 	}
 }
 
@@ -67,15 +74,15 @@ static void ops_are_a_program(void **state)
 /* All that a mix has is drawn, within some hundred runs. */
 static void all_of_it_is_drawn(void **state)
 {
-	static const uint8_t want[] = {OP_POST,        OP_KICK,  OP_REAP,    OP_NEGOTIATE, OP_QUEUE,
-				       OP_DRIVER_OK,   OP_RESET, OP_CHAIN,   OP_BREAK,     OP_HOLD,
-				       OP_FAULT,       OP_RACE,  OP_PUBLISH, OP_NOTIFY,    OP_MAKE,
-				       OP_OFFER,       OP_WHEN,  OP_TICK,    OP_POWER_CUT, OP_DELAY,
-				       OP_QUEUE_RESET, OP_WIND,  OP_EARLY,   OP_WRITE,     OP_READ,
-				       OP_RUN,         OP_DONE,  OP_FLUSHED, OP_RESIZE,    OP_POKE};
+	static const uint8_t want[] = {
+		OP_POST,   OP_KICK,  OP_REAP,  OP_NEGOTIATE, OP_QUEUE,     OP_DRIVER_OK, OP_RESET,
+		OP_CHAIN,  OP_BREAK, OP_HOLD,  OP_FAULT,     OP_RACE,      OP_PUBLISH,   OP_NOTIFY,
+		OP_MAKE,   OP_OFFER, OP_WHEN,  OP_TICK,      OP_POWER_CUT, OP_DELAY,     OP_QUEUE_RESET,
+		OP_WIND,   OP_EARLY, OP_WRITE, OP_READ,      OP_RUN,       OP_DONE,      OP_FLUSHED,
+		OP_RESIZE, OP_POKE,  OP_INPUT, OP_PORT,      OP_TERMINAL};
 	(void)state;
 	start((struct sim_options){.seed = 2, .faults = ALL});
-	run(400);
+	run(800);
 	for (size_t i = 0; i < sizeof(want); i++)
 		if (!ops[want[i]])
 			fail_msg("no %s was drawn", op_info(want[i])->text);
