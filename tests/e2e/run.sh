@@ -141,7 +141,7 @@ planted() { # planted NAME ORACLE FILE SED-SCRIPT PROGRAM
 		return
 	fi
 	if ! gcc -std=gnu11 -O1 -w -I"$work/core" -Isim-frontend "$work"/core/*.c "$work"/core/*/*.c build/plain/sim-frontend/main.o \
-		build/plain/libsim.a -lzstd -o "$work/buggy"; then
+		build/plain/libsim.a -lzstd -lz -o "$work/buggy"; then
 		fail "planted-$name" "does not build"
 	else
 		out=$("$work/buggy" run "$program" 2>&1) || status=$?

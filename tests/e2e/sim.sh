@@ -75,7 +75,7 @@ planted() { # planted NAME ORACLE FILE SED-SCRIPT [OPTION...]
 	cp "$file" "$work/kept"
 	sed -i "$script" "$file"
 	if cmp -s "$file" "$work/kept" || ! gcc -std=gnu11 -O1 -w -I"$work/core" -Isim-frontend "$work"/core/*.c "$work"/core/*/*.c \
-		build/plain/sim-frontend/main.o build/plain/libsim.a -lzstd -o "$work/buggy"; then
+		build/plain/sim-frontend/main.o build/plain/libsim.a -lzstd -lz -o "$work/buggy"; then
 		fail "planted-$name" "the bug does not apply to $file any more, or does not build"
 		return
 	fi
