@@ -33,6 +33,7 @@ show_find() { # the program that was written, and how to look at it
 	echo "  op by op   build/plain/ringside run find.txt"
 	[ "$RINGSIDE_FUZZ_RING" != packed ] || echo "  the ring   packed from the start: begin the text with: ${target}0 offer features=0x400000000"
 	echo "  again      make FLAVOUR=fuzz build/fuzz/replay_$target && RINGSIDE_FUZZ_RING=$RINGSIDE_FUZZ_RING build/fuzz/replay_$target $find"
+	echo "  all finds  build/asan/ringside triage $finds -o triage     (make FLAVOUR=asan)"
 	echo "  then       docs/fuzzing.md: shorten it, fix it, keep it in corpus/$target/"
 }
 

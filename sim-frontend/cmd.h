@@ -22,5 +22,6 @@ int run_program(const char *path); /* a program's text, as `ringside run` does i
 int cmd_sim(int argc, char **argv);
 int cmd_shrink(int argc, char **argv);
 int cmd_show(int argc, char **argv);
+int cmd_triage(int argc, char **argv);
 
 #endif

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "cmd.h"
+#include "program_text.h"
 #include "textout.h"
 #include "tracefile.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <linux/virtio_ids.h>
-
-#define PROGRAM_MAX (1u << 20) /* bytes */
+#include <string.h>
 
 static bool program, no_comments, one_device;
 static const char *device = "blk";
@@ -37,9 +36,9 @@ static const struct usage usage = {
 		},
 };
 
-static int finish(struct textout *out)
+static int cannot_write(void)
 {
-	return textout_close(out) ? EXIT_SUCCESS : fail("cannot write the text: is the disk full?");
+	return fail("cannot write the text: is the disk full?");
 }
 
 static int show_trace(const char *path)
@@ -56,7 +55,7 @@ static int show_trace(const char *path)
 		textout_op(&out, &op, r.ids);
 	if (r.ended)
 		textout_end(&out, r.end);
-	status = finish(&out);
+	status = textout_close(&out) ? EXIT_SUCCESS : cannot_write();
 	if (r.bad)
 		status = fail("%s", r.error);
 	trace_warn(&r);
@@ -64,55 +63,31 @@ static int show_trace(const char *path)
 	return status;
 }
 
-/* A program's bytes name no devices; its text declares those that it uses, and the first. */
-static void put_devices(const uint8_t *bytes, size_t n)
+static int show_bytes(FILE *file, const char *path, const struct program_text_options *o)
 {
-	uint8_t last = 0;
-	struct op op;
-
-	for (size_t at = 0; at < n; at += op_program_decode(bytes + at, n - at, &op))
-		last = bytes[at] >> 6 > last ? bytes[at] >> 6 : last;
-	for (int i = 0; i <= last && !(one_device && i); i++)
-		printf("device %s%d\n", device, i);
-}
-
-static int show_bytes(FILE *file, const char *path, uint16_t id)
-{
-	static uint8_t bytes[PROGRAM_MAX];
-	struct textout out = {.file = stdout, .comments = !no_comments};
-	const uint16_t ids[OP_DEV_MAX] = {id, id, id, id};
-	size_t n = fread(bytes, 1, sizeof(bytes), file), used;
-	struct op op;
+	static uint8_t bytes[PROGRAM_BYTES_MAX];
+	size_t n = fread(bytes, 1, sizeof(bytes), file);
 
 	if (ferror(file))
 		return fail("%s: cannot read it: %s", path, strerror(errno));
 	if (fgetc(file) != EOF)
 		return fail("%s: longer than %zu bytes: no program is", path, sizeof(bytes));
-	put_devices(bytes, n);
-	for (size_t at = 0; at < n; at += used) {
-		used = op_program_decode(bytes + at, n - at, &op);
-		op.dev = one_device ? 0 : op.dev;
-		textout_op(&out, &op, ids);
-	}
-	return finish(&out);
+	return program_text(stdout, bytes, n, o) ? EXIT_SUCCESS : cannot_write();
 }
 
 static int show_program(const char *path)
 {
-	uint16_t id = 0;
+	struct program_text_options o = {
+		.id = program_text_device(device), .one_device = one_device, .comments = !no_comments};
 	FILE *file;
 	int status;
 
-	if (!strcmp(device, "blk"))
-		id = VIRTIO_ID_BLOCK;
-	else if (!strcmp(device, "rng"))
-		id = VIRTIO_ID_RNG;
-	else
-		return fail("show: option --device: expected blk or rng, got %s", device);
+	if (!o.id)
+		return fail("show: option --device: no device %s can be simulated (blk, rng)", device);
 	file = fopen(path, "rb");
 	if (!file)
 		return fail("%s: cannot open: %s", path, strerror(errno));
-	status = show_bytes(file, path, id);
+	status = show_bytes(file, path, &o);
 	fclose(file);
 	return status;
 }

@@ -18,6 +18,7 @@ static const struct command commands[] = {
 	{"run", cmd_run, "run a program against fresh simulated devices"},
 	{"sim", cmd_sim, "seeded guests and hosts against simulated devices, judged step by step"},
 	{"shrink", cmd_shrink, "make a failing program short and plain"},
+	{"triage", cmd_triage, "put failing programs into buckets, and make one of each short"},
 	{"lift", cmd_lift, "turn a recorded guest into programs for the simulator"},
 	{"replay", cmd_replay, "give a trace to fresh devices and compare what they do"},
 	{"export", cmd_export, "draw a trace: for Perfetto, for a browser, for Wireshark"},

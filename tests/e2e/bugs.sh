@@ -84,4 +84,46 @@ out=$(build/bugs/clean-plain shrink "$work/missing.txt" -o "$work/none" 2>&1)
 if [ $? = 2 ] && grep -q 'cannot open' <<<"$out"; then pass shrink-missing; else fail shrink-missing "$out"; fi
 out=$(build/bugs/clean-plain shrink corpus/blk/write-read.txt 2>&1)
 if [ $? = 2 ] && grep -q 'missing option -o' <<<"$out"; then pass shrink-no-output; else fail shrink-no-output "$out"; fi
+
+# What a fuzzer left: bytes of one bug, of another, and of none, in a folder with AFL++'s README. Each bug gets one bucket; its C test
+# fails on the tree with the bug, whose libraries are those built last, and passes without it.
+triage() {
+	local finds=$work/finds/blk out=$work/triage status=0 told
+	mkdir -p "$finds"
+	build/plain/ringside assemble corpus/bugs/P11.txt -o "$finds/id:000000,sig:06"
+	{ cat "$finds/id:000000,sig:06"; build/plain/ringside assemble corpus/blk/write-read.txt -o "$work/more" && cat "$work/more"; } >"$finds/crash-longer"
+	cp "$work/more" "$finds/crash-silent"
+	echo "not a program" >"$finds/README.txt"
+	build/bugs/P11 triage "$finds" -o "$out" >"$work/told" 2>&1 || status=$?
+	told=$(grep -a 'files: ' "$work/told")
+	case $status:$told in
+	1:*'3 files: 2 fail, at 1 checks; 1 fail nowhere, 0 not the same way twice, 0 unusable') pass triage-buckets ;;
+	*) fail triage-buckets "status $status: $(tail -n 3 "$work/told")" ;;
+	esac
+	if grep -q 'id:000000,sig:06  (the shortest)' "$out/01-ownership/report.md" && grep -q '^    VIOLATION ownership' "$out/01-ownership/report.md"; then
+		pass triage-report
+	else
+		fail triage-report "$(head -n 30 "$out/01-ownership/report.md" 2>&1)"
+	fi
+	fuzz/bugs/plant.sh P11 >/dev/null 2>&1
+	for tree in build/bugs/tree . ; do
+		status=0
+		gcc -std=gnu11 -I. -Icore -Isim-frontend "$out/01-ownership/shrunk.c" $tree/build/plain/libsim.a \
+			$tree/build/plain/libcore.a -lcmocka -lzstd -lz -o "$work/test" >"$work/out" 2>&1 || status=compiler
+		[ $status = compiler ] || "$work/test" >"$work/out" 2>&1 || status=$?
+		case $tree:$status in
+		.:0) pass triage-test-passes ;;
+		build/bugs/tree:0) fail triage-test-fails "the C test passes on the tree with the bug" ;;
+		build/bugs/tree:1) pass triage-test-fails ;;
+		*) fail triage-test-passes "$(tail -n 3 "$work/out")" ;;
+		esac
+	done
+	status=0
+	build/plain/ringside triage "$work/more" -o "$out" >"$work/told" 2>&1 || status=$?
+	if [ $status = 2 ] && grep -q 'which device is it about' "$work/told"; then pass triage-no-device; else fail triage-no-device "$(cat "$work/told")"; fi
+	status=0
+	build/plain/ringside triage --device blk "$work/more" -o "$out" >"$work/told" 2>&1 || status=$?
+	if [ $status = 0 ]; then pass triage-silent; else fail triage-silent "$(cat "$work/told")"; fi
+}
+triage
 exit $failures
