@@ -11,6 +11,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 2
 seconds=${BENCH_SECONDS:-60}
 finds=build/bugs/finds
+mkdir -p build/bugs
 failed=0
 mapfile -t names < <(cd fuzz/bugs && for patch in *.patch; do echo "${patch%.patch}"; done)
 [ $# = 0 ] || names=("$@")
