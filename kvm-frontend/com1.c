@@ -59,6 +59,18 @@ void com1_write(struct com1 *c, unsigned off, uint8_t value)
 		send(c, value);
 }
 
+void com1_save(struct com1 *c, struct state_out *out)
+{
+	pthread_mutex_lock(&c->lock);
+	serial_save(&c->serial, out);
+	pthread_mutex_unlock(&c->lock);
+}
+
+bool com1_load(struct com1 *c, struct state_in *in)
+{
+	return serial_load(&c->serial, in);
+}
+
 static void end_input(struct com1 *c)
 {
 	if (c->in)

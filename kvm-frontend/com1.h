@@ -42,6 +42,10 @@ int com1_start(struct com1 *, int irq_fd, char err[ERR_MAX]);
 void com1_stop(struct com1 *);
 void com1_close(struct com1 *);
 
+/* Before com1_start, or while no vCPU runs. What was typed and not passed on yet is not part of it. */
+void com1_save(struct com1 *, struct state_out *);
+bool com1_load(struct com1 *, struct state_in *);
+
 /* The guest's accesses, on any vCPU's thread; off < 8. */
 uint8_t com1_read(struct com1 *, unsigned off);
 void com1_write(struct com1 *, unsigned off, uint8_t value);

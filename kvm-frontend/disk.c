@@ -73,10 +73,30 @@ static void run(struct disk *d, uint16_t id)
 	go_on(d, &d->req[id]);
 }
 
+static bool on_disk(const struct disk *d, uint64_t sector, uint64_t n)
+{
+	return sector <= d->file.sectors && n <= d->file.sectors - sector;
+}
+
+/* The device has checked it, but for a request of a restored machine whose disk became smaller while that was in flight:
+ * a write behind the end would make the image longer. */
+static bool fits(const struct disk *d, const struct blk_io *io)
+{
+	bool fits = on_disk(d, io->sector, io->len / BLK_SECTOR_LEN);
+
+	for (uint16_t i = 0; i < io->nranges; i++)
+		fits &= on_disk(d, io->range[i].sector, io->range[i].nsectors);
+	return fits;
+}
+
 static void submit(void *ctx, struct blk_io *io)
 {
 	struct disk *d = ctx;
 
+	if (!fits(d, io)) {
+		d->done(d->done_ctx, io, BLK_IO_ERROR, 0);
+		return;
+	}
 	disk_step_begin(&d->req[io->id], io, &d->steps);
 	d->inflight++;
 	if (d->nwaiting || (d->running && must_be_alone(d, io)))

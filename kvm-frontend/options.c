@@ -110,6 +110,31 @@ static int parse_cpus(struct options *o, const char *text, char err[ERR_MAX])
 	return 0;
 }
 
+/* SIGNAL=FILE[,stop] */
+static int parse_save_on(struct options *o, const char *text, char err[ERR_MAX])
+{
+	static const char signal[] = "SIGUSR1=", stop[] = ",stop";
+	size_t len = strlen(text), tail = strlen(stop);
+
+	if (strncmp(text, signal, strlen(signal)) != 0 || !text[strlen(signal)])
+		return err_set(err, "--save-on: %s; write SIGUSR1=FILE, or SIGUSR1=FILE,stop", text);
+	text += strlen(signal);
+	len -= strlen(signal);
+	o->save_stop = len > tail && !strcmp(text + len - tail, stop);
+	len -= o->save_stop ? tail : 0;
+	if (len >= sizeof(o->save))
+		return err_set(err, "--save-on: the path is too long");
+	memcpy(o->save, text, len);
+	return 0;
+}
+
+static int parse_restore(struct options *o, const char *text, char err[ERR_MAX])
+{
+	(void)err;
+	o->restore = text;
+	return 0;
+}
+
 static int parse_record(struct options *o, const char *text, char err[ERR_MAX])
 {
 	(void)err;
@@ -177,6 +202,8 @@ static const struct option table[] = {
 	{"--disk", VALUE_MUST, true, options_disk},
 	{"--net", VALUE_MUST, true, options_net},
 	{"--rng", VALUE_MAY, false, options_rng},
+	{"--save-on", VALUE_MUST, false, parse_save_on},
+	{"--restore", VALUE_MUST, false, parse_restore},
 	{"--record", VALUE_MUST, false, parse_record},
 	{"--record-payload", VALUE_MUST, false, parse_record_payload},
 	{"--record-limit", VALUE_MUST, false, parse_record_limit},
@@ -226,13 +253,45 @@ static int parse_one(struct options *o, char *const argv[], int argc, int *i, ui
 	return option->parse(o, value, err);
 }
 
+bool options_memory_fits(uint64_t len)
+{
+	return len >= LAYOUT_MEMORY_MIN && len <= LAYOUT_MEMORY_MAX && len % MEMORY_STEP == 0;
+}
+
+/* What boots the guest is in its memory already, and a trace begins with fresh devices. */
+static int check_restore(const struct options *o, char err[ERR_MAX])
+{
+	if (o->kernel || o->initrd || o->cmdline)
+		return err_set(err, "--restore goes on with the kernel of the saved machine; leave --%s away",
+			       o->kernel   ? "kernel"
+			       : o->initrd ? "initrd"
+					   : "cmdline");
+	if (o->record)
+		return err_set(err,
+			       "--restore with --record: a trace begins with fresh devices, and a restored "
+			       "machine's are in use; leave --record away");
+	return 0;
+}
+
+static void set_defaults(struct options *o)
+{
+	if (!o->memory_len)
+		o->memory_len = DEFAULT_MEMORY;
+	if (!o->cpus)
+		o->cpus = 1;
+}
+
 static int check_together(struct options *o, uint32_t seen, char err[ERR_MAX])
 {
 	if (o->guest_program && (seen & (seen - 1)))
 		return err_set(
 			err, "--guest-program goes with no other option: the file tells memory and devices");
-	if (!o->kernel && !o->guest_program)
+	if (o->restore && check_restore(o, err))
+		return -1;
+	if (!o->kernel && !o->guest_program && !o->restore)
 		return err_set(err, "--kernel FILE is missing; see --help");
+	if (!o->restore)
+		set_defaults(o);
 	if (o->disk_count + o->net_count + o->rng + options_has_console(o) > LAYOUT_VIRTIO_MAX)
 		return err_set(err, "too many devices: each has an interrupt of its own, and there are %d",
 			       LAYOUT_VIRTIO_MAX);
@@ -247,8 +306,6 @@ enum options_verdict options_parse(struct options *o, int argc, char *const argv
 	uint32_t seen = 0;
 
 	memset(o, 0, sizeof(*o));
-	o->memory_len = DEFAULT_MEMORY;
-	o->cpus = 1;
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
 			return OPTIONS_HELP;

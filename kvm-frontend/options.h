@@ -61,7 +61,10 @@ struct options {
 	struct option_net nets[OPTIONS_NETS_MAX];
 	unsigned net_count;
 	bool rng;
-	uint64_t rng_offer; /* like a disk's */
+	uint64_t rng_offer;          /* like a disk's */
+	char save[OPTIONS_PATH_MAX]; /* --save-on SIGUSR1=FILE; "": not given */
+	bool save_stop;              /* the machine ends then */
+	const char *restore; /* instead of a kernel; memory_len and cpus: 0 where they were not given */
 	const char *record;
 	bool record_full;           /* payload kept in full, not as length and hash */
 	uint64_t record_limit;      /* bytes; 0: none */
@@ -83,6 +86,9 @@ enum options_verdict options_parse(struct options *, int argc, char *const argv[
 
 /* There is hvc0 or a port, and so a virtio console. */
 bool options_has_console(const struct options *);
+
+/* False: no machine can have so many bytes of memory. */
+bool options_memory_fits(uint64_t len);
 
 /* The text of --help. */
 const char *options_help(void);

@@ -3,6 +3,7 @@
 
 static const char text[] =
 	"usage: ringside-vmm --kernel FILE [OPTION]...\n"
+	"       ringside-vmm --restore FILE [OPTION]...\n"
 	"       ringside-vmm --guest-program FILE\n"
 	"Boots a Linux kernel in a KVM virtual machine with virtio devices.\n"
 	"\n"
@@ -48,6 +49,13 @@ static const char text[] =
 	"`link net0 "
 	"down`;\n"
 	"                          `help` lists them\n"
+	"  --save-on SIGUSR1=FILE[,stop]\n"
+	"                          save the whole machine to FILE on that signal, but for the disks' "
+	"contents;\n"
+	"                          it goes on afterwards, or with stop it ends\n"
+	"  --restore FILE          instead of --kernel: go on with a saved machine; give the same "
+	"devices as then.\n"
+	"                          docs/save-restore.md tells what its disks must be\n"
 	"  --record FILE           write a trace of all devices, to be replayed with `ringside replay "
 	"FILE`\n"
 	"  --record-payload full|hash\n"

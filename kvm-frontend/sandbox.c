@@ -166,9 +166,11 @@ int __lsan_is_turned_off(void)
 
 /* -- the lists ------------------------------------------------------------------------------------------- */
 
-#define VCPU (1u << SANDBOX_VCPU)
-#define MAIN (1u << SANDBOX_MAIN)
-#define BOTH (VCPU | MAIN)
+#define VCPU  (1u << SANDBOX_VCPU)
+#define MAIN  (1u << SANDBOX_MAIN)
+#define BOTH  (VCPU | MAIN)
+#define SAVER (1u << SANDBOX_SAVER)
+#define ALL   (BOTH | SAVER)
 
 #define ALWAYS   0u
 #define DISK     SANDBOX_DISK
@@ -177,6 +179,7 @@ int __lsan_is_turned_off(void)
 #define PORT     SANDBOX_PORT
 #define CONTROL  SANDBOX_CONTROL
 #define RECORD   SANDBOX_RECORD
+#define SAVE     SANDBOX_SAVE
 
 struct rule {
 	unsigned threads, need;

@@ -15,7 +15,8 @@
 
 enum sandbox_thread {
 	SANDBOX_VCPU,
-	SANDBOX_MAIN, /* the event loop, and the way out when the guest has ended */
+	SANDBOX_MAIN,  /* the event loop, and the way out when the guest has ended */
+	SANDBOX_SAVER, /* a process of its own (saver.h) */
 	SANDBOX_THREADS,
 };
 
@@ -27,6 +28,7 @@ enum sandbox_need {
 	SANDBOX_CONTROL = 8,
 	SANDBOX_RECORD = 16,
 	SANDBOX_PORT = 32,
+	SANDBOX_SAVE = 64,
 };
 
 /* Once, before any thread enters: what tells of a forbidden call. */

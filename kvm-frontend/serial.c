@@ -227,3 +227,40 @@ bool serial_take_irq(struct serial *s)
 	s->edge = false;
 	return edge;
 }
+
+void serial_save(const struct serial *s, struct state_out *out)
+{
+	const uint8_t regs[] = {s->ier, s->fcr, s->lcr,     s->mcr,      s->scr,
+				s->dll, s->dlm, s->overrun, s->msr_delta};
+
+	state_put(out, regs, sizeof(regs));
+	state_put_bool(out, s->thre_pending);
+	state_put_bool(out, s->line);
+	state_put_bool(out, s->edge);
+	state_put_u8(out, s->fifo_count);
+	for (unsigned i = 0; i < s->fifo_count; i++)
+		state_put_u8(out, s->fifo[(s->fifo_head + i) % SERIAL_FIFO_LEN]);
+}
+
+bool serial_load(struct serial *s, struct state_in *in)
+{
+	uint8_t *const regs[] = {&s->ier, &s->fcr, &s->lcr,     &s->mcr,      &s->scr,
+				 &s->dll, &s->dlm, &s->overrun, &s->msr_delta};
+	uint8_t count;
+
+	serial_reset(s);
+	for (unsigned i = 0; i < sizeof(regs) / sizeof(regs[0]); i++)
+		*regs[i] = state_get_u8(in);
+	s->thre_pending = state_get_bool(in);
+	s->line = state_get_bool(in);
+	s->edge = state_get_bool(in);
+	count = state_get_u8(in);
+	state_need(in, !(s->ier & ~IER_MASK) && !(s->mcr & ~MCR_MASK) && !(s->overrun & ~UART_LSR_OE) &&
+			       !(s->fcr & ~(UART_FCR_ENABLE_FIFO | UART_FCR_TRIGGER_MASK)) &&
+			       !(s->msr_delta & 0xf0) && count <= fifo_size(s));
+	for (unsigned i = 0; i < count && !in->bad; i++)
+		fifo_put(s, state_get_u8(in));
+	if (in->bad)
+		serial_reset(s);
+	return !in->bad;
+}

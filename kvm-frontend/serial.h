@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "state.h"
 
 #define SERIAL_FIFO_LEN 16
 
@@ -37,6 +38,10 @@ bool serial_write(struct serial *, unsigned off, uint8_t value);
 /* How many bytes the guest can take now; and the bytes, at most that many (more are dropped). */
 unsigned serial_room(const struct serial *);
 void serial_receive(struct serial *, const uint8_t *data, unsigned n);
+
+/* All of it; false: such a port there can not be, and it is as after a reset. */
+void serial_save(const struct serial *, struct state_out *);
+bool serial_load(struct serial *, struct state_in *);
 
 /* True once for each rising edge of the interrupt line. Call after each of the above. */
 bool serial_take_irq(struct serial *);

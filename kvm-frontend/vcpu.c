@@ -15,8 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define KICK_SIGNAL   SIGUSR1
+#define KICK_SIGNAL   SIGRTMIN /* SIGUSR1 is for people */
 #define KICK_AGAIN_NS 10000000
+#define PAUSE_TRIES   500 /* kicks: 5 s */
 #define INSN_LEN_MAX  15
 #define RESET_RIP     0xfff0
 #define RESET_CS      0xf000
@@ -179,6 +180,26 @@ static void handle_exit(struct vcpu *vcpu)
 	}
 }
 
+/*
+ * Waits while the machine is paused. What it left KVM for is over only once it has entered again (an access to a
+ * register may come in pieces); immediate_exit sees to it that no instruction follows.
+ */
+static void park(struct vcpu *vcpu)
+{
+	struct vmm *vmm = vcpu->vmm;
+
+	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	while (!ioctl(vcpu->fd, KVM_RUN, 0))
+		handle_exit(vcpu);
+	pthread_mutex_lock(&vmm->pause_lock);
+	vcpu->parked = true;
+	pthread_cond_broadcast(&vmm->pause_cond);
+	while (atomic_load(&vmm->pausing))
+		pthread_cond_wait(&vmm->pause_cond, &vmm->pause_lock);
+	vcpu->parked = false;
+	pthread_mutex_unlock(&vmm->pause_lock);
+}
+
 static void get_ready(struct vcpu *vcpu)
 {
 	char name[16];
@@ -201,9 +222,13 @@ static void *vcpu_main(void *arg)
 	pthread_mutex_lock(&vcpu->vmm->gate);
 	pthread_mutex_unlock(&vcpu->vmm->gate);
 	while (atomic_load(&vcpu->vmm->ended) == VMM_RUNNING) {
-		if (!ioctl(vcpu->fd, KVM_RUN, 0))
+		if (atomic_load(&vcpu->vmm->pausing))
+			park(vcpu);
+		else if (!ioctl(vcpu->fd, KVM_RUN, 0))
 			handle_exit(vcpu);
-		else if (errno != EINTR && errno != EAGAIN)
+		else if (errno == EINTR) /* perhaps somebody wanted a pause, and gave up */
+			__atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+		else if (errno != EAGAIN)
 			vmm_end(vcpu->vmm, VMM_KVM_ERROR, "KVM_RUN: %s", strerror(errno));
 	}
 	return NULL;
@@ -234,6 +259,16 @@ int vcpus_start(struct vcpu *vcpu, unsigned n, char err[ERR_MAX])
 	return 0;
 }
 
+static void kick_again_at(struct timespec *until)
+{
+	clock_gettime(CLOCK_REALTIME, until);
+	until->tv_nsec += KICK_AGAIN_NS;
+	if (until->tv_nsec >= 1000000000) {
+		until->tv_sec++;
+		until->tv_nsec -= 1000000000;
+	}
+}
+
 /*
  * immediate_exit closes the gap between looking at `ended` and entering the guest. The same gap lies ahead of
  * a write to a console that nobody reads; there only a second kick helps.
@@ -244,14 +279,59 @@ static void join(struct vcpu *vcpu)
 
 	do {
 		pthread_kill(vcpu->thread, KICK_SIGNAL);
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += KICK_AGAIN_NS;
-		if (until.tv_nsec >= 1000000000) {
-			until.tv_sec++;
-			until.tv_nsec -= 1000000000;
-		}
+		kick_again_at(&until);
 	} while (pthread_timedjoin_np(vcpu->thread, NULL, &until) == ETIMEDOUT);
 	vcpu->started = false;
+}
+
+/* Those that are not parked are kicked; how many there are. Under the lock. */
+static unsigned kick_the_others(struct vcpu *vcpu, unsigned n)
+{
+	unsigned others = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (vcpu[i].parked)
+			continue;
+		__atomic_store_n(&vcpu[i].run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+		pthread_kill(vcpu[i].thread, KICK_SIGNAL);
+		others++;
+	}
+	return others;
+}
+
+int vcpus_pause(struct vcpu *vcpu, unsigned n, char err[ERR_MAX])
+{
+	struct vmm *vmm = vcpu->vmm;
+	struct timespec until;
+	unsigned others;
+
+	pthread_mutex_lock(&vmm->pause_lock);
+	atomic_store(&vmm->pausing, true);
+	for (unsigned i = 0; (others = kick_the_others(vcpu, n)) && i < PAUSE_TRIES; i++) {
+		if (atomic_load(&vmm->ended) != VMM_RUNNING)
+			break;
+		kick_again_at(&until);
+		pthread_cond_timedwait(&vmm->pause_cond, &vmm->pause_lock, &until);
+	}
+	pthread_mutex_unlock(&vmm->pause_lock);
+	if (!others)
+		return 0;
+	vcpus_resume(vcpu);
+	return err_set(err,
+		       atomic_load(&vmm->ended) != VMM_RUNNING
+			       ? "the machine ends"
+			       : "%u vCPUs do not stop: does somebody read what the guest prints?",
+		       others);
+}
+
+void vcpus_resume(struct vcpu *vcpu)
+{
+	struct vmm *vmm = vcpu->vmm;
+
+	pthread_mutex_lock(&vmm->pause_lock);
+	atomic_store(&vmm->pausing, false);
+	pthread_cond_broadcast(&vmm->pause_cond);
+	pthread_mutex_unlock(&vmm->pause_lock);
 }
 
 void vcpus_stop(struct vcpu *vcpu, unsigned n)

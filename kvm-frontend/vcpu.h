@@ -29,6 +29,7 @@ struct vcpu {
 	sem_t ready;       /* posted when the thread waits at the gate */
 	bool confined;     /* false: the sandbox could not be entered */
 	char why[ERR_MAX]; /* not */
+	bool parked;       /* it waits for the end of a pause; vmm->pause_lock */
 };
 
 /* nr: from 0 on, the APIC id; of `cpus` in all. */
@@ -40,6 +41,13 @@ int vcpu_create(struct vcpu *, struct vmm *, unsigned nr, unsigned cpus, const s
  * -1: one could not be made or confined; vcpus_stop ends the others.
  */
 int vcpus_start(struct vcpu *, unsigned n, char err[ERR_MAX]);
+
+/*
+ * All vCPUs stand still when vcpus_pause answers 0, with nothing left to finish, until vcpus_resume. On the loop's
+ * thread, and without a device's lock. -1: one waits for somebody, such as a reader of the console, and all go on.
+ */
+int vcpus_pause(struct vcpu *, unsigned n, char err[ERR_MAX]);
+void vcpus_resume(struct vcpu *);
 
 /* Makes all threads leave the guest, wherever they wait, and joins them. `ended` must be set. */
 void vcpus_stop(struct vcpu *, unsigned n);

@@ -182,3 +182,72 @@ void virtio_destroy(struct vmm *vmm)
 		close(v->resize_fd);
 	free(v);
 }
+
+/* -- saving and restoring --------------------------------------------------------------------------------- */
+
+/* While recording they share one lock. */
+static bool has_own_lock(const struct virtio *v, unsigned i)
+{
+	return i == 0 || v->device[i]->lock != v->device[0]->lock;
+}
+
+void virtio_hold(struct vmm *vmm)
+{
+	struct virtio *v = vmm->virtio;
+
+	for (unsigned i = 0; i < v->ndevices; i++)
+		if (has_own_lock(v, i))
+			pthread_mutex_lock(v->device[i]->lock);
+}
+
+void virtio_release(struct vmm *vmm)
+{
+	struct virtio *v = vmm->virtio;
+
+	for (unsigned i = 0; i < v->ndevices; i++)
+		if (has_own_lock(v, i))
+			pthread_mutex_unlock(v->device[i]->lock);
+}
+
+int virtio_save(struct vmm *vmm, struct savefile_out *out, char err[ERR_MAX])
+{
+	struct virtio *v = vmm->virtio;
+
+	for (unsigned i = 0; i < v->ndevices; i++)
+		if (virtio_dev_save(v->device[i], out, i, err))
+			return -1;
+	return 0;
+}
+
+int virtio_restore(struct vmm *vmm, struct savefile_in *in, char err[ERR_MAX])
+{
+	struct virtio *v = vmm->virtio;
+	unsigned n = 0;
+
+	for (; in->part == SAVEFILE_DEVICE; n++) {
+		if (in->index != n)
+			return savefile_damaged(in, "a device's part is missing", err);
+		if (n == v->ndevices)
+			return err_set(
+				err,
+				"--restore: %.100s: the machine has more devices than the %u of the options; "
+				"give the same ones",
+				in->path, v->ndevices);
+		if (virtio_dev_load(v->device[n], in, err) || savefile_next(in, err))
+			return -1;
+	}
+	if (n < v->ndevices)
+		return err_set(err,
+			       "--restore: %.100s: the machine has %u devices, and the options name %u; give "
+			       "the same ones",
+			       in->path, n, v->ndevices);
+	return 0;
+}
+
+void virtio_resume(struct vmm *vmm)
+{
+	struct virtio *v = vmm->virtio;
+
+	for (unsigned i = 0; i < v->ndevices; i++)
+		virtio_dev_resume(v->device[i]);
+}

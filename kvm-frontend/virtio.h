@@ -12,9 +12,19 @@
 
 #include "boot/err.h"
 #include "options.h"
+#include "savefile.h"
 #include "vmm.h"
 
 int virtio_create(struct vmm *, const struct options *, char err[ERR_MAX]);
 void virtio_destroy(struct vmm *); /* after a failed virtio_create, and without any, too */
+
+/* No device does anything until virtio_release: all locks are held. */
+void virtio_hold(struct vmm *);
+void virtio_release(struct vmm *);
+/* While they are held. */
+int virtio_save(struct vmm *, struct savefile_out *, char err[ERR_MAX]);
+/* Into devices that never ran: the first of their parts is at hand, afterwards the one that follows the last is. */
+int virtio_restore(struct vmm *, struct savefile_in *, char err[ERR_MAX]);
+void virtio_resume(struct vmm *);
 
 #endif

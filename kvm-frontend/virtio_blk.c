@@ -151,6 +151,13 @@ static void publish(struct virtio_dev *d)
 	blk_publish(&virtio_blk(d)->blk);
 }
 
+static void describe(struct virtio_dev *d, char *out, size_t n)
+{
+	const struct disk_file *f = &virtio_blk(d)->disk->file;
+
+	snprintf(out, n, "%llu sectors%s", (unsigned long long)f->sectors, f->read_only ? ", read-only" : "");
+}
+
 static bool poll_disk(struct virtio_dev *d)
 {
 	struct virtio_blk *b = virtio_blk(d);
@@ -185,6 +192,7 @@ const struct virtio_type virtio_blk_type = {
 	.size = sizeof(struct virtio_blk),
 	.remake = remake,
 	.publish = publish,
+	.describe = describe,
 	.poll = poll_disk,
 	.finish = finish,
 	.destroy = destroy,

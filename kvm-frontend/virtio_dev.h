@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include "boot/acpi.h"
 #include "record.h"
+#include "savefile.h"
 #include "transport/mmio.h"
 #include "vmm.h"
 
@@ -30,6 +31,8 @@ struct virtio_type {
 	/* Makes the core's device as a trace's head tells, with a backend that is set later. NULL: impossible. */
 	struct vdev *(*remake)(struct virtio_dev *, const struct trace_device *);
 	void (*publish)(struct virtio_dev *);
+	/* What of its backend must be the same when a machine is restored, in a few words. */
+	void (*describe)(struct virtio_dev *, char *out, size_t n);
 	/* At the end of each piece of work: true when it answered something outside of submit. */
 	bool (*poll)(struct virtio_dev *);
 	/* After the guest: waits for what is in flight. True as poll. */
@@ -91,6 +94,12 @@ int virtio_dev_record(struct virtio_dev *, struct record *, unsigned nr, struct 
 		      char err[ERR_MAX]);
 /* After the guest: waits for what is in flight, and puts the last state into the record. */
 void virtio_dev_finish(struct virtio_dev *);
+
+/* Of a snapshot (virtio_save.c). save: the lock is held. load: before the guest runs; resume, once all is loaded:
+ * requests go to the backend again. */
+int virtio_dev_save(struct virtio_dev *, struct savefile_out *, uint32_t nr, char err[ERR_MAX]);
+int virtio_dev_load(struct virtio_dev *, const struct savefile_in *, char err[ERR_MAX]);
+void virtio_dev_resume(struct virtio_dev *);
 
 /* -- between the parts, with the lock held --------------------------------------------------------------- */
 void virtio_dev_publish(struct virtio_dev *); /* what was answered outside of submit */

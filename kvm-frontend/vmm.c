@@ -6,6 +6,7 @@
 #include "load.h"
 #include "memory.h"
 #include "sandbox.h"
+#include "vm_save.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -124,6 +125,10 @@ static void on_signal(void *ctx)
 
 	if (read(vmm->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return;
+	if (info.ssi_signo == SIGUSR1) {
+		vm_save_now(vmm);
+		return;
+	}
 	vmm->signal = (int)info.ssi_signo;
 	vmm_end(vmm, VMM_SIGNAL, "ended by SIG%s", sigabbrev_np(vmm->signal));
 }
@@ -138,6 +143,7 @@ static int catch_signals(struct vmm *vmm, char err[ERR_MAX])
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGQUIT);
+	sigaddset(&set, SIGUSR1);
 	signal(SIGPIPE, SIG_IGN); /* a console that is closed is an error of write(), not our end */
 	if (sigprocmask(SIG_BLOCK, &set, NULL))
 		return err_set(err, "sigprocmask: %s", strerror(errno));
@@ -172,7 +178,8 @@ static int open_consoles(struct vmm *vmm, const struct options *o, char err[ERR_
 static unsigned needs(const struct options *o)
 {
 	unsigned needs = (o->disk_count ? SANDBOX_DISK : 0u) | (o->control ? SANDBOX_CONTROL : 0u) |
-			 (o->record ? SANDBOX_RECORD : 0u) | (o->port_count ? SANDBOX_PORT : 0u);
+			 (o->record ? SANDBOX_RECORD : 0u) | (o->save[0] ? SANDBOX_SAVE : 0u) |
+			 (o->port_count ? SANDBOX_PORT : 0u);
 
 	for (unsigned i = 0; i < o->net_count; i++)
 		needs |= o->nets[i].tap[0] ? SANDBOX_TAP : SANDBOX_USER_NET;
@@ -182,25 +189,29 @@ static unsigned needs(const struct options *o)
 int vmm_create(struct vmm *vmm, const struct options *o, char err[ERR_MAX])
 {
 	struct boot_ram ram;
+	uint64_t memory_len;
 
 	memset(vmm, 0, sizeof(*vmm));
 	vmm->kvm_fd = vmm->vm_fd = vmm->signal_fd = vmm->com1_irq_fd = vmm->privilege.root_fd = -1;
 	pthread_mutex_init(&vmm->gate, NULL);
+	pthread_mutex_init(&vmm->pause_lock, NULL);
+	pthread_cond_init(&vmm->pause_cond, NULL);
 	vmm->cpus = o->cpus;
-	for (unsigned i = 0; i < vmm->cpus; i++)
+	for (unsigned i = 0; i < LAYOUT_CPUS_MAX; i++)
 		vmm->vcpu[i].fd = -1;
 	vmm->sandboxed = !o->no_sandbox;
 	vmm->sandbox_needs = needs(o);
 	if (loop_create(&vmm->loop))
 		return err_set(err, "epoll: %s", strerror(errno));
-	if (privilege_prepare(&vmm->privilege, o->user, o->chroot, err))
+	if (privilege_prepare(&vmm->privilege, o->user, o->chroot, err) ||
+	    vm_save_prepare(vmm, o, &memory_len, err))
 		return -1;
 	if (o->guest_program)
 		vmm->guest = guest_run_create(vmm, o->guest_program, err);
-	if (o->guest_program ? !vmm->guest : memory_create(&vmm->map, o->memory_len, err) != 0)
+	if (o->guest_program ? !vmm->guest : memory_create(&vmm->map, memory_len, err) != 0)
 		return -1;
 	ram = memory_boot_ram(&vmm->map);
-	if (!vmm->guest && load_guest(o, &ram, &vmm->image, err))
+	if (!vmm->guest && !vmm->restore && load_guest(o, &ram, &vmm->image, err))
 		return -1;
 	if (open_kvm(vmm, err) || check_extensions(vmm->kvm_fd, vmm->cpus, err) || create_vm(vmm, err) ||
 	    catch_signals(vmm, err))
@@ -305,12 +316,13 @@ int vmm_start(struct vmm *vmm, char err[ERR_MAX])
 
 	if (vmm->guest)
 		return start_program(vmm, err);
-	if (acpi_build(&machine, ram.base + LAYOUT_ACPI, LAYOUT_ACPI_MAX, LAYOUT_ACPI, err))
+	if (!vmm->restore && acpi_build(&machine, ram.base + LAYOUT_ACPI, LAYOUT_ACPI_MAX, LAYOUT_ACPI, err))
 		return -1;
 	vmm->com1_irq_fd = vmm_irq_fd(vmm, LAYOUT_GSI_COM1);
 	if (vmm->com1_irq_fd < 0)
 		return err_set(err, "KVM_IRQFD: %s", strerror(errno));
-	if (create_vcpus(vmm, err) || com1_start(&vmm->com1, vmm->com1_irq_fd, err))
+	if (create_vcpus(vmm, err) || (vmm->restore && vm_restore(vmm, err)) ||
+	    com1_start(&vmm->com1, vmm->com1_irq_fd, err))
 		return -1;
 	return start_vcpus(vmm, err);
 }
@@ -379,7 +391,10 @@ void vmm_destroy(struct vmm *vmm)
 	loop_destroy(&vmm->loop);
 	memory_destroy(&vmm->map);
 	privilege_close(&vmm->privilege);
+	vm_save_destroy(vmm);
 	pthread_mutex_destroy(&vmm->gate);
+	pthread_mutex_destroy(&vmm->pause_lock);
+	pthread_cond_destroy(&vmm->pause_cond);
 	guest_run_destroy(vmm->guest);
 	vmm->guest = NULL;
 }

@@ -32,6 +32,8 @@
 struct virtio; /* the glue's own */
 struct guest_run;
 struct control;
+struct vm_save;
+struct vm_restore;
 
 /* Why the machine ended. */
 enum vmm_end {
@@ -58,7 +60,12 @@ struct vmm {
 	bool sandboxed;
 	unsigned sandbox_needs; /* enum sandbox_need */
 	struct privilege privilege;
-	pthread_mutex_t gate; /* which the vCPUs' threads wait for before the first instruction */
+	pthread_mutex_t pause_lock; /* of parked */
+	pthread_cond_t pause_cond;
+	atomic_bool pausing;
+	struct vm_save *save;       /* --save-on; NULL: none */
+	struct vm_restore *restore; /* --restore, until the vCPUs run; NULL: a kernel boots */
+	pthread_mutex_t gate;       /* which the vCPUs' threads wait for before the first instruction */
 	struct acpi_virtio slots[LAYOUT_VIRTIO_MAX];
 	unsigned slot_count;
 	struct virtio *virtio;

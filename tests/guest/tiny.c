@@ -9,6 +9,7 @@
  *   - sectors=N, ro_sectors=N: sizes of the first disk and of the second, which is read-only
  *   - grown=N: the first disk's size after the host was asked to make it larger (`please resize`)
  *   - only=N: the N-th case alone
+ *   - work=N: N rounds of a load in the place of the cases (tiny_work.c)
  *   - stay: requests for ever instead of the power-off
  *   - windows=ADDRESS step=BYTES gsi=N count=N: where the windows are, in another machine
  */
@@ -123,9 +124,12 @@ void tiny_main(const struct start_info *info)
 	machine_init(info);
 	dev_probe();
 	put_text("begin\n");
+	case_name = "work";
+	if (option("work", 0))
+		guard(work);
 	if (option("only", 0))
 		run_case(option("only", 0) - 1);
-	for (unsigned i = 0; i < n && !option("only", 0); i++)
+	for (unsigned i = 0; i < n && !option("only", 0) && !option("work", 0); i++)
 		run_case(i);
 	if (option("stay", 0))
 		guard(stay);

@@ -66,6 +66,8 @@ void irq_on(void);
 void irq_off(void);
 void irq_done(void); /* end of interrupt */
 
+void work(void); /* tiny_work.c */
+
 #define CASE(name) void case_##name(void);
 #include "tests/guest/tiny_cases.def"
 #undef CASE

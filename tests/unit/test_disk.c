@@ -315,6 +315,33 @@ static void no_space(void **state)
 	assert_int_equal(result, BLK_IO_ERROR);
 }
 
+/* Only a restored machine may ask for it: the image stays as long as it is. */
+static void behind_the_end(void **state)
+{
+	static const struct {
+		enum blk_io_type type;
+		uint64_t sector;
+	} table[] = {{BLK_IO_READ, IMAGE_SECTORS},
+		     {BLK_IO_WRITE, IMAGE_SECTORS - 1},
+		     {BLK_IO_WRITE, UINT64_MAX / 1024},
+		     {BLK_IO_DISCARD, IMAGE_SECTORS - 1},
+		     {BLK_IO_WRITE_ZEROES, IMAGE_SECTORS}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		bool transfer = table[i].type == BLK_IO_READ || table[i].type == BLK_IO_WRITE;
+		struct blk_io *io = io_new(m, (uint16_t)i, table[i].type, transfer ? table[i].sector : 0);
+
+		if (transfer)
+			io_span(io, buf, 1024);
+		else
+			io_range(io, table[i].sector, 2, 0);
+		assert_int_equal(io_run(m, io), BLK_IO_ERROR);
+	}
+	check_file(0, 0, 0);
+	assert_int_equal(m->disk.inflight, 0);
+}
+
 #define T(fn, w)                                                 \
 	{                                                        \
 #fn, fn, setup, teardown, (void *)(uintptr_t)(w) \
@@ -324,7 +351,8 @@ static void no_space(void **state)
 		T(write_changes_its_sectors_only, w), T(large_odd_request, w), T(flush, w),                 \
 		T(write_zeroes, w), T(write_zeroes_unmap, w), T(write_zeroes_by_writing, w), T(discard, w), \
 		T(discard_is_a_hint, w), T(many_at_once, w), T(neighbours_in_a_block, w),                   \
-		T(drain_answers_all, w), T(free_at_once, w), T(cut_file, w), T(no_space, w)
+		T(drain_answers_all, w), T(free_at_once, w), T(cut_file, w), T(no_space, w),                \
+		T(behind_the_end, w)
 
 int main(void)
 {

@@ -280,6 +280,45 @@ static void features(void **state)
 	bad("--kernel k --rng packed=off", "no such option"); /* a value stands behind an = */
 }
 
+static void saving_and_restoring(void **state)
+{
+	char line[5000];
+
+	(void)state;
+	good("--kernel k");
+	assert_string_equal(o.save, "");
+	assert_null(o.restore);
+	good("--kernel k --save-on SIGUSR1=snap");
+	assert_string_equal(o.save, "snap");
+	assert_false(o.save_stop);
+	good("--kernel k --save-on=SIGUSR1=a,b,stop");
+	assert_string_equal(o.save, "a,b");
+	assert_true(o.save_stop);
+	good("--kernel k --save-on SIGUSR1=,stop"); /* a name, as nothing stands before it */
+	assert_string_equal(o.save, ",stop");
+	assert_false(o.save_stop);
+	good("--restore snap --disk d --rng --save-on SIGUSR1=snap");
+	assert_string_equal(o.restore, "snap");
+	assert_int_equal(o.memory_len, 0); /* the file tells */
+	assert_int_equal(o.cpus, 0);
+	good("--restore snap --memory 64M --cpus 2");
+	assert_int_equal(o.memory_len, 64 * MIB);
+	assert_int_equal(o.cpus, 2);
+	bad("--kernel k --save-on snap", "write SIGUSR1=FILE");
+	bad("--kernel k --save-on SIGUSR2=snap", "write SIGUSR1=FILE");
+	bad("--kernel k --save-on SIGUSR1=", "write SIGUSR1=FILE");
+	bad("--kernel k --save-on", "needs a value");
+	bad("--restore", "needs a value");
+	bad("--restore s --kernel k", "leave --kernel away");
+	bad("--restore s --initrd i", "leave --initrd away");
+	bad("--restore s --cmdline c", "leave --cmdline away");
+	bad("--restore s --record r", "leave --record away");
+	bad("--restore s --guest-program g", "no other option");
+	bad("--save-on SIGUSR1=s --guest-program g", "no other option");
+	snprintf(line, sizeof(line), "--kernel k --save-on SIGUSR1=%0*d", 4200, 0);
+	bad(line, "too long");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,6 +333,7 @@ int main(void)
 		cmocka_unit_test(cpus),
 		cmocka_unit_test(queues),
 		cmocka_unit_test(confinement),
+		cmocka_unit_test(saving_and_restoring),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -200,6 +200,67 @@ static void survives_anything(void **state)
 	}
 }
 
+/* What the guest sees afterwards is the same, from any state that it can get the port into. */
+static void saved_and_loaded(void **state)
+{
+	uint64_t seed = 5;
+
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		uint8_t bytes[64], again[64], data[4] = {1, 2, 3, (uint8_t)i};
+		struct state_out out = {bytes, sizeof(bytes), 0}, out2 = {again, sizeof(again), 0};
+		struct state_in in = {.buf = bytes};
+		struct serial other;
+
+		seed = seed * 6364136223846793005u + 1442695040888963407u;
+		if (seed >> 63)
+			serial_write(&s, seed >> 40 & 7, (uint8_t)(seed >> 48));
+		else if (seed >> 62 & 1)
+			serial_read(&s, seed >> 40 & 7);
+		else
+			serial_receive(&s, data, seed >> 48 & 3);
+		serial_save(&s, &out);
+		memset(&other, 0xa5, sizeof(other));
+		in.len = out.len;
+		assert_true(serial_load(&other, &in));
+		assert_int_equal(in.at, in.len);
+		serial_save(&other, &out2);
+		assert_int_equal(out2.len, out.len);
+		assert_memory_equal(again, bytes, out.len);
+		assert_int_equal(serial_room(&other), serial_room(&s));
+		s = other;
+	}
+}
+
+static void what_can_not_be_is_not_loaded(void **state)
+{
+	uint8_t bytes[64];
+	struct state_out out = {bytes, sizeof(bytes), 0};
+	static const struct {
+		unsigned at;
+		uint8_t value;
+	} wrong[] = {{0, 0x10}, {1, 0x02}, {3, 0x20}, {7, 0x80}, {8, 0x10}, {9, 2}, {12, 17}, {12, 2}};
+
+	(void)state;
+	serial_save(&s, &out);
+	for (unsigned n = 0; n < out.len; n++) {
+		struct state_in in = {.buf = bytes, .len = n};
+		struct serial other;
+
+		assert_false(serial_load(&other, &in));
+		assert_int_equal(other.dll, 12); /* as after a reset */
+	}
+	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		struct state_in in = {.buf = bytes, .len = out.len};
+		struct serial other;
+		uint8_t was = bytes[wrong[i].at];
+
+		bytes[wrong[i].at] = wrong[i].value;
+		assert_false(serial_load(&other, &in));
+		bytes[wrong[i].at] = was;
+	}
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, setup)
@@ -213,6 +274,8 @@ int main(void)
 		T(loopback_stays_inside),
 		T(modem_lines_tell_changes),
 		T(survives_anything),
+		T(saved_and_loaded),
+		T(what_can_not_be_is_not_loaded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
