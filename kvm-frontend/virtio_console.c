@@ -105,20 +105,37 @@ static void publish_batch(void *ctx)
 
 static const struct console_door door = {enter, leave, done, input, set_open, publish_batch};
 
-void virtio_console_resize(struct virtio_dev *d)
+/* Under the lock. */
+static void follow_size(struct virtio_console *c)
 {
-	struct virtio_console *c = virtio_console(d);
 	uint16_t cols, rows;
 
-	if (d->type != &virtio_console_type || !terminal_size(&c->host.port[0].terminal, &cols, &rows))
+	if (!terminal_size(&c->host.port[0].terminal, &cols, &rows) ||
+	    (cols == c->con.options.cols && rows == c->con.options.rows))
+		return;
+	if (c->dev.record)
+		recorder_terminal(&c->dev.rec, cols, rows);
+	console_resize(&c->con, cols, rows);
+}
+
+void virtio_console_resize(struct virtio_dev *d)
+{
+	if (d->type != &virtio_console_type)
 		return;
 	virtio_dev_enter(d);
-	if (cols != c->con.options.cols || rows != c->con.options.rows) {
-		if (d->record)
-			recorder_terminal(&d->rec, cols, rows);
-		console_resize(&c->con, cols, rows);
-	}
+	follow_size(virtio_console(d));
 	virtio_dev_leave(d);
+}
+
+/* Another terminal, and nobody is connected to a socket yet. */
+static void resumed(struct virtio_dev *d)
+{
+	struct virtio_console *c = virtio_console(d);
+
+	follow_size(c);
+	for (uint16_t i = 1; i < c->con.options.nports; i++)
+		if (c->host.port[i].there)
+			console_port_open(&c->con, i, c->host.port[i].listen_fd < 0);
 }
 
 /* -- ports ----------------------------------------------------------------------------------------------- */
@@ -257,6 +274,7 @@ const struct virtio_type virtio_console_type = {
 	.id = VIRTIO_ID_CONSOLE,
 	.size = sizeof(struct virtio_console),
 	.publish = publish,
+	.resumed = resumed,
 	.finish = finish,
 	.destroy = destroy,
 };

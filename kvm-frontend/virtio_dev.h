@@ -33,6 +33,8 @@ struct virtio_type {
 	void (*publish)(struct virtio_dev *);
 	/* What of its backend must be the same when a machine is restored, in a few words. */
 	void (*describe)(struct virtio_dev *, char *out, size_t n);
+	/* The device goes on after it was loaded: tells it what is another thing on this host. NULL: nothing can be. */
+	void (*resumed)(struct virtio_dev *);
 	/* At the end of each piece of work: true when it answered something outside of submit. */
 	bool (*poll)(struct virtio_dev *);
 	/* After the guest: waits for what is in flight. True as poll. */

@@ -172,6 +172,12 @@ static void publish(struct virtio_dev *d)
 	net_publish(&virtio_net(d)->net);
 }
 
+/* The network may look for the guest where it was before. */
+static void resumed(struct virtio_dev *d)
+{
+	net_announce(&virtio_net(d)->net);
+}
+
 static bool poll_host(struct virtio_dev *d)
 {
 	struct virtio_net *n = virtio_net(d);
@@ -193,6 +199,7 @@ const struct virtio_type virtio_net_type = {
 	.size = sizeof(struct virtio_net),
 	.remake = remake,
 	.publish = publish,
+	.resumed = resumed,
 	.poll = poll_host,
 	.destroy = destroy,
 };

@@ -85,19 +85,25 @@ int virtio_dev_load(struct virtio_dev *d, const struct savefile_in *in, char err
 	if (!mmio_load(&d->mmio, in->bytes + s.at, in->len - s.at))
 		return err_set(
 			err,
-			"--restore: %.100s: %s was made with other features, queues or sizes; give the same "
-			"options as then",
+			"--restore: %.100s: %s was made with other features, queues or sizes, or by another "
+			"build; give the same options as then",
 			in->path, d->name);
 	return 0;
 }
 
-/* A kick that KVM had taken and nobody had looked at, or the device's own wish to run again, is in no snapshot: so
- * every queue is looked at, which is harmless. */
+/*
+ * On their way between KVM and the device, and so in no snapshot: a kick that nobody had looked at, the device's own
+ * wish to run again, and an interrupt (KVM takes an irqfd's signal now, and raises the interrupt some time later). So
+ * every queue is looked at, and a device whose interrupt status is not clear interrupts once more; both are harmless.
+ */
 void virtio_dev_resume(struct virtio_dev *d)
 {
 	virtio_dev_enter(d);
 	vdev_resume(d->vdev);
+	if (d->type->resumed)
+		d->type->resumed(d);
 	virtio_kick_follow(d);
+	d->irq_due |= vdev_isr(d->vdev) != 0;
 	virtio_dev_leave(d);
 	for (uint16_t i = 0; i < d->vdev->nqueues; i++)
 		virtio_kick_signal(&d->kick[i]);

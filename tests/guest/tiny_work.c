@@ -6,7 +6,8 @@
  */
 #include "tests/guest/tiny_blk.h"
 
-#define SECTORS 1024u /* that it writes to, one after the other, round and round */
+#define SECTORS 8192u /* that it writes to, one after the other, round and round */
+#define BACK    512u  /* sectors: those that are read were written so many before */
 #define BATCH   16u   /* writes, and as many reads, in flight at a time */
 #define ALOUD   8u    /* a line for so many rounds */
 
@@ -39,10 +40,9 @@ static void post(struct work *w, uint32_t i, uint32_t sector, bool write)
 	ring_add(&w->b.ring, s, 3);
 }
 
-/* Sectors that this round leaves alone, half a disk away. */
 static uint32_t old_sector(uint32_t sector)
 {
-	return (sector + SECTORS / 2) % SECTORS;
+	return (sector + SECTORS - BACK) % SECTORS;
 }
 
 static void disk_round(struct work *w, uint32_t first)

@@ -262,6 +262,37 @@ static void ctrl_a_x_ends_a_guest_that_does_not_listen(void **state)
 	close(parent);
 }
 
+/* KVM may have taken the signal, and the snapshot not hold the interrupt yet: the guest would wait for ever. */
+static void a_restored_port_interrupts_once_more(void **state)
+{
+	uint8_t bytes[64];
+	struct state_out saved = {bytes, sizeof(bytes), 0};
+	struct state_in in = {.buf = bytes};
+	uint64_t irqs;
+
+	(void)state;
+	irq_fd = eventfd(0, EFD_NONBLOCK);
+	assert_int_equal(loop_create(&loop), 0);
+	for (int asserted = 0; asserted < 2; asserted++) {
+		assert_int_equal(com1_open(&com1, &loop, "/dev/null", &ended, err), 0);
+		com1.irq_fd = irq_fd;
+		com1_write(&com1, UART_MCR, UART_MCR_OUT2);
+		com1_write(&com1, UART_IER, asserted ? UART_IER_THRI : 0);
+		assert_int_equal(read(irq_fd, &irqs, sizeof(irqs)) > 0, asserted);
+		saved.len = 0;
+		com1_save(&com1, &saved);
+		com1_close(&com1);
+		assert_int_equal(com1_open(&com1, &loop, "/dev/null", &ended, err), 0);
+		in = (struct state_in){.buf = bytes, .len = saved.len};
+		assert_true(com1_load(&com1, &in));
+		assert_int_equal(com1_start(&com1, irq_fd, err), 0);
+		assert_int_equal(read(irq_fd, &irqs, sizeof(irqs)) > 0, asserted);
+		com1_close(&com1);
+	}
+	loop_destroy(&loop);
+	close(irq_fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -272,6 +303,7 @@ int main(void)
 		cmocka_unit_test(ctrl_a_x_ends_a_guest_that_does_not_listen),
 		cmocka_unit_test(ctrl_a_question_mark_tells_the_keys),
 		cmocka_unit_test(slow_reader_slows_the_guest_until_the_end),
+		cmocka_unit_test(a_restored_port_interrupts_once_more),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
