@@ -6,6 +6,7 @@
 #   ringside.mode=bench   4 KiB direct reads and writes
 #   ringside.mode=net     the network, and ringside.mode=netbench: guest-net.sh
 #   ringside.mode=console a shell on hvc0: guest-console.sh
+#   ringside.mode=save    a load that is saved and restored: guest-save.sh
 #   ringside.end=reboot   ends with a reboot, not a power-off
 #   ringside.vda=BYTES ringside.vdb=BYTES   expected sizes      ringside.sha=HEX   SHA-256 of all of vda
 #   ringside.rings=packed|split   which rings every device must use
@@ -45,7 +46,7 @@ present() { n=0; while [ ! -e "$1" ]; do n=$((n + 1)); [ $n -lt 100 ] || fail "n
 name=modules
 for m in /modules/*.ko; do
 	case $mode:$m in
-	net*:*) run insmod "$m" ;;
+	net*:* | save:*) run insmod "$m" ;;
 	*failover.ko | *virtio_net.ko) ;;
 	*) run insmod "$m" ;;
 	esac
@@ -59,6 +60,7 @@ dmesg | grep 'virtio_blk.*logical blocks'
 # fills /tmp/block with 4 KiB of the line given
 block() { yes "$1" | head -c 4096 >/tmp/block; }
 
+[ "$mode" != save ] || . /save.sh
 if [ "$mode" = write ]; then
 	name=write i=0
 	while :; do

@@ -29,11 +29,12 @@ common=("$here/lib.sh" "$here/initramfs.sh" "$cache/kernel/release")
 tree=$cache/tree.$$
 trap 'rm -rf "$tree"' EXIT
 
-if stale "$cache/guest.cpio" "$here/guest-init.sh" "$here/guest-net.sh" "$here/guest-console.sh" "$here/bench.c" "$here/wire.c" \
+if stale "$cache/guest.cpio" "$here/guest-init.sh" "$here/guest-net.sh" "$here/guest-console.sh" "$here/guest-save.sh" "$here/bench.c" "$here/wire.c" \
 	"${common[@]}"; then
 	fresh_tree "$tree" "$here/guest-init.sh"
 	cp "$here/guest-net.sh" "$tree/net.sh"
 	cp "$here/guest-console.sh" "$tree/console.sh"
+	cp "$here/guest-save.sh" "$tree/save.sh"
 	pack_modules "$tree" virtio_ring virtio virtio_mmio virtio_blk rng-core virtio-rng failover net_failover virtio_net \
 		virtio_console
 	PATH=$PATH:/usr/sbin:/sbin pack_program "$tree" mke2fs usr/sbin/mke2fs

@@ -40,6 +40,7 @@ if [ -z "$demo" ]; then
 	[ ! -s "$out/boot.vtrace" ] || "$here/flip.sh" "$out/boot.vtrace" || failures=$((failures + 1))
 	"$here/kill.sh" || failures=$((failures + 1))
 	"$here/net.sh" || failures=$((failures + 1))
+	"$here/save.sh" || failures=$((failures + 1))
 	"$here/console.sh" || failures=$((failures + 1))
 fi
 finish
