@@ -274,8 +274,9 @@ static bool converse(struct driver *g)
 	if (!multiport(g))
 		return false;
 	begin(g);
-	driver_reap(g, CTRL_TX);
-	driver_reap(g, CTRL_RX);
+	for (uint16_t q = 0; q < g->device->vdev->nqueues; q++)
+		if (g->queue[q].up) /* the others too: messages need room */
+			driver_reap(g, q);
 	return g->console.turns != before;
 }
 

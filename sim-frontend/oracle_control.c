@@ -147,12 +147,15 @@ void control_says(struct control *c, const struct virtio_console_control *m)
 		c->driver_ready = m->value;
 		c->began |= c->driver_ready;
 	}
-	if (m->id >= c->nports || !c->port[m->id].known)
+	if (m->id >= c->nports)
 		return;
 	struct control_port *p = &c->port[m->id];
+	if (m->event == VIRTIO_CONSOLE_PORT_READY && m->value) /* of what it has not heard yet, too */
+		p->ever_ready = true;
+	if (!p->known)
+		return;
 	if (m->event == VIRTIO_CONSOLE_PORT_READY) {
 		p->ready = m->value;
-		p->ever_ready |= p->ready;
 		p->open &= p->ready;
 		unheard(p);
 	} else if (m->event == VIRTIO_CONSOLE_PORT_OPEN) {

@@ -109,11 +109,11 @@ void stream_send(struct stream *s, uint16_t port, gpa_t a, uint32_t n)
 	}
 }
 
-/* How many of n bytes are the next ones. */
-static uint32_t fits(const struct stream_port *p, uint16_t port, const uint8_t *bytes, uint32_t n)
+/* How many of n bytes are those from `from` on. */
+static uint32_t fits(uint16_t port, const uint8_t *bytes, uint32_t n, uint64_t from)
 {
 	uint32_t i = 0;
-	while (i < n && bytes[i] == byte_of(port, OUTPUT, p->taken + i))
+	while (i < n && bytes[i] == byte_of(port, OUTPUT, from + i))
 		i++;
 	return i;
 }
@@ -121,18 +121,22 @@ static uint32_t fits(const struct stream_port *p, uint16_t port, const uint8_t *
 void stream_taken(struct stream *s, const struct console_io *io)
 {
 	struct stream_port *p = &s->port[io->port];
+	uint64_t good = p->taken;
+	bool same = true;
 	if (!s->trusted || p->unsure)
 		return;
 	if (io->len > p->sent - p->taken)
 		CRY(s, "port %u: %u bytes of output come, but only %llu more were sent", io->port, io->len,
 		    (unsigned long long)(p->sent - p->taken));
-	for (uint16_t i = 0; i < io->nspans; i++) {
-		uint32_t n = (uint32_t)io->span[i].len, good = fits(p, io->port, io->span[i].base, n);
-		if (good < n)
-			CRY(s, "port %u: byte %llu of the output is not what was sent there", io->port,
-			    (unsigned long long)(p->taken + good));
-		p->taken += n;
+	for (uint16_t i = 0; i < io->nspans && same; i++) {
+		uint32_t n = (uint32_t)io->span[i].len, here = fits(io->port, io->span[i].base, n, good);
+		good += here;
+		same = here == n;
 	}
+	if (!same)
+		CRY(s, "port %u: byte %llu of the output is not what was sent there", io->port,
+		    (unsigned long long)good);
+	p->taken += io->len;
 }
 
 void stream_cut(struct stream *s, uint16_t port)
@@ -176,18 +180,20 @@ static uint32_t found(struct stream *s, struct stream_port *p, uint8_t port, gpa
 static void judge_input(struct stream *s, const struct stream_slot *b, uint32_t n)
 {
 	struct stream_port *p = &s->port[b->port];
+	uint64_t from = p->got, good = 0;
+	bool same = true;
 	if (n > p->given - p->got)
 		CRY(s, "port %u: %u bytes of input come, but only %llu more were given", b->port, n,
 		    (unsigned long long)(p->given - p->got));
-	for (uint32_t i = 0; i < b->npieces && n; i++) {
-		uint32_t part = n < b->piece[i].len ? n : b->piece[i].len;
-		uint64_t at = p->got;
-		uint32_t good = found(s, p, b->port, b->piece[i].at, part);
-		if (good < part)
-			CRY(s, "port %u: byte %llu of the input is not what was given", b->port,
-			    (unsigned long long)(at + good));
-		n -= part;
+	for (uint32_t i = 0, part; i < b->npieces && n; i++, n -= part) {
+		part = n < b->piece[i].len ? n : b->piece[i].len;
+		uint32_t here = found(s, p, b->port, b->piece[i].at, part);
+		good += same ? here : 0;
+		same = same && here == part;
 	}
+	if (!same)
+		CRY(s, "port %u: byte %llu of the input is not what was given", b->port,
+		    (unsigned long long)(from + good));
 }
 
 void stream_got(struct stream *s, uint16_t slot, uint32_t n)
