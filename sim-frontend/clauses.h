@@ -21,7 +21,7 @@ enum clause_area {
 	CLAUSE_BLOCK,
 	CLAUSE_ENTROPY,
 	CLAUSE_CONSOLE,
-	CLAUSE_NETWORK, /* of devices none yet */
+	CLAUSE_NETWORK,
 	CLAUSE_AREAS
 };
 

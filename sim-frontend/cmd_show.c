@@ -27,7 +27,7 @@ static const struct usage usage = {
 			 .flag = &program,
 			 .help = "FILE is a program's bytes (a fuzzer's input): any file is one"},
 			{.name = "--device",
-			 .value_name = "blk|rng",
+			 .value_name = "blk|rng|net|console",
 			 .value = &device,
 			 .help = "what the program is about (blk)"},
 			{.name = "--one-device",
@@ -83,7 +83,7 @@ static int show_program(const char *path)
 	int status;
 
 	if (!o.id)
-		return fail("show: option --device: no device %s can be simulated (blk, rng)", device);
+		return fail("show: option --device: no device %s can be simulated (blk, rng, net, console)", device);
 	file = fopen(path, "rb");
 	if (!file)
 		return fail("%s: cannot open: %s", path, strerror(errno));

@@ -33,9 +33,9 @@ static const struct usage usage = {
 	.option =
 		{
 			{.name = "--device",
-			 .value_name = "blk|rng|console|all",
+			 .value_name = "blk|rng|net|console|all",
 			 .value = &device,
-			 .help = "default all: a disk, an entropy device and a console"},
+			 .help = "default all: one of each type"},
 			{.name = "--seed", .value_name = "N", .value = &seed, .help = "default: drawn"},
 			{.name = "--seed-from",
 			 .value_name = "GIT-COMMIT",
@@ -189,13 +189,13 @@ static bool take_numbers(struct sim_jobs *j)
 
 static bool take_options(struct sim_jobs *j)
 {
-	static const char *const devices[] = {"all", "blk", "rng", "console"};
-	static const uint16_t ids[] = {0, VIRTIO_ID_BLOCK, VIRTIO_ID_RNG, VIRTIO_ID_CONSOLE};
+	static const char *const devices[] = {"all", "blk", "rng", "net", "console"};
+	static const uint16_t ids[] = {0, VIRTIO_ID_BLOCK, VIRTIO_ID_RNG, VIRTIO_ID_NET, VIRTIO_ID_CONSOLE};
 	static const char *const guests[] = {"mix", "good", "sloppy", "hostile"};
 	static const char *const rings[] = {"any", "split", "packed", "both"};
 	struct sim_options *o = &j->options;
 	uint32_t n;
-	if (!word("--device", device, devices, 4, &n))
+	if (!word("--device", device, devices, 5, &n))
 		return false;
 	o->device_id = ids[n];
 	if (!word("--guest", guest, guests, 4, &n))

@@ -85,7 +85,7 @@ enum driver_break {
 
 struct driver;
 
-extern const struct driver_type driver_blk, driver_rng, driver_console; /* driver_int.h */
+extern const struct driver_type driver_blk, driver_rng, driver_net, driver_console; /* driver_int.h */
 
 struct driver *driver_create(struct sim_device *); /* NULL: no memory */
 void driver_destroy(struct driver *);

@@ -8,8 +8,8 @@
 #include "driver.h"
 #include "judges.h"
 
-#define CHAIN_MAX 192 /* descriptors of one request */
-#define BYTES_MAX 640 /* header and ranges, or a command */
+#define CHAIN_MAX 192                /* descriptors of one request */
+#define BYTES_MAX FILTER_COMMAND_MAX /* header and ranges, or a network device's command */
 
 /* A request that was published and not yet used. */
 struct posted {
@@ -82,7 +82,9 @@ struct plan {
 	uint8_t bytes[BYTES_MAX];
 	uint32_t write_len; /* in all */
 	bool has_status;
-	uint16_t content; /* its number for the oracle of its data; 0: none */
+	uint16_t content;        /* its number for the oracle of its data; 0: none */
+	enum frames_kind frames; /* of a network device */
+	struct filter_command command;
 	/* its place */
 	struct heap *heap;
 	gpa_t block;

@@ -11,6 +11,7 @@
 #include "oracle_backend.h"
 #include "oracle_content.h"
 #include "oracle_control.h"
+#include "oracle_frames.h"
 #include "oracle_status.h"
 #include "oracle_stream.h"
 
@@ -33,11 +34,12 @@ struct judges {
 	struct oracle_status status;
 	struct oracle_backend backend;
 	struct content content;
+	struct frames frames; /* of a network device */
 	struct stream stream; /* of a console */
 	struct control control;
 };
 
-extern const struct judge_type judge_blk, judge_rng, judge_console;
+extern const struct judge_type judge_blk, judge_rng, judge_net, judge_console;
 
 /* After the device was made, with its oracle; false: no memory. */
 bool judges_create(struct sim_device *);

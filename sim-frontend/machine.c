@@ -13,18 +13,6 @@
 #define AGAINS_MAX 64      /* runs that a device may ask for before the guest gets its turn */
 #define HEAP_RINGS 0x4000u /* region 0 up to here, and region 2 from its end less the buffers, hold rings */
 
-extern const struct sim_type sim_blk, sim_rng, sim_console;
-
-static const struct sim_type *const types[] = {&sim_blk, &sim_rng, &sim_console};
-
-const struct sim_type *sim_type(uint16_t id)
-{
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		if (types[i]->id == id)
-			return types[i];
-	return NULL;
-}
-
 /* -- host callbacks -------------------------------------------------------------------------------------- */
 
 static void on_interrupt(void *ctx, uint16_t source)

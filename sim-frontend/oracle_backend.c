@@ -333,6 +333,32 @@ void oracle_backend_submit_rng(struct oracle_backend *b, const struct rng_io *io
 		    c->write_len);
 }
 
+/* -- frames ---------------------------------------------------------------------------------------------- */
+
+void oracle_backend_submit_net(struct oracle_backend *b, const struct net_io *io)
+{
+	uint64_t spans = 0;
+	if (OFF(b))
+		return;
+	look_at_chain(b);
+	begin(b, io->id, NET_INFLIGHT_MAX);
+	for (uint16_t i = 0; i < io->nspans; i++)
+		spans += io->span[i].len;
+	if (spans != io->len || io->len < 14 || io->len > NET_FRAME_MAX)
+		CRY(b, "", "a frame of %u bytes is submitted with room for %llu", io->len,
+		    (unsigned long long)spans);
+	else if (io->type == NET_IO_TX && current(b) && io->len != b->chain->read_len - 12)
+		CRY(b, "", "a frame of %u bytes is submitted, and the driver's has %u", io->len,
+		    b->chain->read_len - 12);
+}
+
+void oracle_backend_unasked(struct oracle_backend *b, uint16_t id)
+{
+	if (!OFF(b))
+		CRY(b, "",
+		    "request %u makes room for a frame that nobody has, or none for one that was taken", id);
+}
+
 /* -- consoles -------------------------------------------------------------------------------------------- */
 
 void oracle_backend_submit_console(struct oracle_backend *b, const struct console_io *io, uint32_t offered)

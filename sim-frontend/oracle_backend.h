@@ -19,6 +19,7 @@
 
 #include "devices/blk.h"
 #include "devices/console.h"
+#include "devices/net.h"
 #include "devices/rng.h"
 #include "oracle.h"
 
@@ -85,6 +86,9 @@ void oracle_backend_used(struct oracle_backend *, uint64_t serial, uint32_t len)
 void oracle_backend_submit_blk(struct oracle_backend *, const struct blk_io *);
 /* offered: bytes that the host has, while it asks for room for them. */
 void oracle_backend_submit_console(struct oracle_backend *, const struct console_io *, uint32_t offered);
+void oracle_backend_submit_net(struct oracle_backend *, const struct net_io *);
+/* Room is lent, or said to be, for a frame that the backend does not have. */
+void oracle_backend_unasked(struct oracle_backend *, uint16_t id);
 void oracle_backend_submit_rng(struct oracle_backend *, const struct rng_io *);
 /* Around telling the device that request `id` is done; whole: all that was asked for. */
 void oracle_backend_done_begins(struct oracle_backend *, uint16_t id, enum blk_result, uint32_t bytes,

@@ -225,7 +225,7 @@ static void deliver_nested(struct twin_device *d)
 			return;
 		advance(r);
 		r->count.inputs++;
-		judge_done(r, d, done.arg[0]);
+		judge_done(r, d, done.arg[0], done.arg[1]);
 		if (!twin_done(d, done.arg[0], done.arg[1], done.arg[2]))
 			diverge(r, NULL);
 	}
@@ -259,6 +259,7 @@ static void tell(struct twin_device *d, const struct op *op)
 {
 	if (expect(replay_of(d), op, OP_ARGS_MAX))
 		advance(replay_of(d));
+	judge_tell(replay_of(d), d, op);
 }
 
 static const struct twin_doors doors = {
@@ -297,7 +298,7 @@ static bool give(struct twin_device *d, const struct op *op)
 		vdev_run(d->vdev, op->arg[0] < VDEV_QUEUES_MAX ? (uint16_t)op->arg[0] : VDEV_QUEUES_MAX);
 		return true;
 	case OP_DONE:
-		judge_done(replay_of(d), d, op->arg[0]);
+		judge_done(replay_of(d), d, op->arg[0], op->arg[1]);
 		return twin_done(d, op->arg[0], op->arg[1], op->arg[2]);
 	case OP_FLUSHED:
 		twin_publish(d);

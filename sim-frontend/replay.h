@@ -61,7 +61,8 @@ void judge_ends(struct replay *, struct twin_device *, const struct op *);
 void judge_memory(struct replay *, struct twin_device *, enum vmem_kind, enum vmem_for, gpa_t, uint32_t n,
 		  const void *data);
 void judge_submit(struct replay *, struct twin_device *, uint64_t request);
-void judge_done(struct replay *, struct twin_device *, uint64_t request);
+void judge_done(struct replay *, struct twin_device *, uint64_t request, uint64_t result);
+void judge_tell(struct replay *, struct twin_device *, const struct op *);
 void judge_fence(struct replay *, struct twin_device *);
 void judge_pin(struct replay *, struct twin_device *, enum vmem_kind, gpa_t, uint32_t n);
 void judge_unpin(struct replay *, struct twin_device *, enum vmem_kind, gpa_t, uint32_t n, uint32_t stored);

@@ -4,6 +4,7 @@
 
 #include <linux/virtio_ids.h>
 
+#include "devices/net.h"
 #include "oracle_status.h"
 #include "replay.h"
 
@@ -38,20 +39,53 @@ __attribute__((noinline)) void replay_violation(void *ctx, const struct violatio
 	r->violated_at = r->count.events;
 }
 
-/* Of a queue for what comes in nobody knows here whether anything has: its buffers may wait. An even last queue of a
- * network device is the one for control. */
+/* -- network devices -------------------------------------------------------------------------------------- */
+
+static bool is_net(const struct twin_device *d)
+{
+	return d->head->id == VIRTIO_ID_NET;
+}
+
+/*
+ * Of a queue for what comes in nobody knows here whether anything has, and how much it needs: its buffers may wait.
+ * Without MQ the control queue of a network device is the one behind the first pair.
+ */
 static bool owes(void *ctx, uint16_t queue)
 {
 	const struct twin_device *d = ctx;
+	uint16_t control = vdev_has(d->vdev, VIRTIO_NET_F_MQ) ? (uint16_t)(d->vdev->nqueues - 1u) : 2;
 	switch (d->head->id) {
 	case VIRTIO_ID_NET:
-		return queue % 2 || queue + 1 == d->vdev->nqueues;
+		return queue % 2 || queue == control;
 	case VIRTIO_ID_CONSOLE:
 		return queue % 2;
 	default:
 		return true;
 	}
 }
+
+/* Buffers of a frame that was not taken go back to the ring, but for those that can hold none. */
+static void give_back(struct oracle *o, const struct twin_device *d)
+{
+	bool merge = vdev_has(d->vdev, VIRTIO_NET_F_MRG_RXBUF);
+	for (uint16_t q = 0; q < d->vdev->nqueues; q = (uint16_t)(q + 2))
+		oracle_given_back(o, q, merge ? 12 : 26);
+}
+
+static void reception_failed(struct oracle *o, const void *io)
+{
+	const struct net_req *r = io;
+	for (uint16_t i = 0; r->io.type == NET_IO_RX && i < r->ntoks; i++)
+		oracle_chain_failed(o, r->queue, r->tok[i].id);
+}
+
+/* The driver may be told of that. */
+static bool configures(const struct op *op)
+{
+	return op->code == OP_RESIZE || op->code == OP_LINK || op->code == OP_ANNOUNCE;
+}
+
+/* -- making them ------------------------------------------------------------------------------------------ */
 
 static struct oracle *make_oracle(struct twin_device *d)
 {
@@ -107,6 +141,8 @@ void judge_begins(struct replay *r, struct twin_device *d, const struct op *op)
 	oracle_enter(o);
 	if (op->code == OP_RESIZE)
 		oracle_config_changes(o);
+	if (configures(op))
+		r->judge->of[d->nr].status.config_event = true;
 }
 
 void judge_ends(struct replay *r, struct twin_device *d, const struct op *op)
@@ -119,8 +155,6 @@ void judge_ends(struct replay *r, struct twin_device *d, const struct op *op)
 		oracle_status_read(s, op->arg[0], (uint32_t)op->arg[1], op->arg[2]);
 		return;
 	}
-	if (op->code == OP_RESIZE)
-		s->config_event = true;
 	oracle_leave(o);
 	if (op->code != OP_WRITE) {
 		oracle_status_leave(s);
@@ -165,10 +199,21 @@ void judge_submit(struct replay *r, struct twin_device *d, uint64_t request)
 			r->judge->of[d->nr].pin[i].request = request;
 }
 
-void judge_done(struct replay *r, struct twin_device *d, uint64_t request)
+void judge_done(struct replay *r, struct twin_device *d, uint64_t request, uint64_t result)
 {
-	if (oracle_of(r, d))
-		r->judge->of[d->nr].done = request;
+	struct oracle *o = oracle_of(r, d);
+	if (!o)
+		return;
+	r->judge->of[d->nr].done = request;
+	if (is_net(d) && result == NET_FAILED && request < NET_INFLIGHT_MAX && d->io[request])
+		reception_failed(o, d->io[request]);
+}
+
+void judge_tell(struct replay *r, struct twin_device *d, const struct op *op)
+{
+	struct oracle *o = oracle_of(r, d);
+	if (o && is_net(d) && op->code == OP_ANSWER && op->arg[0] != NET_TAKEN)
+		give_back(o, d);
 }
 
 void judge_pin(struct replay *r, struct twin_device *d, enum vmem_kind kind, gpa_t a, uint32_t n)

@@ -62,7 +62,7 @@ static const struct machine_events events = {
 
 uint32_t sim_device_ids(const struct sim_options *o, uint16_t ids[MACHINE_DEVICES_MAX])
 {
-	static const uint16_t all[] = {VIRTIO_ID_BLOCK, VIRTIO_ID_RNG, VIRTIO_ID_CONSOLE};
+	static const uint16_t all[] = {VIRTIO_ID_BLOCK, VIRTIO_ID_RNG, VIRTIO_ID_NET, VIRTIO_ID_CONSOLE};
 	uint32_t n = o->device_id ? 1 : sizeof(all) / sizeof(all[0]);
 	for (uint32_t i = 0; i < n; i++)
 		ids[i] = o->device_id ? o->device_id : all[i];

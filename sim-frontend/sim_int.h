@@ -92,10 +92,10 @@ static inline bool sim_full(const struct sim *s)
 	return s->log->nops >= SIM_OPS_MAX;
 }
 
-/* sim_tty.c */
-extern const struct sim_kind sim_kind_console;
+extern const struct sim_kind sim_kind_net;     /* sim_wire.c */
+extern const struct sim_kind sim_kind_console; /* sim_tty.c */
 /* sim_kinds.c */
-const struct sim_kind *sim_kind(uint16_t id);
+const struct sim_kind *sim_kind(uint16_t id); /* NULL: none of that id */
 /* sim_plan.c: draws the plan, and sets the devices up by it */
 void sim_draw_plan(struct sim *);
 void sim_set_up(struct sim *, uint32_t dev);

@@ -6,13 +6,12 @@
 
 static const struct sim_kind blk = {.id = VIRTIO_ID_BLOCK, .area = CLAUSE_BLOCK, .rare = DEVICE_READ_ONLY};
 static const struct sim_kind rng = {.id = VIRTIO_ID_RNG, .area = CLAUSE_ENTROPY, .rare = DEVICE_READ_ONLY};
-static const struct sim_kind *const kinds[] = {&blk, &rng, &sim_kind_console};
+static const struct sim_kind *const kinds[] = {&blk, &rng, &sim_kind_net, &sim_kind_console};
 
 const struct sim_kind *sim_kind(uint16_t id)
 {
-	const uint32_t last = sizeof(kinds) / sizeof(kinds[0]) - 1;
-	for (uint32_t i = 0; i < last; i++)
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (kinds[i]->id == id)
 			return kinds[i];
-	return kinds[last];
+	return NULL;
 }

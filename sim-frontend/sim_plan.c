@@ -51,14 +51,16 @@ static bool may(const struct sim_plan *p, enum sim_act a)
 	return true;
 }
 
+/* The table may be full before all have their places: so who comes first is drawn. */
 static void draw_turns(struct sim_plan *p)
 {
-	uint32_t n = 0;
-	for (uint32_t a = ACT_POST + 1; a < SIM_ACTS; a++) {
+	uint32_t n = 0, first = rand_below(&p->rand, SIM_ACTS);
+	for (uint32_t i = 0; i < SIM_ACTS; i++) {
+		enum sim_act a = (enum sim_act)((first + i) % SIM_ACTS);
 		uint32_t times = weight[a];
 		bool always =
 			a == ACT_SLOPPY || a == ACT_REAP || a == ACT_DONE || a == ACT_TICK || a == ACT_INPUT;
-		if (!may(p, a) || (!always && rand_once(&p->rand, 1)))
+		if (a == ACT_POST || !may(p, a) || (!always && rand_once(&p->rand, 1)))
 			continue;
 		if (rand_once(&p->rand, 2))
 			times *= 2;

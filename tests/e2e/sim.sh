@@ -13,7 +13,7 @@ hash_of() { sed -n 's/^hash //p' "$1"; }
 
 # Every kind of guest, on every device.
 for guest in good sloppy hostile mix; do
-	for device in blk rng console all; do
+	for device in blk rng net console all; do
 		if "$ringside" sim --guest $guest --device $device --seed 42 --steps 150000 --out "$work" >"$work/out" 2>&1; then
 			pass "$guest-$device: $(grep -o '[0-9]* requests,' "$work/out" | tail -n 1 | tr -d ,)"
 		else
@@ -55,7 +55,7 @@ if [ -n "$(hash_of "$work/out")" ] && ! grep -q ^VIOLATION "$work/out"; then pas
 
 # Mistakes: status 2, one line, with the words in it.
 refused() { refused_by "$1" "$2" "$ringside" sim "${@:3}"; }
-refused device 'no such thing as balloon (all, blk, rng, console)' --device balloon
+refused device 'no such thing as balloon (all, blk, rng, net, console)' --device balloon
 refused guest 'no such thing as nice (mix, good, sloppy, hostile)' --guest nice
 refused fault 'no such thing as fire (eio,' --faults eio,fire
 refused oracle 'no such thing as delphi (ownership,' --oracle -delphi

@@ -75,11 +75,12 @@ static void ops_are_a_program(void **state)
 static void all_of_it_is_drawn(void **state)
 {
 	static const uint8_t want[] = {
-		OP_POST,   OP_KICK,  OP_REAP,  OP_NEGOTIATE, OP_QUEUE,     OP_DRIVER_OK, OP_RESET,
-		OP_CHAIN,  OP_BREAK, OP_HOLD,  OP_FAULT,     OP_RACE,      OP_PUBLISH,   OP_NOTIFY,
-		OP_MAKE,   OP_OFFER, OP_WHEN,  OP_TICK,      OP_POWER_CUT, OP_DELAY,     OP_QUEUE_RESET,
-		OP_WIND,   OP_EARLY, OP_WRITE, OP_READ,      OP_RUN,       OP_DONE,      OP_FLUSHED,
-		OP_RESIZE, OP_POKE,  OP_INPUT, OP_PORT,      OP_TERMINAL};
+		OP_POST,      OP_KICK,   OP_REAP,        OP_NEGOTIATE, OP_QUEUE,  OP_DRIVER_OK,
+		OP_RESET,     OP_CHAIN,  OP_BREAK,       OP_HOLD,      OP_FAULT,  OP_RACE,
+		OP_PUBLISH,   OP_NOTIFY, OP_MAKE,        OP_OFFER,     OP_WHEN,   OP_TICK,
+		OP_POWER_CUT, OP_DELAY,  OP_QUEUE_RESET, OP_WIND,      OP_EARLY,  OP_WRITE,
+		OP_READ,      OP_RUN,    OP_DONE,        OP_FLUSHED,   OP_RESIZE, OP_POKE,
+		OP_INPUT,     OP_PORT,   OP_TERMINAL,    OP_FRAME,     OP_LINK,   OP_ANNOUNCE};
 	(void)state;
 	start((struct sim_options){.seed = 2, .faults = ALL});
 	run(800);
