@@ -86,6 +86,10 @@ demo: ## two minutes: replay a kept boot, fuzz, boot a Debian kernel, record it,
 	@tests/deps.sh boot && tests/demo.sh
 boot-test: ## a stock Debian kernel boots on our devices, directly or nested; its trace replays
 	@tests/deps.sh boot && $(MAKE) -s all && tests/boot/run.sh
+debian-test: ## an unmodified Debian disk boots to a login on hvc0, with network; needs root once, to make it
+	@tests/deps.sh debian && $(MAKE) -s all && tests/debian/run.sh
+flood-test: ## 256 MiB by network and 8 MiB by console at once, the cable pulled, the terminal stopped
+	@tests/deps.sh boot && $(MAKE) -s all && tests/boot/flood.sh
 compare-qemu: ## boot time and disk requests against QEMU's microvm in the same nested machine
 	@tests/deps.sh boot && $(MAKE) -s all && tests/boot/compare-qemu.sh
 compare-net: ## TCP through a tap against QEMU's virtio-net in the same nested machine
@@ -111,6 +115,6 @@ clean: ## remove build/
 TARGET       ?= blk
 FUZZ_SECONDS ?= 60
 PREFIX       ?= /usr/local
-.PHONY: all units regress core-units benches test demo boot-test compare-qemu compare-net fuzz afl bugbench coverage bench lint install help clean
+.PHONY: all units regress core-units benches test demo boot-test debian-test flood-test compare-qemu compare-net fuzz afl bugbench coverage bench lint install help clean
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -192,15 +192,15 @@ static int open_terminal(struct virtio_console *c, const struct options *o, stru
 
 static int create(struct virtio_console *c, const struct options *o, char err[ERR_MAX])
 {
-	struct console_options options = {.nports = 1};
+	/* With MULTIPORT in any case: of a terminal that never changes its size, Linux learns by the message RESIZE
+	 * alone. */
+	struct console_options options = {.nports = CONSOLE_PORTS_MAX};
 	struct virtio_dev *d = &c->dev;
 
 	snprintf(d->name, sizeof(d->name), "console");
 	if (console_host_create(&c->host, &d->vmm->loop, &door, d, err) || open_terminal(c, o, &options, err))
 		return -1;
 	c->backend = console_host_backend(&c->host);
-	if (o->port_count)
-		options.nports = CONSOLE_PORTS_MAX;
 	for (unsigned i = 0; i < o->port_count; i++) {
 		options.port[i + 1] = describe(&o->ports[i]);
 		if (join(c, (uint16_t)(i + 1), &o->ports[i], err))

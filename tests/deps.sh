@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The dependency step: installs what a bare Debian 12 lacks for one target, and nothing else.
 #
-#   tests/deps.sh test|bench|fuzz|boot|lint|all
+#   tests/deps.sh test|bench|fuzz|boot|debian|lint|all
 #
 # Status 0: all there (quick: one dpkg-query). Otherwise installs with apt-get, as root or through `sudo -n`;
 # where neither is possible it prints the exact command and ends with status 1.
@@ -18,9 +18,10 @@ test) want="$build $viewers"; [ -r /dev/kvm ] && [ -w /dev/kvm ] || want="$want 
 bench) want=$build ;;
 fuzz) want="$build afl++" ;;
 boot) want="$build $machine" ;;
+debian) want="$build $machine debootstrap" ;;
 lint) want="$build clang-tidy clang-format cppcheck shellcheck" ;;
-all) want="$build $viewers $machine afl++ clang-tidy clang-format cppcheck shellcheck" ;;
-*) echo "usage: tests/deps.sh test|bench|fuzz|boot|lint|all" >&2; exit 2 ;;
+all) want="$build $viewers $machine debootstrap afl++ clang-tidy clang-format cppcheck shellcheck" ;;
+*) echo "usage: tests/deps.sh test|bench|fuzz|boot|debian|lint|all" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null; then

@@ -10,6 +10,7 @@
 #     --need kvm         the script wants only /dev/kvm, not a CPU that runs stock kernels (small guests of our own)
 #     --out DIR          where what the script leaves in $OUT is found afterwards (emptied first); default build/boot/out
 #     --file SRC[:NAME]  a file or folder that the script finds as $IN/NAME
+#     --image FILE       a disk image that the script finds as $IN/NAME, a file or a block device; what it changes is not kept
 #     --prog PROGRAM     a program, with its libraries; the script finds it in its PATH
 #     --same PATH        a file or folder that the script finds at the same path
 #     --timeout SECONDS  default 300
@@ -24,13 +25,14 @@ set -eu
 usage() { echo "machine.sh: $*; usage: machine.sh [OPTION]... SCRIPT [ARG]..." >&2; exit 2; }
 how=${RINGSIDE_MACHINE:-} kvm=stock out=$cache/out timeout=300 memory=2048 cpus=2 live=
 up_max=${RINGSIDE_UP_MAX:-60} # seconds that level 1 has to come up
-files=() progs=() same=()
+files=() progs=() same=() images=()
 while :; do
 	case ${1:-} in
 	--how) how=$2 ;;
 	--need) kvm=$2 ;;
 	--out) out=$2 ;;
 	--file) files+=("$2") ;;
+	--image) images+=("$2") ;;
 	--prog) progs+=("$2") ;;
 	--same) same+=("$2") ;;
 	--timeout) timeout=$2 ;;
@@ -84,6 +86,7 @@ if [ "$how" = direct ]; then
 	for p in "${progs[@]}"; do
 		ln -s "$(PATH=$PATH:/usr/sbin:/sbin command -v "$p" | xargs realpath)" "$work/in/bin/${p##*/}"
 	done
+	for f in "${images[@]}"; do cp --sparse=always "$f" "$work/in/${f##*/}"; done
 	mkdir "$work/tmp"
 	{
 		cd "$out"
@@ -103,6 +106,11 @@ done
 for f in "${same[@]}"; do
 	mkdir -p "$work${f%/*}"
 	cp -rL "$f" "$work${f%/*}/"
+done
+drives=() letters=(c d e f)
+for f in "${images[@]}"; do
+	ln -s "/dev/vd${letters[${#drives[@]} / 2]}" "$work/in/${f##*/}"
+	drives+=(-drive "file=$f,format=raw,if=virtio,snapshot=on")
 done
 # the script's arguments, quoted for sh
 { printf 'exec sh /in/script.sh'; [ $# = 0 ] || printf " '%s'" "${@//\'/\'\\\'\'}"; echo; } >"$work/in/run.sh"
@@ -125,7 +133,7 @@ level1() {
 	timeout --foreground "$timeout" qemu-system-x86_64 -accel tcg,thread=multi -smp "$cpus" -cpu max,+svm,+npt -m "$memory" \
 		-display none -monitor none -serial stdio -no-reboot -nodefaults -pidfile "$work/pid" \
 		-kernel "$cache/kernel/vmlinuz" -initrd "$cache/level1.cpio" -append "console=ttyS0 panic=-1 quiet loglevel=1" \
-		-drive "file=$work.in,format=raw,if=virtio,readonly=on" -drive "file=$work.out,format=raw,if=virtio,cache=unsafe" \
+		-drive "file=$work.in,format=raw,if=virtio,readonly=on" -drive "file=$work.out,format=raw,if=virtio,cache=unsafe" "${drives[@]}" \
 		</dev/null 2>"$work/qemu.err" | sed -u 's/\r$//' | show || true
 	kill $! 2>/dev/null || true
 }
