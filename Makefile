@@ -1,5 +1,5 @@
 # Ringside: `make help` tells the targets. Everything built lies under build/, one folder per flavour:
-#   plain gcc -O2 | clang clang -O3 | asan gcc ASan+UBSan | msan clang MSan | fuzz clang libFuzzer+ASan+UBSan | afl AFL++ | cov coverage
+#   plain gcc -O2 | clang clang -O3 | asan gcc ASan+UBSan | msan clang MSan | fuzz clang libFuzzer+ASan+UBSan | afl, cmplog AFL++ | cov coverage
 FLAVOUR ?= plain
 BUILD   ?= build
 B       := $(BUILD)/$(FLAVOUR)
@@ -19,6 +19,8 @@ CC_fuzz  := clang
 CF_fuzz  := -O2
 CC_afl   := afl-clang-fast
 CF_afl   := -O2
+CC_cmplog := afl-clang-fast
+CF_cmplog := -O2
 CC_cov   := clang
 CF_cov   := -O1 -fprofile-instr-generate -fcoverage-mapping
 CC       := $(CC_$(FLAVOUR))
@@ -94,10 +96,10 @@ compare-qemu: ## boot time and disk requests against QEMU's microvm in the same 
 	@tests/deps.sh boot && $(MAKE) -s all && tests/boot/compare-qemu.sh
 compare-net: ## TCP through a tap against QEMU's virtio-net in the same nested machine
 	@tests/deps.sh boot && $(MAKE) -s all && tests/boot/compare-net.sh
-fuzz: ## TARGET=blk|rng|trace|boot FUZZ_SECONDS=60: libFuzzer with sanitizers and oracles, from the kept corpus
-	@tests/deps.sh fuzz && fuzz/run.sh libfuzzer "$(TARGET)" "$(FUZZ_SECONDS)"
+fuzz: ## TARGET=blk|rng|trace|boot FUZZ_SECONDS=60: JOBS=1: libFuzzer with sanitizers and oracles, from the kept corpus
+	@tests/deps.sh fuzz && JOBS=$(JOBS) fuzz/run.sh libfuzzer "$(TARGET)" "$(FUZZ_SECONDS)"
 afl: ## the same programs under AFL++, persistent mode
-	@tests/deps.sh fuzz && fuzz/run.sh afl "$(TARGET)" "$(FUZZ_SECONDS)"
+	@tests/deps.sh fuzz && JOBS=$(JOBS) fuzz/run.sh afl "$(TARGET)" "$(FUZZ_SECONDS)"
 bugbench: ## plant known bugs one at a time: how fast does the simulator find each?
 	@tests/deps.sh fuzz && fuzz/bugbench.sh
 coverage: ## what the kept corpus reaches of core/, as a table
@@ -114,6 +116,7 @@ clean: ## remove build/
 	rm -rf $(BUILD)
 TARGET       ?= blk
 FUZZ_SECONDS ?= 60
+JOBS         ?= 1
 PREFIX       ?= /usr/local
 .PHONY: all units regress core-units benches test demo boot-test debian-test flood-test compare-qemu compare-net fuzz afl bugbench coverage bench lint install help clean
 .SECONDARY:

@@ -33,6 +33,7 @@ uint64_t hash_bytes(uint64_t h, const void *data, size_t n)
 	for (; n >= 8; p += 8, n -= 8)
 		h = hash_u64(h, word(p));
 	uint64_t rest = 0;
-	memcpy(&rest, p, n);
+	if (n) /* else p may be NULL */
+		memcpy(&rest, p, n);
 	return hash_u64(h, rest);
 }

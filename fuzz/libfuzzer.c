@@ -7,6 +7,8 @@
 
 size_t LLVMFuzzerMutate(uint8_t *, size_t n, size_t max);
 size_t LLVMFuzzerCustomMutator(uint8_t *, size_t n, size_t max, unsigned seed);
+size_t LLVMFuzzerCustomCrossOver(const uint8_t *, size_t, const uint8_t *, size_t, uint8_t *, size_t,
+				 unsigned);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -20,4 +22,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t n, size_t max, unsigned seed)
 {
 	return seed % BYTES_OFTEN ? mutate_program(bytes, n, max, seed) : LLVMFuzzerMutate(bytes, n, max);
+}
+
+size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t na, const uint8_t *b, size_t nb, uint8_t *out,
+				 size_t max, unsigned seed)
+{
+	return mutate_cross(a, na, b, nb, out, max, seed);
 }

@@ -4,15 +4,14 @@
 #include "trace/op.h"
 #include "vdev.h"
 
-#define OPS_MAX   1024
-#define BYTES_MAX 65536u
+#define OPS_MAX 1024
 
 struct mutation {
 	uint64_t seed, drawn;
 	const uint8_t *in;
 	uint32_t nops;
 	uint32_t at[OPS_MAX + 1]; /* where each op begins; the end of the last */
-	uint8_t out[BYTES_MAX];
+	uint8_t out[MUTATE_BYTES_MAX];
 	size_t len, max;
 };
 
@@ -23,17 +22,17 @@ static uint64_t draw(struct mutation *m, uint64_t below)
 
 /* -- making ops ------------------------------------------------------------------------------------------ */
 
-/* A number as programs like them: small, a power of two and its neighbours, or anything. */
+/* A number as programs like them: small, a power of two and its neighbours, just before all bits (where indices
+ * wrap and sums overflow), or anything. */
 static uint64_t number(struct mutation *m, uint64_t bound)
 {
-	uint64_t v = draw(m, 8);
-	uint64_t kind = draw(m, 8);
-	if (kind >= 5)
-		v = 1ull << draw(m, 64);
-	if (kind == 6)
-		v -= 1;
-	if (kind == 7)
+	uint64_t v = draw(m, 8), kind = draw(m, 16), power = 1ull << draw(m, 64);
+	if (kind >= 15)
 		v = draw(m, UINT64_MAX);
+	else if (kind >= 13)
+		v = ~v;
+	else if (kind >= 10)
+		v = power + kind - 11;
 	return bound ? v % bound : v;
 }
 
@@ -58,7 +57,7 @@ static uint64_t features(struct mutation *m)
 
 /* How often each op is made, in 64ths; post above all. */
 static const uint8_t often[64] = {
-	OP_OFFER,     OP_QUEUE_RESET, OP_SAVE,    OP_POST,   OP_POST,   OP_POST,   OP_POST,  OP_POST,
+	OP_OFFER,     OP_QUEUE_RESET, OP_SAVE,    OP_WIND,   OP_POST,   OP_POST,   OP_POST,  OP_POST,
 	OP_POST,      OP_POST,        OP_POST,    OP_POST,   OP_POST,   OP_POST,   OP_POST,  OP_POST,
 	OP_POST,      OP_POST,        OP_POST,    OP_POST,   OP_POST,   OP_POST,   OP_POST,  OP_POST,
 	OP_KICK,      OP_KICK,        OP_KICK,    OP_KICK,   OP_KICK,   OP_KICK,   OP_KICK,  OP_KICK,
@@ -78,6 +77,11 @@ static void make_op(struct mutation *m, struct op *op)
 	}
 	if (op->code == OP_OFFER) {
 		op->arg[0] = features(m);
+		return;
+	}
+	if (op->code == OP_WIND) { /* the indices wrap soon */
+		op->arg[0] = draw(m, 8) == 0;
+		op->arg[1] = 65535 - draw(m, 32);
 		return;
 	}
 	const struct op_info *info = op_info(op->code);
@@ -149,12 +153,53 @@ static void put_changed(struct mutation *m, uint32_t i)
 	put_op(m, &op);
 }
 
-enum { INSERT, INSERT_BATCH, INSERT_SOME, REMOVE, REPEAT, REPLACE, CHANGE, CHANGE_AGAIN, SWAP, ACTIONS };
+/* What makes a bad chain of the next one, or disturbs what is under way. */
+static void put_trouble(struct mutation *m)
+{
+	static const uint8_t trouble[16] = {OP_BREAK, OP_BREAK, OP_BREAK, OP_BREAK,      OP_BREAK, OP_BREAK,
+					    OP_RACE,  OP_RACE,  OP_RACE,  OP_FAULT,      OP_HOLD,  OP_SAVE,
+					    OP_RESET, OP_WHEN,  OP_POKE,  OP_QUEUE_RESET};
+	struct op op = {.code = trouble[draw(m, 16)]};
+	const struct op_info *info = op_info(op.code);
+	for (int i = 0; i < info->nfields; i++)
+		op.arg[i] = info->field[i].format == OP_QUEUE_NR ? draw(m, 8) == 0
+								 : number(m, info->field[i].bound);
+	if (op.code == OP_BREAK)
+		op.arg[0] = draw(m, info->field[0].bound); /* each kind as often as any other */
+	put_op(m, &op);
+}
+
+/* The first op from i on that is a request or a notification, or i: there trouble matters. */
+static uint32_t where_it_hurts(const struct mutation *m, uint32_t i)
+{
+	for (uint32_t k = i; k < m->nops; k++) {
+		uint8_t code = m->in[m->at[k]] & 0x3f;
+		if (code == OP_POST || code == OP_KICK)
+			return k;
+	}
+	return i;
+}
+
+enum {
+	INSERT,
+	INSERT_BATCH,
+	INSERT_SOME,
+	TROUBLE, /* up to here: an op is put in, behind the last one too */
+	REMOVE,
+	REPEAT,
+	REPLACE,
+	CHANGE,
+	CHANGE_AGAIN,
+	SWAP,
+	ACTIONS
+};
 
 static void act(struct mutation *m)
 {
 	uint64_t action = m->nops ? draw(m, ACTIONS) : INSERT_SOME;
-	uint32_t i = (uint32_t)draw(m, m->nops + (action <= INSERT_SOME)), some = 1 + (uint32_t)draw(m, 4);
+	uint32_t i = (uint32_t)draw(m, m->nops + (action <= TROUBLE)), some = 1 + (uint32_t)draw(m, 4);
+	if (action == TROUBLE)
+		i = where_it_hurts(m, i);
 	uint32_t end = i + some < m->nops ? i + some : m->nops;
 	put_range(m, 0, i);
 	switch (action) {
@@ -169,6 +214,10 @@ static void act(struct mutation *m)
 	case INSERT_SOME:
 		while (some--)
 			put_new(m);
+		put_range(m, i, m->nops);
+		break;
+	case TROUBLE:
+		put_trouble(m);
 		put_range(m, i, m->nops);
 		break;
 	case REMOVE:
@@ -194,21 +243,109 @@ static void act(struct mutation *m)
 	}
 }
 
-size_t mutate_program(uint8_t *bytes, size_t n, size_t max, uint64_t seed)
+static struct mutation mutation;
+
+static void begin(struct mutation *m, uint64_t seed, size_t max)
 {
-	static struct mutation m;
-	m.seed = seed;
-	m.drawn = 0;
-	m.in = bytes;
-	m.len = 0;
-	m.max = max < BYTES_MAX ? max : BYTES_MAX;
-	m.nops = 0;
-	for (size_t at = 0; at < n && m.nops < OPS_MAX; m.nops++) {
+	m->seed = seed;
+	m->drawn = 0;
+	m->len = 0;
+	m->max = max < MUTATE_BYTES_MAX ? max : MUTATE_BYTES_MAX;
+}
+
+/* Where the ops of a program begin. */
+static void take(struct mutation *m, const uint8_t *bytes, size_t n)
+{
+	m->in = bytes;
+	m->nops = 0;
+	for (size_t at = 0; at < n && m->nops < OPS_MAX; m->nops++) {
 		struct op op;
 		at += op_program_decode(bytes + at, n - at, &op);
-		m.at[m.nops + 1] = (uint32_t)at;
+		m->at[m->nops + 1] = (uint32_t)at;
 	}
-	act(&m);
-	memcpy(bytes, m.out, m.len);
-	return m.len;
+}
+
+size_t mutate_program(uint8_t *bytes, size_t n, size_t max, uint64_t seed)
+{
+	struct mutation *m = &mutation;
+	begin(m, seed, max);
+	take(m, bytes, n);
+	act(m);
+	memcpy(bytes, m->out, m->len);
+	return m->len;
+}
+
+size_t mutate_cross(const uint8_t *a, size_t na, const uint8_t *b, size_t nb, uint8_t *out, size_t max,
+		    uint64_t seed)
+{
+	struct mutation *m = &mutation;
+	begin(m, seed, max);
+	take(m, a, na);
+	uint32_t head = (uint32_t)draw(m, m->nops + 1u);
+	put_range(m, 0, head);
+	take(m, b, nb);
+	uint32_t first = (uint32_t)draw(m, m->nops + 1u), some = (uint32_t)draw(m, m->nops - first + 1u);
+	put_range(m, first, first + some);
+	take(m, a, na);
+	uint32_t skipped = draw(m, 2) ? some : 0; /* b's ops in the place of a's, or between them */
+	put_range(m, head + skipped < m->nops ? head + skipped : m->nops, m->nops);
+	memcpy(out, m->out, m->len);
+	return m->len;
+}
+
+size_t mutate_whole(const uint8_t *bytes, size_t n, size_t max)
+{
+	struct op op;
+	size_t at = 0, used;
+	for (n = n < max ? n : max; at < n; at += used) {
+		used = op_program_decode(bytes + at, n - at, &op);
+		uint8_t again[OP_ENCODED_MAX + OP_PROGRAM_DATA_MAX];
+		size_t need = op_program_encode(&op, again, sizeof(again));
+		if (need > n - at && at) /* its end is missing: not what somebody wrote */
+			return at;
+	}
+	return at;
+}
+
+/* -- trimming -------------------------------------------------------------------------------------------- */
+
+void mutate_trim_begin(struct mutate_trim *t, const uint8_t *bytes, size_t n)
+{
+	t->len = n < sizeof(t->best) ? n : sizeof(t->best);
+	memcpy(t->best, bytes, t->len);
+	take(&mutation, t->best, t->len);
+	t->at = 0;
+	t->chunk = mutation.nops / 2;
+}
+
+bool mutate_trim_done(const struct mutate_trim *t)
+{
+	return !t->chunk;
+}
+
+size_t mutate_trim_next(struct mutate_trim *t, uint8_t *out)
+{
+	struct mutation *m = &mutation;
+	begin(m, 0, sizeof(t->best));
+	take(m, t->best, t->len);
+	put_range(m, 0, t->at);
+	put_range(m, t->at + t->chunk < m->nops ? t->at + t->chunk : m->nops, m->nops);
+	memcpy(out, m->out, m->len);
+	return m->len;
+}
+
+void mutate_trim_tell(struct mutate_trim *t, bool same)
+{
+	struct mutation *m = &mutation;
+	if (same) {
+		t->len = mutate_trim_next(t, t->best);
+		take(m, t->best, t->len);
+	} else {
+		take(m, t->best, t->len);
+		t->at += t->chunk;
+	}
+	if (t->at < m->nops)
+		return;
+	t->at = 0;
+	t->chunk = t->chunk > m->nops ? m->nops / 2 : t->chunk / 2;
 }

@@ -1,9 +1,10 @@
-# The fuzz targets. FLAVOUR=fuzz: libFuzzer; FLAVOUR=afl: AFL++; any other: a plain main that replays files (standalone.c).
+# The fuzz targets. FLAVOUR=fuzz: libFuzzer; FLAVOUR=afl: AFL++, cmplog: its build that tells what is compared; any other: a plain main that replays files (standalone.c).
 fuzz_main_fuzz := $(B)/fuzz/target.o
 fuzz_programs  := $(B)/fuzz/libfuzzer.o $(B)/fuzz/mutate.o
 # Their inputs are no programs: libFuzzer changes them by itself.
 fuzz_bytes     := trace boot snapshot
 fuzz_main_afl  := $(B)/fuzz/target.o $(B)/fuzz/afl.o
+fuzz_main_cmplog := $(fuzz_main_afl)
 fuzz_main      := $(or $(fuzz_main_$(FLAVOUR)),$(B)/fuzz/target.o $(B)/fuzz/standalone.o $(B)/fuzz/files.o)
 fuzz_link_fuzz := -fsanitize=fuzzer
 # Fuzzers live on speed. UBSan's checks of pointers (null, alignment, overflow, size) are left to ASan, which looks at the access
@@ -13,7 +14,12 @@ CORE_fuzz      := $(filter-out -fno-omit-frame-pointer,$(SAN)) -fno-sanitize=nul
 # Under AFL++ too the core carries the sanitizers, and only the core is instrumented.
 CORE_afl       := $(SAN)
 LINK_afl       := $(SAN)
-ifeq ($(FLAVOUR),afl)
+CORE_cmplog    := $(SAN)
+LINK_cmplog    := $(SAN)
+ifeq ($(FLAVOUR),cmplog)
+export AFL_LLVM_CMPLOG := 1
+endif
+ifneq ($(filter afl cmplog,$(FLAVOUR)),)
 export AFL_LLVM_ALLOWLIST := $(CURDIR)/fuzz/afl-allow.txt
 export AFL_QUIET := 1
 endif
@@ -28,6 +34,10 @@ seen_boot  := $(patsubst %.c,$(B)/seen/%.o,$(wildcard kvm-frontend/boot/*.c))
 
 $(B)/fuzz_%: $(B)/fuzz/fuzz_%.o $$(seen_$$*) $$(if $$(filter fuzz,$(FLAVOUR)),$$(if $$(filter $$*,$(fuzz_bytes)),,$(fuzz_programs))) $(fuzz_main) $(fuzz_libs)
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $(fuzz_link_$(FLAVOUR)) $^ -lzstd -o $@
+$(B)/tests/test_mutate: $(B)/fuzz/mutate.o
+# The mutator as AFL++ loads it: no part of any program.
+$(BUILD)/afl/mutator.so: fuzz/afl_mutator.c fuzz/mutate.c core/trace/op.c core/hash.c
+	@mkdir -p $(@D) && clang $(WARN) -O2 -shared -fPIC $(I_fuzz) $^ -o $@
 # The same objects without a fuzzer around them: replay of files, and speed.
 $(B)/replay_%: $(B)/fuzz/fuzz_%.o $$(seen_$$*) $(B)/fuzz/target.o $(B)/fuzz/standalone.o $(B)/fuzz/files.o $(fuzz_libs)
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -o $@

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # fuzz/run.sh libfuzzer|afl TARGET SECONDS: fuzzes one target from the kept programs (and what earlier runs here added to them,
 # in build/grown/TARGET), and tells how it goes. Status 1 on a finding; what to do with it is printed.
+#   JOBS=1        so many fuzzers at once, which share what they keep (AFL++: with a second one, one that compares: cmplog)
 #   MAX_LEN=128   longest input in bytes (boot: 4096, trace: 1024, snapshot: 512); OPTIONS: more options for the fuzzer
 #   RING=packed   the device offers packed rings before any op does
 set -u
 cd "$(dirname "$0")/.." || exit 1
-engine=${1:-libfuzzer} target=${2:-blk} seconds=${3:-60}
+engine=${1:-libfuzzer} target=${2:-blk} seconds=${3:-60} jobs=${JOBS:-1}
 case $target in
 boot) max_len=${MAX_LEN:-4096} ;;
 trace) max_len=${MAX_LEN:-1024} ;;
@@ -17,6 +18,7 @@ if [ ! -e "fuzz/fuzz_$target.c" ]; then
 	echo "fuzz: no target $target: TARGET is one of$(printf ' %s' fuzz/fuzz_*.c | sed 's|fuzz/fuzz_||g; s|\.c||g')" >&2
 	exit 2
 fi
+case $jobs in 0 | *[!0-9]*) echo "fuzz: JOBS must be a number of fuzzers from 1 on, not '$jobs'" >&2; exit 2 ;; esac
 export RINGSIDE_FUZZ_RING=${RING:-any}
 case $seconds in '' | *[!0-9]*) echo "fuzz: FUZZ_SECONDS must be a number of seconds, not '$seconds'" >&2; exit 2 ;; esac
 grown=build/grown/$target${RING:+-$RING} finds=build/finds/$target log=build/finds/$target.log
@@ -63,32 +65,71 @@ keep_grown() {
 }
 trap keep_grown EXIT
 
-libfuzzer() {
-	make -s -j"$(nproc)" FLAVOUR=fuzz "build/fuzz/fuzz_$target" || exit 1
-	echo "fuzz: $target for $seconds s, programs of at most $max_len bytes, from $(ls "build/corpus/$target" | wc -l) kept ones"
-	live=$(mktemp -d /dev/shm/ringside-fuzz.XXXXXX 2>/dev/null || mktemp -d)
-	cp -r "$grown/." "$live"
+# one JOB [OPTION]...: one fuzzer; what it says goes to its output
+one() {
+	local job=$1
+	shift
 	# shellcheck disable=SC2086
 	RINGSIDE_FUZZ_REPORT=1 UBSAN_OPTIONS=print_stacktrace=1 ASAN_OPTIONS=malloc_context_size=0:quarantine_size_mb=1:max_malloc_fill_size=0 \
 		"build/fuzz/fuzz_$target" -max_total_time="$seconds" \
-		-max_len="$max_len" -len_control=0 -timeout=10 -reload=0 -detect_leaks=0 -entropic=0 -verbosity=1 \
-		-dict="fuzz/ops.dict" -artifact_prefix="$finds/" ${OPTIONS:-} "$live" "build/corpus/$target" 2>&1 | tee "$log" | plain_words
-	return "${PIPESTATUS[0]}"
+		-max_len="$max_len" -len_control=0 -timeout=10 -detect_leaks=0 -entropic=0 -verbosity=1 "$@" \
+		-dict="fuzz/ops.dict" -artifact_prefix="$finds/" ${OPTIONS:-} "$live" "build/corpus/$target" 2>&1
 }
 
+libfuzzer() {
+	local job others=() reload=0 status
+	make -s -j"$(nproc)" FLAVOUR=fuzz "build/fuzz/fuzz_$target" || exit 1
+	echo "fuzz: $target for $seconds s, programs of at most $max_len bytes, from $(find "build/corpus/$target" -type f | wc -l) kept ones, $jobs at once"
+	live=$(mktemp -d /dev/shm/ringside-fuzz.XXXXXX 2>/dev/null || mktemp -d)
+	cp -r "$grown/." "$live"
+	[ "$jobs" = 1 ] || reload=10 # seconds: how often each looks at what the others keep
+	for ((job = 2; job <= jobs; job++)); do
+		one "$job" -reload=$reload >"$log.$job" &
+		others+=($!)
+	done
+	one 1 -reload=$reload | tee "$log" | plain_words
+	status=${PIPESTATUS[0]}
+	for job in "${others[@]}"; do
+		wait "$job" || status=$?
+	done
+	for ((job = 2; job <= jobs; job++)); do
+		echo "fuzz: job $job: $(sed -n 's/^report: //p' "$log.$job")"
+		grep -aE '^ORACLE|: runtime error:|ERROR: ' "$log.$job" | tee -a "$log"
+	done
+	return "$status"
+}
+
+# The main one, and secondaries: the first of them looks at what the program compares (cmplog); all change programs op by op too
+# (mutator.so), where they are programs.
 afl() {
-	local out=build/afl/out-$target
-	make -s -j"$(nproc)" FLAVOUR=afl "build/afl/fuzz_$target" || exit 1
+	local out=build/afl/out-$target job others=() status=0 more
+	make -s -j"$(nproc)" FLAVOUR=afl "build/afl/fuzz_$target" build/afl/mutator.so || exit 1
+	[ "$jobs" = 1 ] || make -s -j"$(nproc)" FLAVOUR=cmplog "build/cmplog/fuzz_$target" || exit 1
 	rm -rf "$out"
-	echo "fuzz: $target under AFL++ for $seconds s"
-	AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_AFFINITY=${AFL_NO_AFFINITY-1} \
-		AFL_NO_ARITH=1 afl-fuzz -V "$seconds" -G "$max_len" -i "build/corpus/$target" -o "$out" -- "build/afl/fuzz_$target" >"$log" 2>&1
-	local status=$?
-	[ -r "$out/default/fuzzer_stats" ] || { tail -n 20 "$log"; exit 1; }
-	awk -F' *: *' '{ v[$1] = $2 } END {
-		printf "fuzz: %d runs, %.0f runs/s, %s of core reached, %d programs kept, %d finds, %d hangs\n", v["execs_done"],
-			v["execs_per_sec"], v["bitmap_cvg"], v["corpus_count"], v["saved_crashes"], v["saved_hangs"] }' "$out/default/fuzzer_stats"
-	find "$out/default/crashes" "$out/default/hangs" -name 'id*' -exec cp {} "$finds/" \; 2>/dev/null
+	echo "fuzz: $target under AFL++ for $seconds s, programs of at most $max_len bytes, $jobs at once"
+	export AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_AFFINITY=${AFL_NO_AFFINITY-1} AFL_NO_ARITH=1
+	case $target in trace | boot | snapshot) ;; *) export AFL_CUSTOM_MUTATOR_LIBRARY=$PWD/build/afl/mutator.so ;; esac
+	for ((job = 1; job <= jobs; job++)); do
+		more=(-S "more$job")
+		[ $job != 1 ] || more=(-M main)
+		[ $job != 2 ] || more=(-S cmplog -c "build/cmplog/fuzz_$target")
+		afl-fuzz -V "$seconds" -G "$max_len" -x fuzz/ops.dict -i "build/corpus/$target" -o "$out" "${more[@]}" -- "build/afl/fuzz_$target" \
+			>"$log.$job" 2>&1 &
+		others+=($!)
+	done
+	for job in "${others[@]}"; do
+		wait "$job" || status=$?
+	done
+	cat "$log".[0-9]* >"$log"
+	[ -r "$out/main/fuzzer_stats" ] || { tail -n 20 "$log.1"; exit 1; }
+	awk -F' *: *' '{ v[FILENAME, $1] = $2; name[FILENAME] = 1 } END {
+		for (f in name) {
+			part = f; sub("/fuzzer_stats", "", part); sub(".*/", "", part)
+			printf "fuzz: %s: %d runs, %.0f runs/s, %s of core reached, %d programs kept, %d finds, %d hangs\n", part, v[f, "execs_done"],
+				v[f, "execs_per_sec"], v[f, "bitmap_cvg"], v[f, "corpus_count"], v[f, "saved_crashes"], v[f, "saved_hangs"]
+		} }' "$out"/*/fuzzer_stats
+	[ "$jobs" = 1 ] || afl-whatsup -d -s "$out" 2>/dev/null
+	find "$out"/*/crashes "$out"/*/hangs -name 'id*' -exec cp {} "$finds/" \; 2>/dev/null
 	return $status
 }
 

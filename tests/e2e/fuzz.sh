@@ -20,6 +20,13 @@ out=$(fuzz/run.sh libfuzzer nothing 1 2>&1)
 if [ $? = 2 ] && grep -q 'no target nothing' <<<"$out"; then pass unknown-target; else fail unknown-target "$out"; fi
 out=$(fuzz/run.sh libfuzzer blk soon 2>&1)
 if [ $? = 2 ] && grep -q 'number of seconds' <<<"$out"; then pass bad-seconds; else fail bad-seconds "$out"; fi
+out=$(JOBS=none fuzz/run.sh libfuzzer blk 1 2>&1)
+if [ $? = 2 ] && grep -q 'number of fuzzers' <<<"$out"; then pass bad-jobs; else fail bad-jobs "$out"; fi
+if JOBS=2 fuzz/run.sh libfuzzer blk 3 >"$work/out" 2>&1 && grep -qE '^fuzz: job 2: [0-9]+ runs, ' "$work/out"; then
+	pass two-jobs
+else
+	fail two-jobs "$(tail -n 3 "$work/out" | tr '\n' ' ')"
+fi
 
 # A late completion writes into memory that the guest has back: an oracle's find, not a crash.
 mkdir -p "$work/tree/build/plain"

@@ -62,6 +62,12 @@ static void alignment_does_not_count(void **state)
 	}
 }
 
+static void nothing_may_be_null(void **state)
+{
+	(void)state;
+	assert_int_equal(hash_bytes(1, NULL, 0), hash_bytes(1, bytes, 0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -69,6 +75,7 @@ int main(void)
 		cmocka_unit_test(every_bit_counts),
 		cmocka_unit_test(length_and_seed_count),
 		cmocka_unit_test(alignment_does_not_count),
+		cmocka_unit_test(nothing_may_be_null),
 	};
 	return cmocka_run_group_tests(tests, setup, NULL);
 }

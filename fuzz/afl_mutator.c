@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The mutator of programs as AFL++ loads it (AFL_CUSTOM_MUTATOR_LIBRARY=build/afl/mutator.so): changes and splices
+ * op by op, trims by leaving ops out. Beside it AFL++ goes on with its own changes, byte by byte.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "mutate.h"
+
+#define SPLICE_OFTEN 4 /* one change in so many takes ops of another program */
+
+struct afl;
+
+struct mutator {
+	uint64_t seed, calls;
+	struct mutate_trim trim;
+	uint8_t out[MUTATE_BYTES_MAX], trimmed[MUTATE_BYTES_MAX];
+};
+
+void *afl_custom_init(struct afl *, unsigned seed);
+void afl_custom_deinit(void *);
+size_t afl_custom_fuzz(void *, uint8_t *, size_t, uint8_t **out, uint8_t *other, size_t nother, size_t max);
+const char *afl_custom_describe(void *, size_t max);
+int32_t afl_custom_init_trim(void *, uint8_t *, size_t);
+size_t afl_custom_trim(void *, uint8_t **out);
+int32_t afl_custom_post_trim(void *, uint8_t same);
+size_t afl_custom_post_process(void *, uint8_t *, size_t, uint8_t **out);
+
+void *afl_custom_init(struct afl *afl, unsigned seed)
+{
+	struct mutator *m = calloc(1, sizeof(*m));
+	(void)afl;
+	if (m)
+		m->seed = seed;
+	return m;
+}
+
+void afl_custom_deinit(void *data)
+{
+	free(data);
+}
+
+size_t afl_custom_fuzz(void *data, uint8_t *bytes, size_t n, uint8_t **out, uint8_t *other, size_t nother,
+		       size_t max)
+{
+	struct mutator *m = data;
+	uint64_t seed = m->seed << 32 ^ ++m->calls;
+	max = max < sizeof(m->out) ? max : sizeof(m->out);
+	*out = m->out;
+	if (other && nother && m->calls % SPLICE_OFTEN == 0)
+		return mutate_cross(bytes, n, other, nother, m->out, max, seed);
+	n = n < max ? n : max;
+	memcpy(m->out, bytes, n);
+	return mutate_program(m->out, n, max, seed);
+}
+
+const char *afl_custom_describe(void *data, size_t max)
+{
+	(void)data;
+	(void)max;
+	return "ops";
+}
+
+/* One step as AFL++ counts them: it is over when post_trim says 1. */
+int32_t afl_custom_init_trim(void *data, uint8_t *bytes, size_t n)
+{
+	struct mutator *m = data;
+	if (n > sizeof(m->trim.best))
+		return 0;
+	mutate_trim_begin(&m->trim, bytes, n);
+	return !mutate_trim_done(&m->trim);
+}
+
+size_t afl_custom_trim(void *data, uint8_t **out)
+{
+	struct mutator *m = data;
+	size_t n = mutate_trim_next(&m->trim, m->trimmed);
+	*out = m->trimmed;
+	if (!n) /* AFL++ wants a byte */
+		m->trimmed[n++] = 0;
+	return n;
+}
+
+int32_t afl_custom_post_trim(void *data, uint8_t same)
+{
+	struct mutator *m = data;
+	mutate_trim_tell(&m->trim, same);
+	return mutate_trim_done(&m->trim);
+}
+
+/* Of a program that was cut off in the middle of an op, that op is not run. */
+size_t afl_custom_post_process(void *data, uint8_t *bytes, size_t n, uint8_t **out)
+{
+	(void)data;
+	*out = bytes;
+	return mutate_whole(bytes, n, MUTATE_BYTES_MAX);
+}
