@@ -14,7 +14,7 @@
  * Sequence counts chunks from 0. A recorder killed at any point leaves a readable prefix: a chunk that is not
  * whole at the end of the file is a truncation, a damaged one before it is an error. The header has a crc of
  * its own, or a damaged length would pass for a truncation. Unknown chunk types are skipped; nothing follows
- * END. Version 0: not frozen yet; another version is refused.
+ * END. Version 1 is frozen (docs/trace-format.md); another version is refused.
  */
 #ifndef RINGSIDE_TRACE_FILE_H
 #define RINGSIDE_TRACE_FILE_H
@@ -23,7 +23,7 @@
 #include "vmem.h"
 
 #define TRACE_MAGIC        "RVTRACE\n"
-#define TRACE_VERSION      0u
+#define TRACE_VERSION      1u
 #define TRACE_PREAMBLE_LEN 16u
 #define TRACE_CHUNK_LEN    32u /* chunk header, bytes */
 /* Payload of one chunk, plain and stored alike, at most; so of one op record, data in full included. */

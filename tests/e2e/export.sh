@@ -59,7 +59,7 @@ exports diverges "diverges at op $at: this build's device does: blk0 store for=u
 # Frames: two devices; sent in full, received with its first bytes, dropped.
 header=01813600a80522001000 addresses=ffffffffffff525400123456
 cat >"$work/net.txt" <<END
-trace version=0 payload=full build="by hand"
+trace version=1 payload=full build="by hand"
 ram gpa=0x0 len=0x10000
 device net0 queues=256,256
 device net1 queues=256,256
@@ -73,7 +73,7 @@ net1 unpin kind=store gpa=0x1000 len=1514 stored=1514 hash=0x1
 net1 answer value=0
 end done
 END
-sed -i "s/version=0/version=$("$ringside" show "$boot" | sed -n '1s/^trace version=\([0-9]*\) .*/\1/p')/" "$work/net.txt"
+sed -i "s/version=1/version=$("$ringside" show "$boot" | sed -n '1s/^trace version=\([0-9]*\) .*/\1/p')/" "$work/net.txt"
 "$ringside" assemble "$work/net.txt" -o "$work/net.vtrace" || fail assemble-net "it does not"
 exports pcapng "^$work/net.pcapng: 8 ops, 2 frames; open it in Wireshark" "$work/net.vtrace" --pcapng "$work/net.pcapng"
 refused_by pcapng-no-network 'has no network device' "$ringside" export "$boot" --pcapng "$work/none"

@@ -120,7 +120,7 @@ fi
 printf 'blk0 post\nblk0 kick quee=1\n' >"$work/bad.txt"
 printf 'blk0 post type=in len=70000\n' >"$work/large.txt"
 printf 'device blk0 features=0xffffffff\nblk0 post\n' >"$work/features.txt"
-printf 'trace version=0 payload=full build="x"\nend done\n' >"$work/trace.txt"
+printf 'trace version=1 payload=full build="x"\nend done\n' >"$work/trace.txt"
 refused_by no-file 'missing argument' "$ringside" run
 refused_by missing-file 'cannot open: No such file' "$ringside" run "$work/none.txt"
 refused_by wrong-field 'bad.txt:2:11: ' "$ringside" run --quiet "$work/bad.txt"

@@ -14,9 +14,16 @@ check() { # check NAME COMMAND...: status 0
 }
 [ -x "$ringside" ] || { fail trace "no $ringside: make all"; exit 1; }
 
+# What was frozen is read for good: every op that version 1 had on its first day, the chunks as they were compressed then.
+if out=$("$ringside" show --no-comments corpus/frozen/version-1.vtrace 2>&1) && [ "$out" = "$(cat corpus/frozen/version-1.txt)" ]; then
+	pass frozen-version-1
+else
+	fail frozen-version-1 "$(diff <(echo "$out") corpus/frozen/version-1.txt | head -n 3)"
+fi
+
 cat >"$work/a.txt" <<'END'
 # A trace written by hand.
-trace version=0 payload=full build="by hand"
+trace version=1 payload=full build="by hand"
 ram gpa=0x0 len=0x10000
 ram gpa=0x100000 len=0x8000
 device blk0 features=0x130001c76 queues=256,64 config=0008000000000000 ident=4142
@@ -155,7 +162,7 @@ if [ -w /dev/full ]; then
 fi
 check help bash -c "'$ringside' --help | grep -q '^  assemble'"
 check help-command bash -c "'$ringside' diff --help | grep -q -- --context"
-check version bash -c "'$ringside' --version | grep -q '^ringside [0-9].*trace format 0'"
+check version bash -c "'$ringside' --version | grep -q '^ringside [0-9].*trace format 1'"
 
 # Every op is told in the page about the text form.
 missing=$(sed -n 's/^OP(0x[0-9a-f]*, [A-Z_]*, "\([a-z_]*\)".*/\1/p' core/trace/ops.def | while read -r op; do

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-const char sample_overlap[] = "trace version=0 payload=hash build=\"by hand\"\n"
+const char sample_overlap[] = "trace version=1 payload=hash build=\"by hand\"\n"
 			      "ram gpa=0x0 len=0x10000\n"
 			      "device blk0 id=2 transport=mmio features=0x100000000 queues=4 config= ident=\n"
 			      "blk0 write reg=0x38 size=4 value=4\n"

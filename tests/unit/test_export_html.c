@@ -168,7 +168,7 @@ static void lines_and_facts(void **state)
 /* Of a payload the beginning stands there; an address that no number holds exactly is a string. */
 static void payload_and_addresses(void **state)
 {
-	static const char text[] = "trace version=0 payload=full build=\"x\"\n"
+	static const char text[] = "trace version=1 payload=full build=\"x\"\n"
 				   "ram gpa=0x0 len=0x10000\n"
 				   "device blk0 queues=4\n"
 				   "blk0 write reg=0x38 size=4 value=4\n"

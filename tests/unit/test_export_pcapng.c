@@ -124,7 +124,7 @@ static bool export_text(const char *text, struct exporter *x)
 }
 
 #define HEAD                                               \
-	"trace version=0 payload=full build=\"by hand\"\n" \
+	"trace version=1 payload=full build=\"by hand\"\n" \
 	"ram gpa=0x0 len=0x10000\n"                        \
 	"device blk0 queues=4\n"                           \
 	"device net1 queues=256,256\n"                     \
@@ -228,7 +228,7 @@ static void no_network_no_file(void **state)
 {
 	struct exporter x;
 	(void)state;
-	assert_false(export_text("trace version=0 payload=full build=\"x\"\nram gpa=0x0 len=0x1000\ndevice "
+	assert_false(export_text("trace version=1 payload=full build=\"x\"\nram gpa=0x0 len=0x1000\ndevice "
 				 "blk0 queues=4\nend done\n",
 				 &x));
 	assert_string_equal(x.error, "a has no network device");
