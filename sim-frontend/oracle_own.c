@@ -159,7 +159,7 @@ void oracle_loose_settle(struct oracle *o, struct chain *c)
 	o->nloose = kept;
 }
 
-/* With IN_ORDER the used entry may come much later: whose a byte is that chains share can not be told. */
+/* The used entry may come much later: whose a byte is that chains share can not be told. */
 static void doubt(const struct oracle *o, struct chain *owner, const struct loose *l)
 {
 	struct chain *c;
@@ -184,7 +184,7 @@ void oracle_loose_flush(struct oracle *o)
 				   l->n, (unsigned long long)l->addr);
 		else if (!c->unsure)
 			settle(c, l, at);
-		if (c && o->in_order)
+		if (c)
 			doubt(o, c, l);
 	}
 	o->nloose = 0;

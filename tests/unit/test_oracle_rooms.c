@@ -173,6 +173,24 @@ static void fails_and_claims_what_it_did_not_store(void **state)
 	feed_expect(f, ORACLE_USED_RING, "split.used.2");
 }
 
+/* A hostile guest gives the same bytes twice: whose they are that were stored long before can not be told. */
+static void shares_its_bytes(void **state)
+{
+	struct feed *f = *state;
+	for (uint16_t n = 0; n < 3; n++)
+		feed_request(f, n);
+	f->desc[4].addr = FEED_DATA;
+	for (uint16_t n = 0; n < 3; n++)
+		feed_get(f, n);
+	feed_store(f, FEED_DATA, 12);
+	oracle_leave(f->oracle);
+	oracle_enter(f->oracle);
+	feed_use(f, 1, 12);
+	feed_show(f);
+	feed_want(f, false);
+	feed_silent(f);
+}
+
 #define BOTH(name) FEED_BOTH(name, 0), FEED_BOTH(name, FEED_EVENT_IDX)
 
 int main(void)
@@ -190,6 +208,7 @@ int main(void)
 		BOTH(fails_and_claims_nothing),
 		BOTH(claims_nothing_of_what_it_stored),
 		BOTH(fails_and_claims_what_it_did_not_store),
+		FEED_TEST(shares_its_bytes, 0),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
