@@ -3,7 +3,7 @@
 # fuzz/run.sh libfuzzer|afl TARGET SECONDS: fuzzes one target from the kept programs (and what earlier runs here added to them,
 # in build/grown/TARGET), and tells how it goes. Status 1 on a finding; what to do with it is printed.
 #   JOBS=1        so many fuzzers at once, which share what they keep (AFL++: with a second one, one that compares: cmplog)
-#   MAX_LEN=128   longest input in bytes (boot: 4096, trace: 1024, snapshot: 512); OPTIONS: more options for the fuzzer
+#   MAX_LEN=128   longest input in bytes (boot: 4096, trace: 1024, snapshot: 512, ring: 256); OPTIONS: more options for the fuzzer
 #   RING=packed   the device offers packed rings before any op does
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -12,6 +12,7 @@ case $target in
 boot) max_len=${MAX_LEN:-4096} ;;
 trace) max_len=${MAX_LEN:-1024} ;;
 snapshot) max_len=${MAX_LEN:-512} ;;
+ring) max_len=${MAX_LEN:-256} ;;
 *) max_len=${MAX_LEN:-128} ;;
 esac
 if [ ! -e "fuzz/fuzz_$target.c" ]; then
@@ -108,7 +109,7 @@ afl() {
 	rm -rf "$out"
 	echo "fuzz: $target under AFL++ for $seconds s, programs of at most $max_len bytes, $jobs at once"
 	export AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_AFFINITY=${AFL_NO_AFFINITY-1} AFL_NO_ARITH=1
-	case $target in trace | boot | snapshot) ;; *) export AFL_CUSTOM_MUTATOR_LIBRARY=$PWD/build/afl/mutator.so ;; esac
+	case $target in trace | boot | snapshot | ring) ;; *) export AFL_CUSTOM_MUTATOR_LIBRARY=$PWD/build/afl/mutator.so ;; esac
 	for ((job = 1; job <= jobs; job++)); do
 		more=(-S "more$job")
 		[ $job != 1 ] || more=(-M main)

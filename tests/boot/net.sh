@@ -10,4 +10,7 @@ status=0
 "$here/machine.sh" --out "$out" --timeout 600 --file "$here/inside/lib.sh" --file "$cache/kernel/vmlinuz" --file "$cache/guest.cpio" \
 	--prog "$bin/ringside-vmm" --prog "$cache/wire" "$here/inside/net.sh" "$@" || status=$?
 verdicts "$out" "$status" net-packed net-split net-queues net-refuses
+for boot in net-packed net-split net-queues; do
+	if "$bin/ringside" replay "$out/$boot.vtrace"; then pass "$boot-replay"; else fail "$boot-replay" "it ended with status $?"; fi
+done
 finish

@@ -49,7 +49,8 @@ boot() {
 	served=$!
 	vmm "$name.console" "ringside.mode=net ringside.tag=$tag ringside.rings=$rings ringside.mrg=$mrg ringside.cpus=$cpus \
 ringside.bytes=$bytes ringside.http=$(sum "$TMPDIR/www/file")" --cpus "$cpus" --control "$TMPDIR/control" \
-		--net "user,hostfwd=tcp:$port-22,mrg_rxbuf=$on$off" --net "tap:tap0,mac=52:54:00:12:34:56,mrg_rxbuf=$on$off" "$@" | answer "$name"
+		--net "user,hostfwd=tcp:$port-22,mrg_rxbuf=$on$off" --net "tap:tap0,mac=52:54:00:12:34:56,mrg_rxbuf=$on$off" \
+		--record "$OUT/$name.vtrace" --record-payload hash "$@" | answer "$name"
 	vmm_status=$(cat "$OUT/$name.console.status")
 	kill $served 2>/dev/null
 	wait $served 2>/dev/null
