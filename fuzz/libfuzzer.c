@@ -21,6 +21,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t n, size_t max, unsigned seed)
 {
+	mutate_for(target_device());
 	return seed % BYTES_OFTEN ? mutate_program(bytes, n, max, seed) : LLVMFuzzerMutate(bytes, n, max);
 }
 

@@ -1,10 +1,27 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include <linux/virtio_ids.h>
+
 #include "hash.h"
 #include "mutate.h"
 #include "trace/op.h"
 #include "vdev.h"
 
 #define OPS_MAX 1024
+#define OWN_MAX 4
+
+/* What programs for a type of device have more of: ops of its own, one in four, and queues. */
+struct taste {
+	uint16_t id, queues; /* drawn evenly; 0: nearly always the first */
+	uint8_t own[OWN_MAX];
+};
+
+static const struct taste tastes[] = {
+	{VIRTIO_ID_NET, 7, {OP_FRAME, OP_FRAME, OP_LINK, OP_ANNOUNCE}},
+	{VIRTIO_ID_CONSOLE, 8, {OP_INPUT, OP_INPUT, OP_PORT, OP_TERMINAL}},
+	{0, 0, {0}}, /* any other one */
+};
+
+static const struct taste *taste = &tastes[sizeof(tastes) / sizeof(tastes[0]) - 1];
 
 struct mutation {
 	uint64_t seed, drawn;
@@ -36,12 +53,31 @@ static uint64_t number(struct mutation *m, uint64_t bound)
 	return bound ? v % bound : v;
 }
 
+static uint64_t queue(struct mutation *m)
+{
+	return taste->queues ? draw(m, taste->queues) : draw(m, 8) == 0;
+}
+
+/* A frame to the device itself, to all, or to anybody; seldom with offloads. */
+static void make_head(struct mutation *m, struct op *op)
+{
+	static uint8_t head[16]; /* its header, and whom it is for */
+	uint64_t who = draw(m, 8);
+	memset(head, 0, sizeof(head));
+	for (int i = 0; i < 10 && draw(m, 4) == 0; i++)
+		head[i] = (uint8_t)draw(m, 8);
+	head[10] = who ? 2 : 255;
+	head[15] = who > 1 ? 1 : (uint8_t)draw(m, 256);
+	op->data = head;
+	op->len = sizeof(head);
+}
+
 static void make_post(struct mutation *m, struct op *op)
 {
 	static const uint16_t len[8] = {512, 512, 512, 512, 1024, 2048, 4096, 0};
-	op->arg[0] = draw(m, 8) == 0;
+	op->arg[0] = queue(m);
 	op->arg[1] = draw(m, 3) ? draw(m, 2) : draw(m, 8);
-	op->arg[2] = draw(m, 64);
+	op->arg[2] = taste->id && draw(m, 2) ? draw(m, 6) << 8 | draw(m, 4) : draw(m, 64); /* a command */
 	op->arg[3] = draw(m, 8) ? len[draw(m, 8)] : draw(m, 65536);
 	op->arg[4] = draw(m, 2) ? 0 : draw(m, 65536);
 }
@@ -70,7 +106,8 @@ static const uint8_t often[64] = {
 static void make_op(struct mutation *m, struct op *op)
 {
 	memset(op, 0, sizeof(*op));
-	op->code = often[draw(m, sizeof(often))];
+	op->code =
+		taste->id && draw(m, 4) == 0 ? taste->own[draw(m, OWN_MAX)] : often[draw(m, sizeof(often))];
 	if (op->code == OP_POST) {
 		make_post(m, op);
 		return;
@@ -80,14 +117,16 @@ static void make_op(struct mutation *m, struct op *op)
 		return;
 	}
 	if (op->code == OP_WIND) { /* the indices wrap soon */
-		op->arg[0] = draw(m, 8) == 0;
+		op->arg[0] = queue(m);
 		op->arg[1] = 65535 - draw(m, 32);
 		return;
 	}
 	const struct op_info *info = op_info(op->code);
 	for (int i = 0; i < info->nfields; i++)
-		op->arg[i] = info->field[i].format == OP_QUEUE_NR ? draw(m, 8) == 0
-								  : number(m, info->field[i].bound);
+		op->arg[i] =
+			info->field[i].format == OP_QUEUE_NR ? queue(m) : number(m, info->field[i].bound);
+	if (op->code == OP_FRAME)
+		make_head(m, op);
 	if (op->code == OP_WRITE || op->code == OP_READ) {
 		op->arg[0] = draw(m, 8) ? 4 * draw(m, 0x50) : draw(m, 4096);
 		op->arg[1] = draw(m, 8) ? 4 : op->arg[1];
@@ -123,14 +162,14 @@ static void put_new(struct mutation *m)
 /* As drivers do: some requests on one queue, and a notification for all of them. */
 static void put_batch(struct mutation *m, uint64_t n)
 {
-	uint64_t queue = draw(m, 8) == 0;
+	uint64_t all = queue(m);
 	struct op op = {.code = OP_POST};
 	while (n--) {
 		make_post(m, &op);
-		op.arg[0] = queue;
+		op.arg[0] = all;
 		put_op(m, &op);
 	}
-	put_op(m, &(struct op){.code = OP_KICK, .arg = {queue}});
+	put_op(m, &(struct op){.code = OP_KICK, .arg = {all}});
 }
 
 /* One field of one op becomes another number. */
@@ -244,6 +283,13 @@ static void act(struct mutation *m)
 }
 
 static struct mutation mutation;
+
+void mutate_for(uint16_t device_id)
+{
+	taste = tastes;
+	while (taste->id && taste->id != device_id)
+		taste++;
+}
 
 static void begin(struct mutation *m, uint64_t seed, size_t max)
 {

@@ -12,6 +12,8 @@
 
 #define MUTATE_BYTES_MAX 65536u
 
+/* What is made from now on is for a device of that virtio id; 0: for any. */
+void mutate_for(uint16_t device_id);
 /* Changes the program in place; returns its new length, at most max. The same seed changes the same program
  * alike. */
 size_t mutate_program(uint8_t *, size_t n, size_t max, uint64_t seed);

@@ -106,6 +106,11 @@ void target_name(const char *path)
 	name = path;
 }
 
+uint16_t target_device(void)
+{
+	return machine.ndevices ? machine.device[0].type->id : 0;
+}
+
 uint64_t target_hash(void)
 {
 	return machine.ndevices ? machine_hash(&machine) : 0; /* a target may have no machine */

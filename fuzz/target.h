@@ -15,6 +15,7 @@ void target_run(uint16_t device_id, const uint8_t *, size_t);
  * by their bytes. Elsewhere each save is done, so what is found without them is found again. */
 void target_sample(void);
 void target_name(const char *path); /* of the program to run next, for the message of a finding */
+uint16_t target_device(void);       /* the virtio id of what programs run against; 0: nothing yet */
 uint64_t target_hash(void);         /* of the machine as the latest run left it */
 /* So far, for whoever measures. Requests are what the device took, whoever published it. */
 struct target_count {

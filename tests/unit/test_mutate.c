@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include <linux/virtio_ids.h>
 #include <string.h>
 
 #include "mutate.h"
@@ -141,6 +142,29 @@ static void trimming_leaves_what_is_needed(void **state)
 	assert_true(mutate_trim_done(&t));
 }
 
+/* Frames come for a network device, and for no other; requests are on all of its queues. */
+static void makes_what_the_device_has(void **state)
+{
+	(void)state;
+	uint8_t bytes[MAX];
+	uint32_t frames[2] = {0}, control = 0;
+	for (int net = 0; net < 2; net++) {
+		mutate_for(net ? VIRTIO_ID_NET : VIRTIO_ID_BLOCK);
+		for (uint64_t seed = 0; seed < 500; seed++) {
+			struct op op;
+			size_t n = mutate_program(bytes, 0, MAX, seed);
+			frames[net] += count(bytes, n, OP_FRAME);
+			for (size_t at = 0; at < n;) {
+				at += op_program_decode(bytes + at, n - at, &op);
+				control += net && op.code == OP_POST && op.arg[0] == 4;
+			}
+		}
+	}
+	mutate_for(0);
+	assert_int_equal(frames[0], 0);
+	assert_true(frames[1] > 50 && control > 20);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -149,6 +173,7 @@ int main(void)
 		cmocka_unit_test(splicing_takes_ops_of_both),
 		cmocka_unit_test(an_op_without_its_end_is_left_out),
 		cmocka_unit_test(trimming_leaves_what_is_needed),
+		cmocka_unit_test(makes_what_the_device_has),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
