@@ -145,9 +145,10 @@ static void take_ready(struct console *c, uint16_t port, bool ready)
 	const struct console_port_options *o = &c->options.port[port];
 	struct console_port *p = &c->port[port];
 	bool size = port == 0 && ctrl_tells_size(c);
+	uint32_t closed = p->told_open ? CONSOLE_TELL_CLOSED : 0; /* it may hear that it is open just now */
 	p->ready = ready;
 	p->tell = (uint8_t)((o->console ? CONSOLE_TELL_TERMINAL : 0) | (o->name[0] ? CONSOLE_TELL_NAME : 0) |
-			    (o->open ? CONSOLE_TELL_OPEN : 0) | (size ? CONSOLE_TELL_SIZE : 0));
+			    (o->open ? CONSOLE_TELL_OPEN : closed) | (size ? CONSOLE_TELL_SIZE : 0));
 	if (!ready)
 		set_open(c, port, false);
 }

@@ -131,6 +131,28 @@ static void messages_wait_for_buffers(void **state)
 	tty_hears_nothing(t);
 }
 
+/* It closes while there are no buffers; the driver, which is to hear that it is open, says ready once more. */
+static void ready_again_while_it_closes(void **state)
+{
+	(void)state;
+	tty_open_ports(t);
+	while (t->ring[CTRL_RX].seen < SIZE) {
+		console_resize(&t->con, 1, 1);
+		tty_used(t, CTRL_RX);
+	}
+	tty_ctrl_room(t, 2, 64);
+	console_port_open(&t->con, 1, false);
+	console_port_open(&t->con, 1, true);
+	console_port_open(&t->con, 1, false);
+	tty_say(t, 1, PORT, 1);
+	hears(1, OPEN, 0);
+	hears(1, OPEN, 1);
+	tty_ctrl_room(t, 4, 64);
+	tty_hears(t, 1, NAME, 0, "log", 3);
+	hears(1, OPEN, 0);
+	tty_hears_nothing(t);
+}
+
 static void hot_plug(void **state)
 {
 	(void)state;
@@ -420,6 +442,7 @@ int main(void)
 		T(opens_ports),
 		T(silent_until_the_driver_is_ready),
 		T(messages_wait_for_buffers),
+		T(ready_again_while_it_closes),
 		T(hot_plug),
 		T(another_port_of_the_same_number),
 		T(removal_with_requests_in_flight),
