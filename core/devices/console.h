@@ -131,6 +131,7 @@ struct console {
 	uint64_t nsubmits; /* requests, in the device's life */
 	bool loaded;       /* and not resumed yet: a reset brings `own` back */
 	struct console_options own;
+	uint32_t own_waits; /* bit per port: and our backend waited before */
 	/* Not initialised where not in use. */
 	struct vq_chain cut[CONSOLE_PORTS_MAX];
 	struct console_req req[CONSOLE_INFLIGHT_MAX];

@@ -142,7 +142,7 @@ static void load_port(struct console *c, uint16_t port, struct state_in *in)
 	p->gone = f & GONE;
 	p->ready = f & READY;
 	p->told_open = f & TOLD_OPEN;
-	p->waits = f & WAITS;
+	p->waits = (f & WAITS) || p->waits; /* ours, which was told to wait, is woken in any case */
 	p->open = f & OPEN;
 	state_match(in, o->name, sizeof(o->name));
 	p->tell = state_get_u8(in);
@@ -215,6 +215,9 @@ void console_load(struct vdev *d, struct state_in *in)
 	struct console *c = console_of(d);
 	uint32_t queues = (1u << d->nqueues) - 1;
 	c->own = c->options;
+	c->own_waits = 0;
+	for (uint16_t i = 0; i < c->options.nports; i++)
+		c->own_waits |= (uint32_t)c->port[i].waits << i;
 	c->loaded = true;
 	c->options.cols = state_get_u16(in);
 	c->options.rows = state_get_u16(in);
@@ -233,6 +236,8 @@ void console_unload(struct console *c)
 {
 	if (c->loaded)
 		c->options = c->own;
+	for (uint16_t i = 0; c->loaded && i < c->options.nports; i++)
+		c->port[i].waits = c->own_waits >> i & 1;
 	c->loaded = false;
 }
 
