@@ -239,11 +239,20 @@ void oracle_lay_out(struct oracle *o)
 			open_ring(o, &o->ring[i]);
 }
 
-static void pins_gone(struct oracle *o, uint16_t queue, const char *why)
+static bool others_ready(const struct oracle *o, uint16_t queue)
+{
+	for (uint16_t i = 0; i < o->config.nqueues; i++)
+		if (i != queue && o->ring[i].ready)
+			return true;
+	return false;
+}
+
+/* What is pinned for a chain that nobody knows may be another queue's, where there are others. */
+static void pins_gone(struct oracle *o, uint16_t queue, bool others, const char *why)
 {
 	for (uint32_t i = 0; o->npins && i < ORACLE_PINS_MAX; i++) {
 		struct pin *p = &o->pin[i];
-		if (!p->live || (p->chain && p->chain->queue != queue))
+		if (!p->live || (p->chain ? p->chain->queue != queue : others))
 			continue;
 		oracle_cry(o, ORACLE_RESOURCES, "", "%u bytes at 0x%llx are still pinned after %s", p->n,
 			   (unsigned long long)p->addr, why);
@@ -262,7 +271,7 @@ void oracle_queue_wound(struct oracle *o, uint16_t queue, uint16_t n)
 
 void oracle_queue_gone(struct oracle *o, uint16_t queue)
 {
-	pins_gone(o, queue, "the queue was disabled");
+	pins_gone(o, queue, o->npins && others_ready(o, queue), "the queue was disabled");
 	close_ring(&o->ring[queue]);
 	o->walk.chain = o->newest = NULL;
 	count_steps(o);
@@ -271,7 +280,7 @@ void oracle_queue_gone(struct oracle *o, uint16_t queue)
 void oracle_reset(struct oracle *o)
 {
 	for (uint16_t i = 0; i < o->config.nqueues; i++)
-		pins_gone(o, i, "a reset");
+		pins_gone(o, i, false, "a reset");
 	oracle_restart(o);
 }
 

@@ -99,7 +99,7 @@ void control_write_begins(struct control *c, uint64_t off, uint32_t n, uint64_t 
 {
 	bool offered = c->vdev->offered >> VIRTIO_CONSOLE_F_EMERG_WRITE & 1;
 	uint64_t at = offsetof(struct virtio_console_config, emerg_wr);
-	c->emergency_due = offered && off == at && (n == 1 || n == 2 || n == 4);
+	c->emergency_due = offered && off == at && n >= 1 && n <= 4;
 	c->emergency = (uint8_t)value;
 }
 

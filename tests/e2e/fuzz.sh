@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit 1
 prefix=fuzz-
 . tests/report.sh
 
-for target in blk rng net; do
+for target in blk rng net console; do
 	if fuzz/run.sh libfuzzer $target 3 >"$work/out" 2>&1 && grep -q "^fuzz: no finding in $target" "$work/out" &&
 		grep -qE '^fuzz: [0-9]+ runs, [0-9]+ runs/s, [0-9.]+ requests/run, [0-9.]+ ops/run' "$work/out"; then
 		pass "short-$target: $(grep -oE '[0-9]+ runs/s, [0-9.]+ requests/run' "$work/out" | tail -n 1)"

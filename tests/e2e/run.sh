@@ -11,7 +11,7 @@ prefix=run-
 [ -x "$ringside" ] || { fail program "no $ringside: make all"; exit 1; }
 
 # Kept programs: run, record, replay.
-for kind in blk rng; do
+for kind in blk rng console; do
 	bad='' n=0
 	for text in corpus/$kind/*.txt; do
 		n=$((n + 1))
@@ -36,7 +36,7 @@ if [ -n "$bad" ]; then fail packed-offences "not reached:$bad"; else pass packed
 
 # Rings other than the plain one, replayed as changed code would be.
 bad=''
-for text in corpus/blk/{packed-{write-read,in-order,event-idx,sizes,silent,reset-queue},in-order,notification-data}.txt corpus/rng/packed.txt; do
+for text in corpus/blk/{packed-{write-read,in-order,event-idx,sizes,silent,reset-queue},in-order,notification-data}.txt corpus/rng/packed.txt corpus/console/*.txt; do
 	"$ringside" run --quiet --record "$work/run.vtrace" "$text" >/dev/null
 	"$ringside" replay --loose "$work/run.vtrace" >"$work/out" || bad="$text: $(head -n 1 "$work/out")"
 done
