@@ -11,7 +11,7 @@ prefix=run-
 [ -x "$ringside" ] || { fail program "no $ringside: make all"; exit 1; }
 
 # Kept programs: run, record, replay.
-for kind in blk rng console; do
+for kind in blk rng net console; do
 	bad='' n=0
 	for text in corpus/$kind/*.txt; do
 		n=$((n + 1))
