@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The backend's side of a program: requests wait until the trace completes them, and get the bytes that it
  * holds. */
-#include "guest_run.h"
 #include <string.h>
-#include "virtio_blk.h"
-#include "virtio_rng.h"
+#include "guest_type.h"
 
 /* -- the taps: the recorder's, one step behind the trace ------------------------------------------------ */
 
@@ -78,8 +76,7 @@ const struct vmem_tap guest_tap = {
 
 /* -- completions ---------------------------------------------------------------------------------------- */
 
-/* What the backend delivered stands in the unpins that follow the completion, span by span. */
-static void fill(struct guest_dev *d, struct vspan *span, uint32_t nspans)
+void guest_fill(struct guest_dev *d, const struct vspan *span, uint32_t nspans)
 {
 	uint32_t at = d->run->at;
 	const struct op *op;
@@ -95,26 +92,15 @@ bool guest_back_done(struct guest_dev *d, const struct op *done)
 	void *io = id < BLK_INFLIGHT_MAX ? d->io[id] : NULL;
 	bool delivers = guest_next(d->run) && guest_next(d->run)->code == OP_PAYLOAD;
 
-	if (!io || done->arg[1] >= BLK_RESULTS || done->arg[2] > UINT32_MAX)
+	if (!io)
 		return false;
 	d->io[id] = NULL;
 	d->inflight--;
-	if (d->dev->type == &virtio_blk_type) {
-		struct blk_io *b = io;
-
-		if (delivers)
-			fill(d, b->span, b->nspans);
-		virtio_blk_done(d->dev, b, (enum blk_result)done->arg[1], (uint32_t)done->arg[2]);
-	} else {
-		struct rng_io *r = io;
-
-		if (done->arg[2] > r->span.len)
-			return false;
-		if (delivers)
-			fill(d, &r->span, 1);
-		virtio_rng_done(d->dev, r, (uint32_t)done->arg[2]);
-	}
-	return true;
+	if (d->type->done(d, io, done, delivers))
+		return true;
+	d->io[id] = io;
+	d->inflight++;
+	return false;
 }
 
 /* The completion that comes next, whether a payload stands ahead of it or not; NULL: something else does. */
@@ -142,47 +128,41 @@ static void nested(struct guest_dev *d)
 	}
 }
 
-static void submit(struct guest_dev *d, uint16_t id, void *io)
+void guest_submit(struct guest_dev *d, uint16_t id, void *io)
 {
 	d->io[id] = io;
 	d->inflight++;
 	nested(d);
 }
 
-static void blk_submit(void *ctx, struct blk_io *io)
+static void lose(struct guest_dev *d, uint64_t id)
 {
-	submit(ctx, io->id, io);
+	const struct op lost = {.code = OP_DONE, .arg = {id, d->type->lost}};
+
+	guest_diverge(d->run, NULL);
+	guest_back_done(d, &lost);
 }
 
-static void rng_submit(void *ctx, struct rng_io *io)
+/* Whatever the trace says. */
+void guest_drain_some(struct guest_dev *d, bool (*is_one)(const void *io, uint16_t of), uint16_t of)
 {
-	submit(ctx, io->id, io);
-}
-
-/* Whatever the trace says, drain leaves nothing in flight. */
-static void drain(void *ctx)
-{
-	struct guest_dev *d = ctx;
-
 	nested(d);
-	for (uint64_t id = 0; d->inflight && id < BLK_INFLIGHT_MAX; id++) {
-		struct op failed = {.code = OP_DONE,
-				    .arg = {id, d->dev->type == &virtio_blk_type ? BLK_IO_ERROR : BLK_DONE}};
-
-		if (!d->io[id])
-			continue;
-		guest_diverge(d->run, NULL);
-		guest_back_done(d, &failed);
-	}
+	for (uint64_t id = 0; d->inflight && id < BLK_INFLIGHT_MAX; id++)
+		if (d->io[id] && (!is_one || is_one(d->io[id], of)))
+			lose(d, id);
 }
 
-void guest_back_init(struct guest_dev *d)
+void guest_drain(void *ctx)
 {
-	if (d->dev->type == &virtio_blk_type)
-		virtio_blk(d->dev)->backend =
-			(struct blk_backend){.submit = blk_submit, .drain = drain, .ctx = d};
-	else
-		virtio_rng(d->dev)->backend =
-			(struct rng_backend){.submit = rng_submit, .drain = drain, .ctx = d};
+	guest_drain_some(ctx, NULL, 0);
+}
+
+int guest_back_init(struct guest_dev *d)
+{
+	d->type = guest_type_of(d->dev);
+	if (!d->type)
+		return -1;
+	d->type->join(d);
 	vmem_set_tap(&d->dev->mem, &guest_tap, d);
+	return 0;
 }

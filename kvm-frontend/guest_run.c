@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "memory.h"
-#include "virtio_blk.h"
+#include "guest_type.h"
 
 #define STATUS_DIFFERS 1
 #define WINDOW_LEN     0x1000u
@@ -97,7 +97,8 @@ int guest_run_add(struct guest_run *g, struct virtio_dev *dev, uint32_t nr, char
 			err,
 			"--guest-program: %s can not be made with the configuration that the trace tells",
 			dev->name);
-	guest_back_init(&g->dev[nr]);
+	if (guest_back_init(&g->dev[nr]))
+		return err_set(err, "--guest-program: %s can not be made by this build", dev->name);
 	return 0;
 }
 
@@ -181,14 +182,8 @@ static bool host_action(struct guest_run *g, const struct op *op)
 	case OP_FLUSHED:
 		virtio_dev_publish(d->dev);
 		break;
-	case OP_RESIZE:
-		recorder_resize(&d->dev->rec, op->arg[0]);
-		ok = d->dev->type == &virtio_blk_type;
-		if (ok)
-			blk_resize(&virtio_blk(d->dev)->blk, op->arg[0]);
-		break;
 	default:
-		ok = false;
+		ok = d->type->input(d, op);
 	}
 	virtio_dev_leave(d->dev);
 	return ok;

@@ -22,12 +22,14 @@
 #include "virtio_dev.h"
 
 struct guest_run;
+struct guest_type;
 
 /* What a device of the trace is to its taps and its backend. */
 struct guest_dev {
 	struct guest_run *run;
 	struct virtio_dev *dev;
-	void *io[BLK_INFLIGHT_MAX]; /* struct blk_io or rng_io by id; NULL: not in flight */
+	const struct guest_type *type;
+	void *io[BLK_INFLIGHT_MAX]; /* the type's requests by id; NULL: not in flight */
 	uint32_t inflight;
 };
 
@@ -72,8 +74,8 @@ const struct op *guest_next(const struct guest_run *);
 /* guest_tell.c: in the words of `ringside run`. */
 void guest_tell(const struct guest_run *, const struct op *);
 /* guest_back.c: the backend's side. */
-extern const struct vmem_tap guest_tap; /* ctx: struct guest_dev * */
-void guest_back_init(struct guest_dev *);
+extern const struct vmem_tap guest_tap;  /* ctx: struct guest_dev * */
+int guest_back_init(struct guest_dev *); /* -1: no program has such a device */
 bool guest_back_done(struct guest_dev *, const struct op *done);
 
 #endif

@@ -3,6 +3,7 @@
 #include <linux/virtio_ids.h>
 #include <stdio.h>
 #include <string.h>
+#include "trace/remake.h"
 
 /* -- the backend: what passes is recorded ---------------------------------------------------------------- */
 
@@ -67,7 +68,7 @@ static void leave(void *ctx)
 	virtio_dev_leave(ctx);
 }
 
-static void done(void *ctx, struct console_io *io, uint32_t bytes)
+void virtio_console_done(void *ctx, struct console_io *io, uint32_t bytes)
 {
 	struct virtio_console *c = ctx;
 
@@ -76,7 +77,7 @@ static void done(void *ctx, struct console_io *io, uint32_t bytes)
 	console_io_done(&c->con, io, bytes);
 }
 
-static uint32_t input(void *ctx, uint16_t port, uint32_t n)
+uint32_t virtio_console_input(void *ctx, uint16_t port, uint32_t n)
 {
 	struct virtio_console *c = ctx;
 	uint32_t lent;
@@ -103,7 +104,8 @@ static void publish_batch(void *ctx)
 	virtio_dev_publish(ctx);
 }
 
-static const struct console_door door = {enter, leave, done, input, set_open, publish_batch};
+static const struct console_door door = {enter,    leave,        virtio_console_done, virtio_console_input,
+					 set_open, publish_batch};
 
 /* Under the lock. */
 static void follow_size(struct virtio_console *c)
@@ -221,6 +223,17 @@ struct virtio_dev *virtio_console_create(struct vmm *vmm, const struct options *
 	return NULL;
 }
 
+static struct vdev *remake(struct virtio_dev *d, const struct trace_device *t)
+{
+	struct virtio_console *c = virtio_console(d);
+	struct console_options options;
+
+	if (!remake_console(t, &options))
+		return NULL;
+	init(c, &options);
+	return &c->con.vdev;
+}
+
 static void publish(struct virtio_dev *d)
 {
 	console_publish(&virtio_console(d)->con);
@@ -273,6 +286,7 @@ const struct virtio_type virtio_console_type = {
 	.name = "console",
 	.id = VIRTIO_ID_CONSOLE,
 	.size = sizeof(struct virtio_console),
+	.remake = remake,
 	.publish = publish,
 	.resumed = resumed,
 	.finish = finish,

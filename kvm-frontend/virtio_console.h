@@ -19,6 +19,9 @@ static inline struct virtio_console *virtio_console(struct virtio_dev *d)
 	return (struct virtio_console *)d;
 }
 
+/* With the lock held; ctx: the struct virtio_dev. A request is answered; the host has n bytes for a port (console_input). */
+void virtio_console_done(void *ctx, struct console_io *, uint32_t bytes);
+uint32_t virtio_console_input(void *ctx, uint16_t port, uint32_t n);
 /* The terminal may have another size now. Any device, but only a console heeds it. */
 void virtio_console_resize(struct virtio_dev *);
 

@@ -205,7 +205,8 @@ struct virtio_dev *virtio_dev_new(struct vmm *vmm, const struct virtio_type *typ
 	return d;
 }
 
-static const struct virtio_type *const types[] = {&virtio_blk_type, &virtio_net_type, &virtio_rng_type};
+static const struct virtio_type *const types[] = {&virtio_blk_type, &virtio_net_type, &virtio_rng_type,
+						  &virtio_console_type};
 
 static const struct virtio_type *type_of(uint32_t id)
 {

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "net_tap.h"
 #include "net_user.h"
+#include "trace/remake.h"
 
 #define MTU_USUAL  1500
 #define SPEED_MBIT 10000 /* that the guest is told: it goes as fast as it goes */
@@ -72,7 +73,7 @@ static void leave(void *ctx)
 	virtio_dev_leave(ctx);
 }
 
-static enum net_answer receive(void *ctx, uint16_t pair, const struct net_frame *f)
+enum net_answer virtio_net_receive(void *ctx, uint16_t pair, const struct net_frame *f)
 {
 	struct virtio_net *n = ctx;
 	enum net_answer answer;
@@ -104,7 +105,7 @@ void virtio_net_link(struct virtio_dev *d, bool up)
 
 static int open_host(struct virtio_net *n, const struct option_net *o, char err[ERR_MAX])
 {
-	const struct net_side side = {enter, leave, virtio_net_done, receive, n};
+	const struct net_side side = {enter, leave, virtio_net_done, virtio_net_receive, n};
 	unsigned cpus = n->dev.vmm->cpus, queues = cpus < NET_PAIRS_MAX ? cpus : NET_PAIRS_MAX;
 
 	if (!o->tap[0])
@@ -162,9 +163,17 @@ struct virtio_dev *virtio_net_create(struct vmm *vmm, const struct option_net *o
 
 static struct vdev *remake(struct virtio_dev *d, const struct trace_device *t)
 {
-	(void)d;
-	(void)t;
-	return NULL;
+	struct virtio_net *n = virtio_net(d);
+	struct net_backend backend = {.submit = submit, .drain = drain, .wake = wake, .tune = tune, .ctx = n};
+	struct net_options options;
+	bool unplugged;
+
+	if (!remake_net(t, &options, &backend, &unplugged))
+		return NULL;
+	net_init(&n->net, &d->mem, &virtio_host, d, &backend, &options);
+	if (unplugged)
+		net_set_link(&n->net, false);
+	return &n->net.vdev;
 }
 
 static void publish(struct virtio_dev *d)

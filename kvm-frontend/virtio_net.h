@@ -22,6 +22,8 @@ static inline struct virtio_net *virtio_net(struct virtio_dev *d)
 struct virtio_dev *virtio_net_create(struct vmm *, const struct option_net *, unsigned nr, char err[ERR_MAX]);
 /* With the lock held: a request is answered. ctx: the struct virtio_dev. */
 void virtio_net_done(void *ctx, struct net_io *, enum net_result);
+/* With the lock held: a frame has arrived. ctx: the struct virtio_dev. */
+enum net_answer virtio_net_receive(void *ctx, uint16_t pair, const struct net_frame *);
 /* Pulls the cable, or puts it in again; the guest is told, and asked to announce itself. Takes the lock. */
 void virtio_net_link(struct virtio_dev *, bool up);
 
