@@ -9,6 +9,8 @@
 
 #include "cmd.h"
 #include "lift.h"
+#include "lift_net.h"
+#include "machine.h"
 #include "textout.h"
 
 static const char *out_dir, *device_text = "0", *bytes_text = "256", *most_text = "100";
@@ -72,6 +74,7 @@ static bool keep(void *ctx, const struct lift_piece *p)
 	if (!copy)
 		return false;
 	*copy = *p;
+	lift_place(copy);
 	l->kept[l->nkept++] = copy;
 	return true;
 }
@@ -114,7 +117,7 @@ static int lift(const char *path, struct trace_reader *trace, const struct lift_
 	char stem[256];
 	make_stem(path, stem, sizeof(stem));
 	struct lifted l = {.stem = stem, .id = trace->head.device[o->device].id, .kept_max = most};
-	l.name = l.id == VIRTIO_ID_RNG ? "rng" : "blk";
+	l.name = sim_type(l.id) ? sim_type(l.id)->name : "";
 	l.kept = calloc(most, sizeof(*l.kept));
 	bool ok = l.kept && lift_trace(trace, o, keep, &l);
 	if (trace->bad)
@@ -155,6 +158,14 @@ int cmd_lift(int argc, char **argv)
 	if (device >= trace.head.ndevices) {
 		trace_close(&trace);
 		return fail("%s: there is no device %llu; it has %u", argv[0], device, trace.head.ndevices);
+	}
+	const struct trace_device *head = &trace.head.device[device];
+	bool known = head->id == VIRTIO_ID_BLOCK || head->id == VIRTIO_ID_RNG || head->id == VIRTIO_ID_NET;
+	if (!known || (head->id == VIRTIO_ID_NET && !lift_net_fits(head))) {
+		trace_close(&trace);
+		return fail("%s: device %llu can not be lifted: %s", argv[0], device,
+			    known ? "it has more pairs of queues than the simulator's three"
+				  : "disks, entropy devices and network cards can");
 	}
 	struct lift_options o = {
 		.device = (uint8_t)device, .bytes_max = (uint32_t)bytes, .sectors = 1024, .data_max = 4096};

@@ -10,6 +10,7 @@
 #include "devices/blk.h"
 #include "hash.h"
 #include "lift.h"
+#include "lift_net.h"
 #include "machine.h"
 #include "lift_shape.h"
 
@@ -44,6 +45,9 @@ struct lift {
 	struct op post[STEP_MAX];
 	struct lift_chain chain;
 	bool chain_open;
+	bool framed; /* the step is a frame that arrives */
+	struct op frame;
+	uint8_t frame_data[LIFT_DATA_LEN];
 	uint16_t polled; /* packed: flags of the slot that was looked at last */
 	/* requests at the recorded backend, oldest first */
 	uint32_t nheld;
@@ -63,6 +67,10 @@ static void emit(struct lift *l, struct op op)
 		return;
 	l->piece.nbytes += (uint32_t)op_program_encode(&op, bytes, sizeof(bytes));
 	l->piece.nrequests += op.code == OP_POST;
+	if (op.len) {
+		memcpy(l->piece.data[l->piece.nops], op.data, op.len);
+		op.data = l->piece.data[l->piece.nops];
+	}
 	l->piece.op[l->piece.nops++] = op;
 }
 
@@ -99,6 +107,8 @@ static void begin(struct lift *l)
 			 (f >> VIRTIO_BLK_F_WRITE_ZEROES & 1 ? 0u : DEVICE_NO_WRITE_ZEROES);
 	if (flags && l->head->id == VIRTIO_ID_BLOCK)
 		emit(l, (struct op){.code = OP_MAKE, .arg = {flags}});
+	if (l->head->id == VIRTIO_ID_NET)
+		emit(l, lift_net_make(l->head));
 	if (f & VDEV_FEATURES_MORE)
 		emit(l, (struct op){.code = OP_OFFER, .arg = {f & VDEV_FEATURES_MORE}});
 }
@@ -159,18 +169,26 @@ static struct op rng_post(const struct lift *l, const struct lift_chain *c)
 			   .arg = {c->queue, 0, 0, len ? len - 1 : 0}}; /* the driver asks for one more */
 }
 
+/* False: a chain that says too little. */
+static bool post_of(const struct lift *l, const struct lift_chain *c, struct op *op)
+{
+	if (l->head->id == VIRTIO_ID_NET)
+		return lift_net_post(l->o, l->head, l->accepted, c, op);
+	bool blk = l->head->id == VIRTIO_ID_BLOCK;
+	if (blk && c->header_len < sizeof(struct virtio_blk_outhdr))
+		return false;
+	*op = blk ? blk_post(l, c) : rng_post(l, c);
+	op->arg[4] = lift_shape(c, op->arg[3]);
+	return true;
+}
+
 static void close_chain(struct lift *l)
 {
-	struct lift_chain *c = &l->chain;
-	bool blk = l->head->id == VIRTIO_ID_BLOCK;
 	if (!l->chain_open)
 		return;
 	l->chain_open = false;
-	if (l->nposts == STEP_MAX || (blk && c->header_len < sizeof(struct virtio_blk_outhdr)))
-		return;
-	struct op op = blk ? blk_post(l, c) : rng_post(l, c);
-	op.arg[4] = lift_shape(c, op.arg[3]);
-	l->post[l->nposts++] = op;
+	if (l->nposts < STEP_MAX && post_of(l, &l->chain, &l->post[l->nposts]))
+		l->nposts++;
 }
 
 static bool is_packed(const struct lift *l)
@@ -260,6 +278,45 @@ static void load(struct lift *l, const struct op *op)
 
 /* -- steps ----------------------------------------------------------------------------------------------- */
 
+static void put_post(struct lift *l, struct op op)
+{
+	if (l->head->id == VIRTIO_ID_NET && lift_net_sets_up(l->head, l->accepted, &op)) {
+		set_up(l, op);
+		set_up(l, (struct op){.code = OP_KICK, .arg = {op.arg[0]}});
+	} else {
+		emit(l, op);
+	}
+}
+
+/* Behind the buffers that it went into. */
+static void put_frame(struct lift *l)
+{
+	uint8_t data[LIFT_DATA_LEN];
+	uint64_t room = 0;
+	for (uint32_t i = 0; i < l->nposts; i++)
+		room += l->post[i].arg[3];
+	l->frame.data = l->frame_data;
+	emit(l, lift_net_frame(l->head, &l->frame, room, data));
+}
+
+static void frame(struct lift *l, const struct op *op)
+{
+	l->framed = true;
+	l->frame = *op;
+	l->frame.len = op->len < LIFT_DATA_LEN ? op->len : LIFT_DATA_LEN;
+	memcpy(l->frame_data, op->data, l->frame.len);
+}
+
+/* Buffers of a frame that was not taken went back to the ring; one that waits comes again. */
+static void answer(struct lift *l, uint64_t what)
+{
+	if (!l->framed || what == NET_TAKEN)
+		return;
+	close_chain(l);
+	l->nposts = l->nsubmits = 0;
+	l->framed = what == NET_DROPPED;
+}
+
 /* Requests that were answered later are held back; those of the step are told first, then the kick that set
  * it off. */
 static void end_step(struct lift *l)
@@ -272,12 +329,14 @@ static void end_step(struct lift *l)
 	for (uint32_t i = 0; i < l->nposts; i++) {
 		if (l->piece.nbytes + PIECE_ROOM > l->o->bytes_max)
 			cut(l);
-		emit(l, l->post[i]);
+		put_post(l, l->post[i]);
 	}
 	if (l->nposts && l->kicked)
 		emit(l, (struct op){.code = OP_KICK, .arg = {l->kick_queue}});
+	if (l->framed)
+		put_frame(l);
 	l->nposts = l->nsubmits = 0;
-	l->kicked = false;
+	l->kicked = l->framed = false;
 }
 
 static void done(struct lift *l, const struct op *op)
@@ -393,6 +452,10 @@ static void input(struct lift *l, const struct op *op)
 	} else if (op->code == OP_FLUSHED && l->piece.nops &&
 		   l->piece.op[l->piece.nops - 1].code == OP_DONE) {
 		emit(l, (struct op){.code = OP_FLUSHED});
+	} else if (op->code == OP_FRAME) {
+		frame(l, op);
+	} else if (op->code == OP_LINK || op->code == OP_ANNOUNCE) {
+		emit(l, *op);
 	} else if (op->code == OP_RESIZE) {
 		emit(l, (struct op){.code = OP_RESIZE, .arg = {op->arg[0] % l->o->sectors}});
 	}
@@ -406,6 +469,8 @@ static void take(struct lift *l, const struct op *op)
 		input(l, op);
 	else if (op->code == OP_LOAD)
 		load(l, op);
+	else if (op->code == OP_ANSWER)
+		answer(l, op->arg[0]);
 	else if (op->code == OP_SUBMIT) {
 		close_chain(l);
 		l->nsubmits++;

@@ -14,12 +14,14 @@
 #include "trace/op.h"
 #include "tracefile.h"
 
-#define LIFT_OPS_MAX 512 /* of one piece */
+#define LIFT_OPS_MAX  512 /* of one piece */
+#define LIFT_DATA_LEN 28  /* bytes that an op has, at most: the beginning of a frame */
 
 struct lift_piece {
 	uint32_t nops;
 	struct op op[LIFT_OPS_MAX];
-	uint32_t nrequests, nbytes; /* requests posted; length as a program */
+	uint32_t nrequests, nbytes;                /* requests posted; length as a program */
+	uint8_t data[LIFT_OPS_MAX][LIFT_DATA_LEN]; /* of each op that has any (lift_place) */
 };
 
 struct lift_options {
@@ -28,6 +30,14 @@ struct lift_options {
 	uint64_t sectors;   /* of the simulated disk */
 	uint32_t data_max;  /* bytes of one request's data; longer ones are shortened */
 };
+
+/* After a piece was copied: its ops' data is its own. */
+static inline void lift_place(struct lift_piece *p)
+{
+	for (uint32_t i = 0; i < p->nops; i++)
+		if (p->op[i].len)
+			p->op[i].data = p->data[i];
+}
 
 /*
  * Reads the trace to its end and gives each piece to `piece`. Returns false when that does (it could not

@@ -39,6 +39,19 @@ for trace in "${traces[@]}"; do
 	if [ "$n" -gt 10 ] && [ -z "$bad" ]; then pass "lift-$name ($n programs)"; else fail "lift-$name" "$n programs; $bad"; fi
 done
 
+# Its network cards, likewise; buffers for frames that do not come are left.
+for card in 0 1; do
+	rm -rf "$work/lifted"
+	out=$(build/plain/ringside lift corpus/traces/debian-net.vtrace --device $card -o "$work/lifted") || fail "lift-net$card" "$out"
+	bad='' n=0
+	for text in "$work"/lifted/*.txt; do
+		n=$((n + 1))
+		out=$(build/plain/ringside run --quiet "$text") || bad="$text: $out"
+		grep -q ' 0 of them failed; .* 0 offences' <<<"$out" || bad="$text: $out"
+	done
+	if [ "$n" -gt 10 ] && [ -z "$bad" ]; then pass "lift-net$card ($n programs)"; else fail "lift-net$card" "$n programs; $bad"; fi
+done
+
 trace=${traces[0]}
 head -c $(($(stat -c %s "$trace") * 2 / 3)) "$trace" >"$work/cut.vtrace"
 if out=$(build/plain/ringside replay "$work/cut.vtrace" 2>&1) && grep -q 'cut short' <<<"$out"; then
