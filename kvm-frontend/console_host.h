@@ -80,6 +80,14 @@ int console_host_append(struct console_host *, uint16_t port, const char *what, 
 			char err[ERR_MAX]);
 /* The device has drained the port. */
 void console_host_remove(struct console_host *, uint16_t port);
+/* A port is pulled out (likewise drained), and put in again: its client goes and the next one waits; a file stays. */
+void console_host_unplug(struct console_host *, uint16_t port);
+void console_host_plug(struct console_host *, uint16_t port);
+/* Whether its host's side is open as long as nobody connects. */
+static inline bool console_host_is_open(const struct console_host *h, uint16_t port)
+{
+	return h->port[port].listen_fd < 0;
+}
 
 /* After the guest: writes what is in flight while somebody reads it. True: something was answered. */
 bool console_host_flush(struct console_host *);

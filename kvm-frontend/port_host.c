@@ -296,6 +296,28 @@ void console_host_remove(struct console_host *h, uint16_t port)
 	port_unlisten(p);
 }
 
+void console_host_unplug(struct console_host *h, uint16_t port)
+{
+	struct port_host *p = &h->port[port];
+
+	p->there = p->waits = false;
+	p->count = 0;
+	if (p->listen_fd < 0)
+		return;
+	if (p->in)
+		port_leave(p);
+	loop_pause(h->loop, p->listen);
+}
+
+void console_host_plug(struct console_host *h, uint16_t port)
+{
+	struct port_host *p = &h->port[port];
+
+	p->there = true;
+	if (p->listen)
+		loop_resume(h->loop, p->listen);
+}
+
 void console_host_destroy(struct console_host *h)
 {
 	if (!h->loop)

@@ -129,6 +129,19 @@ static int link_command(void *ctx, unsigned words, char *word[], char err[ERR_MA
 	return err_set(err, "there is no network card %s; the first is net0", word[1]);
 }
 
+static int port_command(void *ctx, unsigned words, char *word[], char err[ERR_MAX])
+{
+	struct virtio *v = ctx;
+
+	if (words != 3 || (strcmp(word[2], "add") && strcmp(word[2], "remove")))
+		return err_set(err, "write port NAME add, or port NAME remove");
+	err[0] = 0;
+	for (unsigned i = 0; i < v->ndevices; i++)
+		if (virtio_console_plug(v->device[i], word[1], !strcmp(word[2], "add"), err))
+			return err[0] ? -1 : 0;
+	return err_set(err, "there is no port %s; --port makes one", word[1]);
+}
+
 /* Before other threads start: they inherit the mask. */
 static int catch_signals(struct vmm *vmm, char err[ERR_MAX])
 {
@@ -157,6 +170,7 @@ int virtio_create(struct vmm *vmm, const struct options *o, char err[ERR_MAX])
 	vmm->virtio = v;
 	control_add(vmm->control, "link DEVICE up|down", "the cable of a network card, such as net0",
 		    link_command, v);
+	control_add(vmm->control, "port NAME add|remove", "a named port comes, or goes", port_command, v);
 	control_add(vmm->control, "resize", "look at the images' sizes again, as SIGUSR2 does",
 		    resize_command, v);
 	if (create_devices(vmm, o, err) || start_record(vmm, o, err))

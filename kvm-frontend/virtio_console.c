@@ -137,7 +137,46 @@ static void resumed(struct virtio_dev *d)
 	follow_size(c);
 	for (uint16_t i = 1; i < c->con.options.nports; i++)
 		if (c->host.port[i].there)
-			console_port_open(&c->con, i, c->host.port[i].listen_fd < 0);
+			console_port_open(&c->con, i, console_host_is_open(&c->host, i));
+}
+
+static void plug(struct virtio_console *c, uint16_t port)
+{
+	struct console_port_options o = c->con.options.port[port];
+
+	o.open = console_host_is_open(&c->host, port);
+	if (c->dev.record)
+		recorder_port(&c->dev.rec, port, PORT_ADDED, &o);
+	console_port_add(&c->con, port, &o);
+	console_host_plug(&c->host, port);
+}
+
+static void unplug(struct virtio_console *c, uint16_t port)
+{
+	if (c->dev.record)
+		recorder_port(&c->dev.rec, port, PORT_REMOVED, NULL);
+	console_port_remove(&c->con, port);
+	console_host_unplug(&c->host, port);
+}
+
+bool virtio_console_plug(struct virtio_dev *d, const char *name, bool in, char err[ERR_MAX])
+{
+	struct virtio_console *c = virtio_console(d);
+	uint16_t i = 1;
+
+	if (d->type != &virtio_console_type)
+		return false;
+	while (i < c->con.options.nports && strcmp(c->con.options.port[i].name, name) != 0)
+		i++;
+	if (i >= c->con.options.nports)
+		return false;
+	virtio_dev_enter(d);
+	if (c->con.options.port[i].there == in)
+		err_set(err, "port %.40s is %s already", name, in ? "there" : "gone");
+	else
+		(in ? plug : unplug)(c, i);
+	virtio_dev_leave(d);
+	return true;
 }
 
 /* -- ports ----------------------------------------------------------------------------------------------- */

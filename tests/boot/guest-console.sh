@@ -18,13 +18,19 @@ find_port() {
 	present "$port"
 }
 find_port talk
+# the port may go, and come again
 (
-	exec 3<>"$port"
 	while :; do
-		while read -r line <&3; do echo "the guest heard $line" >&3; done
+		for f in /sys/class/virtio-ports/*/name; do
+			[ "$(cat "$f" 2>/dev/null)" = talk ] || continue
+			port=${f%/name} port=/dev/${port##*/}
+			[ -e "$port" ] && exec 3<>"$port" || continue
+			while read -r line <&3; do echo "the guest heard $line" >&3; done
+			exec 3<&-
+		done
 		usleep 200000
 	done
-) &
+) 2>/dev/null &
 ok
 find_port log
 echo "the guest was here" >"$port"

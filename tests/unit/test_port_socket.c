@@ -222,6 +222,38 @@ static void what_is_in_flight_at_the_end_reaches_who_reads(void **state)
 	free(out);
 }
 
+/* The client is sent away; who connects while the port is out is served once it is back. */
+static void an_unplugged_port_serves_nobody(void **state)
+{
+	char byte;
+	int a, b;
+
+	(void)state;
+	assert_int_equal(console_host_listen(&ports.host, 1, "--port x", ports.path, ports.err), 0);
+	ports_run();
+	ports_make_room(1, 100);
+	a = ports_client();
+	PORTS_UNTIL(ports.port[1].open == 1);
+	ports_lock();
+	port_drain(&ports.host.port[1]);
+	console_host_unplug(&ports.host, 1);
+	ports_unlock();
+	assert_int_equal(read(a, &byte, 1), 0);
+	close(a);
+	b = ports_client();
+	assert_int_equal(write(b, "late", 4), 4);
+	ports_sleep_ms(20);
+	assert_int_equal(ports.port[1].opens, 1);
+	ports_lock();
+	assert_int_equal(ports.port[1].ngot, 0);
+	console_host_plug(&ports.host, 1);
+	ports_unlock();
+	PORTS_UNTIL(ports.port[1].ngot == 4);
+	assert_int_equal(ports.port[1].opens, 2);
+	close(b);
+	ports_stop();
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, ports_create, ports_destroy)
 
 int main(void)
@@ -234,6 +266,7 @@ int main(void)
 		TEST(a_client_that_goes_takes_the_rest_with_it),
 		TEST(drain_returns_at_once),
 		TEST(what_is_in_flight_at_the_end_reaches_who_reads),
+		TEST(an_unplugged_port_serves_nobody),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,16 @@ port $TMPDIR/talk hello
 expect port: the guest heard hello
 port $TMPDIR/talk once more
 expect port: the guest heard once more
+port $TMPDIR/control port talk remove
+expect port: ok
+type cat /sys/class/virtio-ports/*/name
+expect log
+port $TMPDIR/control port talk remove
+expect port: error: port talk is gone already
+port $TMPDIR/control port talk add
+expect port: ok
+port $TMPDIR/talk again
+expect port: the guest heard again
 key 01
 key 3f
 expect Ctrl-A x ends
@@ -29,7 +39,7 @@ session() {
 	rm -f "$TMPDIR/log"
 	timeout -s KILL 260 drive "$script" ringside-vmm --kernel "$IN/vmlinuz" --initrd "$IN/guest.cpio" --memory 256M \
 		--cmdline "$quiet ringside.mode=console" --console hvc:stdio --console "serial:$OUT/$name.serial" \
-		--port "talk=unix:$TMPDIR/talk" --port "log=file:$TMPDIR/log" "$@" >"$OUT/$name.raw" 2>"$OUT/$name.why" || status=$?
+		--port "talk=unix:$TMPDIR/talk" --port "log=file:$TMPDIR/log" --control "$TMPDIR/control" "$@" >"$OUT/$name.raw" 2>"$OUT/$name.why" || status=$?
 	tr -d '\r' <"$OUT/$name.raw" >"$OUT/$name.console"
 	tail -n 30 "$OUT/$name.serial"
 	if [ $status = 0 ]; then
