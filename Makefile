@@ -64,7 +64,7 @@ $(B)/libunit.a: $(call o,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.
 %.a:
 	@rm -f $@ && ar rcs $@ $^
 $(B)/ringside: $(B)/sim-frontend/main.o $(B)/libsim.a $(B)/libcore.a
-	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -lz -o $@
+	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ $(ZSTD) -lz -o $@
 $(B)/ringside-vmm: $(B)/kvm-frontend/main.o $(B)/libkvm.a $(B)/libcore.a
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ $(kvm_libs) -o $@
 $(B)/tests/test_%: $(B)/tests/unit/test_%.o $(B)/libunit.a $(B)/libsim.a $(B)/libkvm.a $(B)/libcore.a
@@ -117,6 +117,7 @@ clean: ## remove build/
 TARGET       ?= blk
 FUZZ_SECONDS ?= 60
 JOBS         ?= 1
+ZSTD         ?= -lzstd
 PREFIX       ?= /usr/local
 .PHONY: all units regress core-units benches test demo boot-test debian-test flood-test compare-qemu compare-net fuzz afl bugbench coverage bench lint install help clean
 .SECONDARY:

@@ -32,8 +32,8 @@ seen_trace := $(patsubst %.c,$(B)/seen/%.o,$(wildcard core/trace/*.c))
 seen_boot  := $(patsubst %.c,$(B)/seen/%.o,$(wildcard kvm-frontend/boot/*.c))
 .SECONDEXPANSION:
 
-$(B)/fuzz_%: $(B)/fuzz/fuzz_%.o $$(seen_$$*) $$(if $$(filter fuzz,$(FLAVOUR)),$$(if $$(filter $$*,$(fuzz_bytes)),,$(fuzz_programs))) $(fuzz_main) $(fuzz_libs)
-	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $(fuzz_link_$(FLAVOUR)) $^ -lzstd -o $@
+$(B)/fuzz_%: $(B)/fuzz/fuzz_%.o $$(seen_$$*) $$(if $$(filter fuzz oss,$(FLAVOUR)),$$(if $$(filter $$*,$(fuzz_bytes)),,$(fuzz_programs))) $(fuzz_main) $(fuzz_libs)
+	@$(or $(LD_$(FLAVOUR)),$(CC)) $(CFLAGS) $(LINK_$(FLAVOUR)) $(fuzz_link_$(FLAVOUR)) $^ $(ZSTD) -o $@
 $(B)/tests/test_mutate: $(B)/fuzz/mutate.o
 # The mutator as AFL++ loads it: no part of any program.
 $(BUILD)/afl/mutator.so: fuzz/afl_mutator.c fuzz/mutate.c core/trace/op.c core/hash.c

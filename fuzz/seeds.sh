@@ -8,7 +8,7 @@
 # fuzz_snapshot short programs, with two patches between the program and itself.
 set -eu
 cd "$(dirname "$0")/.."
-ringside=build/plain/ringside
+ringside=${RINGSIDE:-build/plain/ringside}
 [ -x $ringside ] || make -s -j"$(nproc)" $ringside
 
 bytes_of() { # FILE.hex

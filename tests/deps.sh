@@ -10,17 +10,18 @@ set -u
 
 build="gcc clang make patch libc6-dev linux-libc-dev libclang-rt-14-dev llvm libcmocka-dev libzstd-dev zlib1g-dev liburing-dev libslirp-dev libseccomp-dev acpica-tools"
 viewers="chromium tshark"
+zips="zip unzip"
 machine="qemu-system-x86 busybox-static e2fsprogs util-linux lz4"
 
 case ${1:-} in
 # Without /dev/kvm the tiny guest of `make test` runs in the nested machine.
-test) want="$build $viewers"; [ -r /dev/kvm ] && [ -w /dev/kvm ] || want="$want $machine" ;;
+test) want="$build $viewers $zips"; [ -r /dev/kvm ] && [ -w /dev/kvm ] || want="$want $machine" ;;
 bench) want=$build ;;
 fuzz) want="$build afl++" ;;
 boot) want="$build $machine" ;;
 debian) want="$build $machine debootstrap" ;;
 lint) want="$build clang-tidy clang-format cppcheck shellcheck" ;;
-all) want="$build $viewers $machine debootstrap afl++ clang-tidy clang-format cppcheck shellcheck" ;;
+all) want="$build $viewers $zips $machine debootstrap afl++ clang-tidy clang-format cppcheck shellcheck" ;;
 *) echo "usage: tests/deps.sh test|bench|fuzz|boot|debian|lint|all" >&2; exit 2 ;;
 esac
 

@@ -132,12 +132,16 @@ void net_guest_send(struct net_guest *g, uint16_t pair, const struct net_header 
 	leave(g);
 }
 
-void net_guest_wake(struct net_guest *g, uint16_t pair)
+unsigned net_guest_wake(struct net_guest *g, uint16_t pair)
 {
+	unsigned frames;
+
 	enter(g);
 	g->no_room = false;
 	g->host.backend.wake(g->host.backend.ctx, pair);
+	frames = g->frames;
 	leave(g);
+	return frames;
 }
 
 void net_guest_tune(struct net_guest *g, uint16_t pairs, uint32_t offloads)

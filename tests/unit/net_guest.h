@@ -51,7 +51,7 @@ void net_guest_end(struct net_guest *); /* destroys the end, too */
 void net_guest_send(struct net_guest *, uint16_t pair, const struct net_header *, const void *, uint32_t len,
 		    uint32_t piece);
 /* There are buffers again. */
-void net_guest_wake(struct net_guest *, uint16_t pair);
+unsigned net_guest_wake(struct net_guest *, uint16_t pair);
 void net_guest_tune(struct net_guest *, uint16_t pairs, uint32_t offloads);
 /* Waits until n frames have come, in all; fails after ten seconds. */
 void net_guest_await(struct net_guest *, unsigned n);

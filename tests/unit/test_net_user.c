@@ -295,8 +295,7 @@ static void sockets_wait_for_buffers(void **state)
 		usleep(1000); /* or the kernel's own buffer is too small for them */
 	}
 	usleep(100000);
-	net_guest_wake(g, 0);
-	first = net_guest_frames(g) - first;
+	first = net_guest_wake(g, 0) - first;
 	net_guest_await(g, 1 + NET_USER_QUEUE_LEN / 2 + MORE);
 	if (first > NET_USER_QUEUE_LEN / 2 + 4)
 		fail_msg("%u frames had been read", first);

@@ -1,0 +1,49 @@
+#!/bin/bash -eu
+# SPDX-License-Identifier: BSD-2-Clause
+# Builds all fuzz targets as ClusterFuzzLite and OSS-Fuzz ask for them. They set:
+#   CC CXX CFLAGS         the compilers, and the flags of the sanitizer and of the engine's counters
+#   LIB_FUZZING_ENGINE    what to link with
+#   FUZZING_ENGINE        libfuzzer or afl; SANITIZER: address, undefined, memory or coverage
+#   OUT WORK              where the targets go; where to build
+# For each target it leaves in OUT: fuzz_NAME, fuzz_NAME_seed_corpus.zip, fuzz_NAME.options and, for programs, fuzz_NAME.dict.
+# It runs without Docker too: tests/e2e/services.sh does that.
+cd "$(dirname "$(readlink -f "$0")")"
+[ -e Makefile ] || cd ..
+[ -e Makefile ] || cd "$SRC/ringside"
+build=$WORK/build
+: "${CXX:=clang++}" "${LIB_FUZZING_ENGINE:=-fsanitize=fuzzer}" "${SANITIZER:=address}" "${FUZZING_ENGINE:=libfuzzer}"
+
+# Only core/ is counted: what the harness does is no progress. For a coverage report all of it is built alike.
+counters="-fsanitize=fuzzer-no-link"
+harness=${CFLAGS//$counters/}
+[ "$harness" != "$CFLAGS" ] && core=$counters || core=
+# The services' machines have no libzstd; what is linked in must be in the file.
+zstd=-lzstd
+for dir in /usr/lib/x86_64-linux-gnu /usr/lib/aarch64-linux-gnu; do
+	[ ! -e $dir/libzstd.a ] || zstd=$dir/libzstd.a
+done
+# The mutator of programs is libFuzzer's; AFL++ loads it another way (fuzz/afl_mutator.c), which the services do not know of.
+[ "$FUZZING_ENGINE" = libfuzzer ] && programs="$build/oss/fuzz/libfuzzer.o $build/oss/fuzz/mutate.o" || programs=
+
+targets=()
+for source in fuzz/fuzz_*.c; do
+	name=$(basename "$source" .c)
+	targets+=("$build/oss/$name")
+done
+make -s -j"$(nproc)" FLAVOUR=oss BUILD="$build" WARN=-std=gnu11 CC_oss="$CC" CF_oss="$harness" CORE_oss="$core" LD_oss="$CXX" ZSTD="$zstd" \
+	fuzz_main_oss="$build/oss/fuzz/target.o" fuzz_link_oss="$LIB_FUZZING_ENGINE" fuzz_programs="$programs" "${targets[@]}"
+
+# The kept programs are text; `ringside`, built without any of that, assembles them.
+env -u CFLAGS -u CXXFLAGS make -s -j"$(nproc)" FLAVOUR=seeds BUILD="$build" WARN=-std=gnu11 CC_seeds=clang CF_seeds=-O1 ZSTD="$zstd" "$build/seeds/ringside"
+RINGSIDE=$build/seeds/ringside fuzz/seeds.sh
+for target in "${targets[@]}"; do
+	name=$(basename "$target") kind=${target##*/fuzz_}
+	cp "$target" "$OUT/"
+	rm -f "$OUT/${name}_seed_corpus.zip"
+	(cd "build/corpus/$kind" && zip -q -r "$OUT/${name}_seed_corpus.zip" .)
+	case $kind in
+	trace | boot | snapshot | ring) length=1024 ;;
+	*) length=128 && cp fuzz/ops.dict "$OUT/$name.dict" ;;
+	esac
+	printf '[libfuzzer]\nmax_len = %s\nlen_control = 0\ntimeout = 10\n' $length >"$OUT/$name.options"
+done
