@@ -50,7 +50,7 @@ void net_guest_end(struct net_guest *); /* destroys the end, too */
 /* Sends a frame, in pieces of `piece` bytes (0: in one). The bytes must live until it is answered. */
 void net_guest_send(struct net_guest *, uint16_t pair, const struct net_header *, const void *, uint32_t len,
 		    uint32_t piece);
-/* There are buffers again. */
+/* There are buffers again. Returns how many frames had come when the backend was done with that. */
 unsigned net_guest_wake(struct net_guest *, uint16_t pair);
 void net_guest_tune(struct net_guest *, uint16_t pairs, uint32_t offloads);
 /* Waits until n frames have come, in all; fails after ten seconds. */
