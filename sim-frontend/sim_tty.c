@@ -10,6 +10,8 @@
 #include "trace/remake.h"
 
 #define EMERGENCY   (VIRTIO_MMIO_CONFIG + offsetof(struct virtio_console_config, emerg_wr))
+#define FLOOD_HOLD  64u
+#define FLOOD_LEN   2400u
 #define MESSAGE_MAX 64u /* a buffer that any message fits */
 
 enum { SAY_OPEN, SAY_READY, SAY_DEVICE_READY }; /* driver_console.c */
@@ -78,10 +80,29 @@ static void post(struct sim *s, uint32_t dev, uint32_t queue)
 
 /* -- the host -------------------------------------------------------------------------------------------- */
 
+/* More output than can be lent while the host takes nothing, so that some goes in pieces. */
+static void flood(struct sim *s, uint32_t dev)
+{
+	const uint32_t n = s->machine.device[dev].vdev->nqueues, some = rand_bits(&s->plan->rand, 3);
+	s->count.fault[SIM_FAULT_HOLD]++;
+	sim_op(s, OP_HOLD, dev, FLOOD_HOLD, 0, 0, 0);
+	for (uint32_t queue = 1; queue < n; queue += queue == 1 ? 4 : 2) {
+		const uint64_t arg[5] = {queue, 0, 0, FLOOD_LEN + some, SHAPE_SEGS | SHAPE_UNEVEN};
+		for (uint32_t i = 0; i < CONSOLE_TX_MAX; i++)
+			sim_op5(s, OP_POST, dev, arg);
+		sim_op(s, OP_KICK, dev, queue, 0, 0, 0);
+	}
+}
+
 static void input(struct sim *s, uint32_t dev)
 {
 	static const uint16_t len[8] = {1, 10, 80, 300, 1, 4096, 5000, 65535};
 	uint32_t bits = rand_bits(&s->plan->rand, 16), n = len[bits & 7];
+	bool floods = s->plan->faults >> SIM_FAULT_HOLD & 1 && !s->plan->twice;
+	if (floods && !(bits >> 4 & 15)) {
+		flood(s, dev);
+		return;
+	}
 	if (bits >> 3 & 1)
 		n = bits >> 8;
 	sim_op(s, OP_INPUT, dev, bits >> 4 & 3 ? bits >> 4 & 1 : bits >> 6 & 3, n, 0, 0);
