@@ -77,7 +77,7 @@ $(B)/tests/regress/%: $(B)/tests/regress/%.o $(B)/libsim.a $(B)/libcore.a
 regress: $(patsubst tests/regress/%.c,$(B)/tests/regress/%,$(wildcard tests/regress/*.c))
 units: $(units) regress
 # MSan: but for test_save_bad, which plants what no device holds, unset bytes too.
-core-units: regress $(filter-out $(B)/tests/test_save_bad,$(filter $(addprefix $(B)/tests/test_,vmem arena hash state save% vq% vdev% mmio blk% rng console_% recorder offences op trace_% replay shrink sim_% oracle_%),$(units)))
+core-units: regress $(filter-out $(B)/tests/test_save_bad,$(filter $(addprefix $(B)/tests/test_,vmem arena hash state save save_% vq% vdev% mmio blk% rng console_% recorder offences op trace_% replay shrink sim_% oracle_%),$(units)))
 benches: $(patsubst tests/bench/%.c,$(B)/%,$(wildcard tests/bench/bench_*.c))
 -include fuzz/rules.mk tests/guest/rules.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
