@@ -83,7 +83,8 @@ static int show_program(const char *path)
 	int status;
 
 	if (!o.id)
-		return fail("show: option --device: no device %s can be simulated (blk, rng, net, console)", device);
+		return fail("show: option --device: no device %s can be simulated (blk, rng, net, console)",
+			    device);
 	file = fopen(path, "rb");
 	if (!file)
 		return fail("%s: cannot open: %s", path, strerror(errno));
