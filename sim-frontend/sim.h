@@ -80,6 +80,7 @@ struct sim {
 	uint64_t hash;                  /* of the latest run */
 	uint64_t answers;               /* so far in this run: what the driver was told of its requests */
 	uint64_t outputs;               /* and what else came out of the devices, in its order */
+	uint64_t notes;                 /* and what the driver could not do */
 	jmp_buf out;                    /* a violation ends the run at once */
 };
 
