@@ -110,7 +110,7 @@ static void input(struct sim *s, uint32_t dev)
 
 static void change_port(struct sim *s, uint32_t dev)
 {
-	static const char *const name[4] = {"", "log", "org.ringside.agent.0",
+	static const char *const name[4] = {"", "log", "agent 0 of the host",
 					    "a-name-of-thirty-one-characters"};
 	uint32_t bits = rand_bits(&s->plan->rand, 10);
 	const char *text = name[bits >> 8 & 3];
