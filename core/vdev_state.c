@@ -135,8 +135,8 @@ static void load_type(struct vdev *d, struct state_in *in)
 
 bool vdev_load(struct vdev *d, struct state_in *in)
 {
-	uint32_t config_gen = d->config_gen;
 	vdev_set_status(d, 0);
+	uint32_t config_gen = d->config_gen, before = config_gen;
 	match_kind(d, in);
 	if (!in->bad)
 		load_registers(d, in, &config_gen);
@@ -144,10 +144,11 @@ bool vdev_load(struct vdev *d, struct state_in *in)
 		load_queues(d, in);
 	if (!in->bad)
 		load_type(d, in);
-	if (in->bad)
+	if (in->bad) {
 		vdev_set_status(d, 0);
-	else
-		d->config_gen = config_gen;
+		config_gen = before; /* nobody has read what was refused */
+	}
+	d->config_gen = config_gen;
 	return !in->bad;
 }
 

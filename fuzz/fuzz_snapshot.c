@@ -2,7 +2,7 @@
 /*
  * A device is loaded from bytes that no device saved, and used. An input:
  *
- *   u8 what    bits 0-1 which device (disk, entropy, console); bit 2: the state is the input's own bytes, else what the device
+ *   u8 what    bits 0-1 which device (disk, entropy, console, network); bit 2: the state is the input's own bytes, else what the device
  *              saved, patched;
  *              bit 3: its checksum is left as it is; bit 4: packed rings are offered
  *   u8 n       a program of n bytes brings the device, its rings and its backend somewhere
@@ -42,7 +42,7 @@ static void on_violation(struct machine *m, struct sim_device *d, const struct v
 static struct machine *machine_of(uint8_t what)
 {
 	static struct machine machines[8];
-	static const uint16_t ids[4] = {VIRTIO_ID_BLOCK, VIRTIO_ID_RNG, VIRTIO_ID_CONSOLE, VIRTIO_ID_BLOCK};
+	static const uint16_t ids[4] = {VIRTIO_ID_BLOCK, VIRTIO_ID_RNG, VIRTIO_ID_CONSOLE, VIRTIO_ID_NET};
 	struct machine *m = &machines[(what & 3) | (what & OFFER_PACKED) >> 2];
 	struct device_options o = {.offer = what & OFFER_PACKED ? 1ull << VIRTIO_F_RING_PACKED : 0};
 	if (m->ndevices)

@@ -50,10 +50,10 @@ for text in corpus/blk/[a-h]*.txt; do
 	[ -e "$text" ] || continue
 	{ printf '\004' && head -c 1000 "$text"; } >"build/corpus/trace/text-$(basename "${text%.txt}")"
 done
-for program in build/corpus/{blk,rng,console}/*; do
+for program in build/corpus/{blk,rng,console,net}/*; do
 	n=$(stat -c %s "$program")
 	[ "$n" -le 120 ] || continue
-	case $program in *rng/*) what=1 ;; *console/*) what=2 ;; *) what=0 ;; esac
+	case $program in *rng/*) what=1 ;; *console/*) what=2 ;; *net/*) what=3 ;; *) what=0 ;; esac
 	case $program in *packed*) what=$((what + 16)) ;; esac
 	{ printf '%b%b' "\\x$(printf %02x $what)" "\\x$(printf %02x "$n")" && cat "$program" && printf '\002\000\002\001\200\000\377' && cat "$program"; } \
 		>"build/corpus/snapshot/$(basename "$(dirname "$program")")-$(basename "$program")"

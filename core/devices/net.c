@@ -235,8 +235,11 @@ static void reset(struct vdev *d)
 	struct net *n = net_of(d);
 	bool changed = n->announce || memcmp(n->filter.mac, n->options.mac, sizeof(n->filter.mac)) != 0;
 	drain(n, UINT32_MAX);
-	if (n->loaded) /* and never resumed: the link is what it was */
+	if (n->loaded) { /* and never resumed: the host's side is what it was */
 		n->unplugged = n->link_before;
+		n->waiting = n->own_waiting;
+		n->starved = 0;
+	}
 	n->loaded = false;
 	n->stalled = n->staged = n->armed = 0;
 	n->freed = false;

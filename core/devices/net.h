@@ -150,6 +150,7 @@ struct net {
 	uint16_t control;  /* the control queue; 0: none */
 	bool unplugged, announce, announced;
 	bool loaded, link_before;   /* not resumed yet; `unplugged` as it was before */
+	uint32_t own_waiting;       /* and the pairs for which our backend waited */
 	uint32_t inflight, sending; /* requests at the backend or unsent, and those of them to be sent */
 	uint32_t nunsent;           /* requests that were loaded, and are not lent nor at the backend yet */
 	uint32_t staged;            /* bit per queue: has completions to publish */

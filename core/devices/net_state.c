@@ -192,7 +192,7 @@ static void load_waiting(struct net *n, struct state_in *in)
 	uint32_t queues = (1u << n->vdev.nqueues) - 1, pairs = (1u << NET_PAIRS_MAX) - 1;
 	n->stalled = state_get_u32(in);
 	n->staged = state_get_u32(in);
-	n->waiting = state_get_u32(in);
+	n->waiting = state_get_u32(in) | n->own_waiting; /* ours is woken in any case */
 	n->starved = state_get_u32(in);
 	n->armed = state_get_u32(in);
 	for (uint16_t i = 0; i < NET_PAIRS_MAX; i++)
@@ -209,6 +209,7 @@ void net_load(struct vdev *d, struct state_in *in)
 	if (begun)
 		net_settle(n);
 	n->link_before = n->unplugged;
+	n->own_waiting = n->waiting | n->starved;
 	n->loaded = true;
 	state_match(in, n->options.mac, sizeof(n->options.mac));
 	n->unplugged = state_get_bool(in);

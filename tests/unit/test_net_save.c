@@ -366,6 +366,32 @@ static void damaged_bytes_do_no_harm(void **state)
 	end();
 }
 
+/* A frame waits at our backend for a driver: whatever is loaded or refused, its pair is woken when there is one. */
+static void who_waits_is_not_forgotten(void **state)
+{
+	(void)state;
+	size_t len;
+	uint8_t *bytes = busy_one(&len), *bad = malloc(len);
+	assert_non_null(bad);
+	for (size_t i = 12; i < len - 4; i++) {
+		memcpy(bad, bytes, len);
+		bad[i] ^= 0xff;
+		seal(bad, len);
+		nic_fresh(n);
+		assert_int_equal(nic_arrive(n, 60), NET_LATER);
+		set(&n->mmio, VIRTIO_MMIO_STATUS, 0);
+		uint64_t before = mmio_hash(&n->mmio);
+		if (!mmio_load(&n->mmio, bad, len))
+			assert_int_equal(mmio_hash(&n->mmio), before);
+		assert_true(n->net.waiting & 1);
+		set(&n->mmio, VIRTIO_MMIO_STATUS, 0);
+		assert_true(n->net.waiting & 1);
+	}
+	free(bad);
+	free(bytes);
+	end();
+}
+
 static void another_address_is_refused(void **state)
 {
 	(void)state;
@@ -393,6 +419,7 @@ int main(void)
 		cmocka_unit_test(reset_before_all_were_sent),
 		cmocka_unit_test(broken_device_stays_broken),
 		cmocka_unit_test(damaged_bytes_do_no_harm),
+		cmocka_unit_test(who_waits_is_not_forgotten),
 		cmocka_unit_test(another_address_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
