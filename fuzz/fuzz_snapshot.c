@@ -82,6 +82,14 @@ static void seal(uint8_t *state, size_t len)
 	memcpy(state + len - 4, &crc, 4);
 }
 
+/* Nobody else may enter meanwhile: what the program wants done at a moment in it waits. */
+static void resume(struct sim_device *d)
+{
+	d->inside = true;
+	vdev_resume(d->vdev);
+	d->inside = false;
+}
+
 /* Exactly as long as it says, so that one byte too far is seen. */
 static void load(struct sim_device *d, uint8_t what, const uint8_t *p, size_t n)
 {
@@ -97,7 +105,7 @@ static void load(struct sim_device *d, uint8_t what, const uint8_t *p, size_t n)
 	machine_write(d, VIRTIO_MMIO_STATUS, 4, 0);
 	uint64_t reset = mmio_hash(&d->mmio);
 	if (mmio_load(&d->mmio, state, len))
-		vdev_resume(d->vdev);
+		resume(d);
 	else
 		must(mmio_hash(&d->mmio) == reset);
 	free(state);
