@@ -43,7 +43,7 @@ for target in "${targets[@]}"; do
 	(cd "build/corpus/$kind" && zip -q -r "$OUT/${name}_seed_corpus.zip" .)
 	case $kind in
 	trace | boot | snapshot | ring) length=1024 ;;
-	*) length=128 && cp fuzz/ops.dict "$OUT/$name.dict" ;;
+	*) length=96 && cp fuzz/ops.dict "$OUT/$name.dict" ;;
 	esac
 	printf '[libfuzzer]\nmax_len = %s\nlen_control = 0\ntimeout = 10\n' $length >"$OUT/$name.options"
 done

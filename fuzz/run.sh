@@ -3,7 +3,7 @@
 # fuzz/run.sh libfuzzer|afl TARGET SECONDS: fuzzes one target from the kept programs (and what earlier runs here added to them,
 # in build/grown/TARGET), and tells how it goes. Status 1 on a finding; what to do with it is printed.
 #   JOBS=1        so many fuzzers at once, which share what they keep (AFL++: with a second one, one that compares: cmplog)
-#   MAX_LEN=128   longest input in bytes (boot: 4096, trace: 1024, snapshot: 512, ring: 256); OPTIONS: more options for the fuzzer
+#   MAX_LEN=96   longest input in bytes (boot: 4096, trace: 1024, snapshot: 512, ring: 256); OPTIONS: more options for the fuzzer
 #   RING=packed   the device offers packed rings before any op does
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -13,7 +13,7 @@ boot) max_len=${MAX_LEN:-4096} ;;
 trace) max_len=${MAX_LEN:-1024} ;;
 snapshot) max_len=${MAX_LEN:-512} ;;
 ring) max_len=${MAX_LEN:-256} ;;
-*) max_len=${MAX_LEN:-128} ;;
+*) max_len=${MAX_LEN:-96} ;;
 esac
 if [ ! -e "fuzz/fuzz_$target.c" ]; then
 	echo "fuzz: no target $target: TARGET is one of$(printf ' %s' fuzz/fuzz_*.c | sed 's|fuzz/fuzz_||g; s|\.c||g')" >&2
