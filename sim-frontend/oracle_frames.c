@@ -446,9 +446,11 @@ bool frames_room(const struct frames *f, uint16_t pair, uint32_t len)
 	return sum >= HEADER_LEN + (uint64_t)len || (!merge && sum);
 }
 
+/* A device that needs a reset gives no buffers back. */
 void frames_quiet(struct frames *f)
 {
-	for (uint16_t i = 0; f->trusted && i < NET_PAIRS_MAX; i++) {
+	bool judged = f->trusted && !(f->vdev->status & VIRTIO_CONFIG_S_NEEDS_RESET);
+	for (uint16_t i = 0; judged && i < NET_PAIRS_MAX; i++) {
 		const struct frames_rx *x = &f->rx[i];
 		if (!x->lost && x->ngiven)
 			CRY(f, "",

@@ -313,6 +313,17 @@ static void never_arrives(void **state)
 	wire_cries("content", "");
 }
 
+static void a_broken_device_owes_nothing(void **state)
+{
+	struct frames_frame f = wire_frame(60);
+	(void)state;
+	wire_room(0, 800);
+	wire_give(&f);
+	wire.vdev.status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+	frames_quiet(wire.frames);
+	wire_silent();
+}
+
 static void arrives_twice(void **state)
 {
 	uint16_t a = wire_room(0, 800), b = wire_room(1, 800);
@@ -429,6 +440,7 @@ int main(void)
 		TEST(flags_without_the_feature, 0),
 		TEST(flags_that_mean_nothing, GUEST),
 		TEST(never_arrives, 0),
+		TEST(a_broken_device_owes_nothing, 0),
 		TEST(arrives_twice, 0),
 		TEST(arrives_in_another_order, 0),
 		TEST(comes_back_empty, 0),
