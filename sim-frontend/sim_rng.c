@@ -108,7 +108,7 @@ static void each_lent(struct sim_device *d)
 	const struct rng *r = &rng_of(d)->rng;
 	for (uint16_t id = 0; id < RNG_INFLIGHT_MAX; id++)
 		if (r->busy >> id & 1)
-			machine_save_lent(d, id, VMEM_STORE, r->io[id].at, r->io[id].span);
+			machine_save_lent(d, r->io[id].tok.seq, VMEM_STORE, r->io[id].at, r->io[id].span);
 }
 
 static void publish(struct sim_device *d)
