@@ -5,27 +5,24 @@ void vmem_init(struct vmem *m, const struct vmem_map *map)
 {
 	memset(m, 0, sizeof(*m));
 	m->map = map;
-	m->last = &map->region[0];
 	vmem_set_tap(m, NULL, NULL);
 }
 
-static void vmem_stay_near(struct vmem *m, const struct vmem_region *r)
+static void vmem_stay_near(struct vmem *m, enum vmem_side side, const struct vmem_region *r)
 {
-	m->near_gpa = r->gpa;
-	m->near_len = r->len;
-	m->near_host = r->host;
+	m->near[side] = (struct vmem_near){r->gpa, m->tap ? 0 : r->len, r->host, r};
 }
 
 void vmem_set_tap(struct vmem *m, const struct vmem_tap *tap, void *ctx)
 {
+	const struct vmem_region *largest = &m->map->region[0];
+	for (uint32_t i = 1; i < m->map->nregions; i++)
+		if (m->map->region[i].len > largest->len)
+			largest = &m->map->region[i];
 	m->tap = tap;
 	m->tap_ctx = ctx;
-	m->near_len = 0;
-	for (uint32_t i = 0; !tap && i < m->map->nregions; i++) {
-		const struct vmem_region *r = &m->map->region[i];
-		if (r->len > m->near_len)
-			vmem_stay_near(m, r);
-	}
+	for (uint32_t side = 0; side < VMEM_SIDES; side++)
+		vmem_stay_near(m, side, largest);
 }
 
 bool vmem_map_valid(const struct vmem_map *map)
@@ -55,10 +52,11 @@ static const struct vmem_region *vmem_find(const struct vmem *m, gpa_t a)
 	return NULL;
 }
 
-/* The same; it is nearly always the one that was accessed last. */
-static inline const struct vmem_region *vmem_region_at(const struct vmem *m, gpa_t a)
+/* The same; it is nearly always the one that this side accessed last. */
+static inline const struct vmem_region *vmem_region_at(const struct vmem *m, enum vmem_side side, gpa_t a)
 {
-	return a.v - m->last->gpa < m->last->len ? m->last : vmem_find(m, a);
+	const struct vmem_region *r = m->near[side].region;
+	return a.v - r->gpa < r->len ? r : vmem_find(m, a);
 }
 
 /* How many of n bytes from a lie in region r, which holds a. */
@@ -68,12 +66,13 @@ static uint32_t vmem_part(const struct vmem_region *r, gpa_t a, uint32_t n)
 	return left < n ? (uint32_t)left : n;
 }
 
-bool vmem_covers_slow(const struct vmem *m, gpa_t a, uint64_t len)
+bool vmem_covers_slow(struct vmem *m, gpa_t a, uint64_t len)
 {
 	while (len) {
-		const struct vmem_region *r = vmem_region_at(m, a);
+		const struct vmem_region *r = vmem_region_at(m, VMEM_BUFFERS, a);
 		if (!r)
 			return false;
+		vmem_stay_near(m, VMEM_BUFFERS, r);
 		uint64_t left = r->len - (a.v - r->gpa);
 		if (len <= left)
 			return true;
@@ -98,22 +97,21 @@ static void tap_after(const struct vmem *m, enum vmem_kind kind, enum vmem_for w
 		m->tap->after(m->tap_ctx, kind, what, a, n, p);
 }
 
-/* Where n > 0 bytes lie in the region that was accessed last, as nearly always, or all in another one, which
- * is then the last. NULL: not. */
-static inline uint8_t *vmem_whole(struct vmem *m, gpa_t a, uint32_t n)
+/* Where n > 0 bytes lie in one region, which then is near for that access's side. NULL: not. */
+static inline uint8_t *vmem_whole(struct vmem *m, enum vmem_for what, gpa_t a, uint32_t n)
 {
-	const struct vmem_region *r = vmem_region_at(m, a);
+	enum vmem_side side = vmem_side_of(what);
+	const struct vmem_region *r = vmem_region_at(m, side, a);
 	if (!r || n == 0 || n > r->len - (a.v - r->gpa))
 		return NULL;
-	m->last = r;
-	if (!m->tap)
-		vmem_stay_near(m, r);
+	if (r != m->near[side].region)
+		vmem_stay_near(m, side, r);
 	return r->host + (a.v - r->gpa);
 }
 
 /* What vmem_read and vmem_write do where the range is not whole: it crosses regions, is empty, or no memory.
  */
-static bool read_across(const struct vmem *m, enum vmem_for what, gpa_t a, uint8_t *out, uint32_t n)
+static bool read_across(struct vmem *m, enum vmem_for what, gpa_t a, uint8_t *out, uint32_t n)
 {
 	if (n == 0 || !vmem_covers_slow(m, a, n))
 		return n == 0;
@@ -128,7 +126,7 @@ static bool read_across(const struct vmem *m, enum vmem_for what, gpa_t a, uint8
 	return true;
 }
 
-static bool write_across(const struct vmem *m, enum vmem_for what, gpa_t a, const uint8_t *in, uint32_t n)
+static bool write_across(struct vmem *m, enum vmem_for what, gpa_t a, const uint8_t *in, uint32_t n)
 {
 	if (n == 0 || !vmem_covers_slow(m, a, n))
 		return n == 0;
@@ -145,7 +143,7 @@ static bool write_across(const struct vmem *m, enum vmem_for what, gpa_t a, cons
 
 bool vmem_read_slow(struct vmem *m, enum vmem_for what, gpa_t a, void *out, uint32_t n)
 {
-	const uint8_t *whole = vmem_whole(m, a, n);
+	const uint8_t *whole = vmem_whole(m, what, a, n);
 	if (!whole)
 		return read_across(m, what, a, out, n);
 	tap_before(m, VMEM_LOAD, what, a, n);
@@ -160,7 +158,7 @@ bool vmem_read_slow(struct vmem *m, enum vmem_for what, gpa_t a, void *out, uint
 
 bool vmem_write_slow(struct vmem *m, enum vmem_for what, gpa_t a, const void *in, uint32_t n)
 {
-	uint8_t *whole = vmem_whole(m, a, n);
+	uint8_t *whole = vmem_whole(m, what, a, n);
 	if (!whole)
 		return write_across(m, what, a, in, n);
 	tap_before(m, VMEM_STORE, what, a, n);
@@ -171,14 +169,14 @@ bool vmem_write_slow(struct vmem *m, enum vmem_for what, gpa_t a, const void *in
 }
 
 /* An even address whose two bytes lie in one region (regions are multiples of 8), or NULL. */
-static uint8_t *vmem_host16(struct vmem *m, gpa_t a)
+static uint8_t *vmem_host16(struct vmem *m, enum vmem_for what, gpa_t a)
 {
-	return a.v & 1 ? NULL : vmem_whole(m, a, 2);
+	return a.v & 1 ? NULL : vmem_whole(m, what, a, 2);
 }
 
 bool vmem_load16_slow(struct vmem *m, enum vmem_for what, gpa_t a, uint16_t *out)
 {
-	const uint8_t *host = vmem_host16(m, a);
+	const uint8_t *host = vmem_host16(m, what, a);
 	if (!host)
 		return false;
 	tap_before(m, VMEM_LOAD, what, a, 2);
@@ -189,7 +187,7 @@ bool vmem_load16_slow(struct vmem *m, enum vmem_for what, gpa_t a, uint16_t *out
 
 bool vmem_store16_slow(struct vmem *m, enum vmem_for what, gpa_t a, uint16_t v)
 {
-	uint8_t *host = vmem_host16(m, a);
+	uint8_t *host = vmem_host16(m, what, a);
 	if (!host)
 		return false;
 	tap_before(m, VMEM_STORE, what, a, 2);
@@ -200,7 +198,7 @@ bool vmem_store16_slow(struct vmem *m, enum vmem_for what, gpa_t a, uint16_t v)
 
 uint32_t vmem_pin_slow(struct vmem *m, enum vmem_kind kind, gpa_t a, uint32_t len, struct vspan *out)
 {
-	const struct vmem_region *r = len ? vmem_region_at(m, a) : NULL;
+	const struct vmem_region *r = len ? vmem_region_at(m, VMEM_BUFFERS, a) : NULL;
 	if (!r)
 		return 0;
 	uint32_t n = vmem_part(r, a, len < VMEM_PIN_MAX ? len : VMEM_PIN_MAX);
@@ -214,7 +212,7 @@ uint32_t vmem_pin_slow(struct vmem *m, enum vmem_kind kind, gpa_t a, uint32_t le
 
 void vmem_unpin_slow(struct vmem *m, enum vmem_kind kind, gpa_t a, struct vspan span, uint32_t stored)
 {
-	const struct vmem_region *r = vmem_region_at(m, a);
+	const struct vmem_region *r = vmem_region_at(m, VMEM_BUFFERS, a);
 	uint8_t *host = r->host + (a.v - r->gpa); /* it was pinned, so r is there: regions never change */
 	uint32_t n = (uint32_t)span.len;
 	if (m->tap && m->tap->unpin)

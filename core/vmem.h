@@ -99,15 +99,27 @@ struct vmem_tap {
 	void (*fence)(void *ctx);
 };
 
+/* Rings lie close together, and so do buffers, but not in the same region as often as not. */
+enum vmem_side { VMEM_RINGS, VMEM_BUFFERS, VMEM_SIDES };
+
+static inline enum vmem_side vmem_side_of(enum vmem_for what)
+{
+	return what == VMEM_INDIRECT || what >= VMEM_HEADER ? VMEM_BUFFERS : VMEM_RINGS;
+}
+
 /*
- * near_*: the region that was accessed last (at first the largest), reached inline. near_len is 0 while a tap
- * is set, so that one compare checks both "in that region" and "nobody watches".
+ * The region that one side accessed last (at first the largest), reached inline. len is 0 while a tap is set, so
+ * that one compare checks both "in that region" and "nobody watches".
  */
+struct vmem_near {
+	uint64_t gpa, len;
+	uint8_t *host;
+	const struct vmem_region *region;
+};
+
 struct vmem {
-	uint64_t near_gpa, near_len;
-	uint8_t *near_host;
+	struct vmem_near near[VMEM_SIDES];
 	const struct vmem_map *map;
-	const struct vmem_region *last; /* that was accessed */
 	const struct vmem_tap *tap;
 	void *tap_ctx;
 };
@@ -118,7 +130,7 @@ void vmem_set_tap(struct vmem *, const struct vmem_tap *, void *ctx); /* NULL ta
 /* True where every byte of the map's rules holds; frontends check their map once. */
 bool vmem_map_valid(const struct vmem_map *);
 
-bool vmem_covers_slow(const struct vmem *, gpa_t, uint64_t len);
+bool vmem_covers_slow(struct vmem *, gpa_t, uint64_t len);
 bool vmem_read_slow(struct vmem *, enum vmem_for, gpa_t, void *, uint32_t);
 bool vmem_write_slow(struct vmem *, enum vmem_for, gpa_t, const void *, uint32_t);
 bool vmem_load16_slow(struct vmem *, enum vmem_for, gpa_t, uint16_t *);
@@ -126,11 +138,12 @@ bool vmem_store16_slow(struct vmem *, enum vmem_for, gpa_t, uint16_t);
 uint32_t vmem_pin_slow(struct vmem *, enum vmem_kind, gpa_t, uint32_t len, struct vspan *);
 void vmem_unpin_slow(struct vmem *, enum vmem_kind, gpa_t, struct vspan, uint32_t stored);
 
-/* Host address of n bytes (n > 0) that lie in the near region, or NULL: take the slow path. */
-static inline uint8_t *vmem_near(const struct vmem *m, gpa_t a, uint64_t n)
+/* Host address of n bytes (n > 0) that lie in that side's near region, or NULL: take the slow path. */
+static inline uint8_t *vmem_near(const struct vmem *m, enum vmem_side side, gpa_t a, uint64_t n)
 {
-	uint64_t off = a.v - m->near_gpa;
-	return off < m->near_len && n <= m->near_len - off ? m->near_host + off : NULL;
+	const struct vmem_near *near = &m->near[side];
+	uint64_t off = a.v - near->gpa;
+	return off < near->len && n <= near->len - off ? near->host + off : NULL;
 }
 
 /* Keeps the compiler from fetching again from guest memory what was just copied out of it (a double fetch).
@@ -141,9 +154,9 @@ static inline void vmem_copied(void)
 }
 
 /* True when all of [a, a+len) is guest memory. An empty range is, wherever it lies. */
-static inline bool vmem_covers(const struct vmem *m, gpa_t a, uint64_t len)
+static inline bool vmem_covers(struct vmem *m, gpa_t a, uint64_t len)
 {
-	return (len && vmem_near(m, a, len)) || vmem_covers_slow(m, a, len);
+	return (len && vmem_near(m, VMEM_BUFFERS, a, len)) || vmem_covers_slow(m, a, len);
 }
 
 /*
@@ -152,7 +165,7 @@ static inline bool vmem_covers(const struct vmem *m, gpa_t a, uint64_t len)
  */
 static inline bool vmem_read(struct vmem *m, enum vmem_for what, gpa_t a, void *out, uint32_t n)
 {
-	const uint8_t *host = n ? vmem_near(m, a, n) : NULL;
+	const uint8_t *host = n ? vmem_near(m, vmem_side_of(what), a, n) : NULL;
 	if (!host)
 		return vmem_read_slow(m, what, a, out, n);
 	memcpy(out, host, n);
@@ -162,7 +175,7 @@ static inline bool vmem_read(struct vmem *m, enum vmem_for what, gpa_t a, void *
 
 static inline bool vmem_write(struct vmem *m, enum vmem_for what, gpa_t a, const void *in, uint32_t n)
 {
-	uint8_t *host = n ? vmem_near(m, a, n) : NULL;
+	uint8_t *host = n ? vmem_near(m, vmem_side_of(what), a, n) : NULL;
 	if (!host)
 		return vmem_write_slow(m, what, a, in, n);
 	memcpy(host, in, n);
@@ -190,7 +203,7 @@ struct vmem_desc {
 static inline bool __attribute__((always_inline))
 vmem_read_desc(struct vmem *m, enum vmem_for what, gpa_t a, struct vmem_desc *out, uint32_t n)
 {
-	const uint8_t *host = vmem_near(m, a, n);
+	const uint8_t *host = vmem_near(m, vmem_side_of(what), a, n);
 	struct vmem_desc d = {
 		0}; /* so that no other function sees the address of *out: its fields may live in registers */
 	if (!host) {
@@ -212,7 +225,7 @@ vmem_read_desc(struct vmem *m, enum vmem_for what, gpa_t a, struct vmem_desc *ou
 /* Acquire: what the driver wrote before this value is seen by every later load. False: not memory, or odd. */
 static inline bool vmem_load16(struct vmem *m, enum vmem_for what, gpa_t a, uint16_t *out)
 {
-	const uint8_t *host = a.v & 1 ? NULL : vmem_near(m, a, 2);
+	const uint8_t *host = a.v & 1 ? NULL : vmem_near(m, vmem_side_of(what), a, 2);
 	if (!host)
 		return vmem_load16_slow(m, what, a, out);
 	*out = __atomic_load_n((const uint16_t *)(const void *)host, __ATOMIC_ACQUIRE);
@@ -222,7 +235,7 @@ static inline bool vmem_load16(struct vmem *m, enum vmem_for what, gpa_t a, uint
 /* Release: whoever sees this value sees everything stored before it. */
 static inline bool vmem_store16(struct vmem *m, enum vmem_for what, gpa_t a, uint16_t v)
 {
-	uint8_t *host = a.v & 1 ? NULL : vmem_near(m, a, 2);
+	uint8_t *host = a.v & 1 ? NULL : vmem_near(m, vmem_side_of(what), a, 2);
 	if (!host)
 		return vmem_store16_slow(m, what, a, v);
 	__atomic_store_n((uint16_t *)(void *)host, v, __ATOMIC_RELEASE);
@@ -257,7 +270,7 @@ static inline void vmem_fence(const struct vmem *m)
  */
 static inline uint32_t vmem_pin(struct vmem *m, enum vmem_kind kind, gpa_t a, uint32_t len, struct vspan *out)
 {
-	uint8_t *host = len && len <= VMEM_PIN_MAX ? vmem_near(m, a, len) : NULL;
+	uint8_t *host = len && len <= VMEM_PIN_MAX ? vmem_near(m, VMEM_BUFFERS, a, len) : NULL;
 	if (!host)
 		return vmem_pin_slow(m, kind, a, len, out);
 	*out = (struct vspan){host, len};

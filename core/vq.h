@@ -127,7 +127,7 @@ bool vq_waiting(struct vq *, struct vmem *);
  * in vq_complete.
  */
 void vq_save(const struct vq *, struct state_out *);
-void vq_load(struct vq *, const struct vmem *, struct state_in *);
+void vq_load(struct vq *, struct vmem *, struct state_in *);
 bool vq_claim(struct vq *, struct vq_tok, uint32_t write_len);
 bool vq_claimed(const struct vq *, bool all);
 

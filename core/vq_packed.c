@@ -30,7 +30,7 @@ _Static_assert(sizeof(struct vring_packed_desc) == VMEM_DESC_LEN &&
 	       "wire struct");
 
 /* Both event areas are used whatever was negotiated: their flags always count. */
-bool packed_fits(const struct vq *q, const struct vmem *m)
+bool packed_fits(const struct vq *q, struct vmem *m)
 {
 	bool aligned =
 		!(q->area[VQ_DESC].v & 15) && !(q->area[VQ_DRIVER].v & 3) && !(q->area[VQ_DEVICE].v & 3);

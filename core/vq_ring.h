@@ -19,8 +19,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "rings are little-endi
 /* -- a layout -------------------------------------------------------------------------------------------- */
 
 /* The size fits the layout, the areas are aligned, and every byte that will be touched is guest memory. */
-bool split_fits(const struct vq *, const struct vmem *, bool event_idx);
-bool packed_fits(const struct vq *, const struct vmem *);
+bool split_fits(const struct vq *, struct vmem *, bool event_idx);
+bool packed_fits(const struct vq *, struct vmem *);
 enum vq_err split_pop(struct vq *, struct vmem *, struct vq_chain *);
 enum vq_err packed_pop(struct vq *, struct vmem *, struct vq_chain *);
 /* Completes a chain in flight, where order does not matter: stages its used entry and moves on. */
@@ -105,7 +105,7 @@ static inline struct walk walk_begin(struct vq_chain *c)
 	return (struct walk){.c = c};
 }
 
-static inline enum offence walk_buffer(struct walk *w, const struct vmem *m, gpa_t addr, uint32_t len,
+static inline enum offence walk_buffer(struct walk *w, struct vmem *m, gpa_t addr, uint32_t len,
 				       bool writable)
 {
 	if (w->nsegs == VQ_SEGS_MAX)
@@ -126,7 +126,7 @@ static inline enum offence walk_buffer(struct walk *w, const struct vmem *m, gpa
 }
 
 /* An indirect table of that length may be walked. */
-static inline enum offence walk_table(const struct vmem *m, gpa_t addr, uint32_t len)
+static inline enum offence walk_table(struct vmem *m, gpa_t addr, uint32_t len)
 {
 	if (len == 0 || len % VMEM_DESC_LEN)
 		return OFFENCE_INDIRECT_LENGTH;

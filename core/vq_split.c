@@ -27,7 +27,7 @@ static gpa_t avail_event_at(const struct vq *q)
  * A driver need not reserve room for the event fields where EVENT_IDX is not negotiated (SeaBIOS keeps its
  * own data there), so the ranges that must be memory depend on it.
  */
-bool split_fits(const struct vq *q, const struct vmem *m, bool event_idx)
+bool split_fits(const struct vq *q, struct vmem *m, bool event_idx)
 {
 	uint64_t event = event_idx ? 2 : 0;
 	bool aligned =
@@ -47,7 +47,7 @@ struct place {
 };
 
 /* Goes on in the indirect table that d names; the write-only flag of d means nothing (2.7.5.3.2). */
-static enum offence enter_table(struct place *p, const struct vq *q, const struct vmem *m,
+static enum offence enter_table(struct place *p, const struct vq *q, struct vmem *m,
 				const struct vring_desc *d)
 {
 	if (!q->indirect)

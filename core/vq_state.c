@@ -150,7 +150,7 @@ static bool used_flags_fit(const struct vq *q)
 	return !(q->used_flags & ~ours) && (q->packed || !q->used_flags);
 }
 
-void vq_load(struct vq *q, const struct vmem *m, struct state_in *in)
+void vq_load(struct vq *q, struct vmem *m, struct state_in *in)
 {
 	for (int i = 0; i < 3; i++)
 		q->area[i] = gpa(state_get_u64(in));

@@ -11,6 +11,7 @@ void heap_init(struct heap *h, uint64_t base, uint32_t len, uint64_t seam)
 
 void heap_reset(struct heap *h)
 {
+	h->low = 0;
 	memset(h->used, 0, sizeof(h->used));
 }
 
@@ -56,9 +57,10 @@ static void flip(struct heap *h, uint32_t first, uint32_t n)
 }
 
 /* The first run of n free blocks, or nblocks. */
-static uint32_t first_run(const struct heap *h, uint32_t n)
+static uint32_t first_run(struct heap *h, uint32_t n)
 {
-	for (uint32_t i = 0, end; (i = next(h, i, h->nblocks, false)) + n <= h->nblocks; i = end) {
+	h->low = next(h, h->low, h->nblocks, false);
+	for (uint32_t i = h->low, end; (i = next(h, i, h->nblocks, false)) + n <= h->nblocks; i = end) {
 		end = next(h, i, i + n, true);
 		if (end == i + n)
 			return i;
@@ -76,7 +78,7 @@ static uint32_t last_run(const struct heap *h, uint32_t n)
 	return h->nblocks;
 }
 
-static uint32_t seam_run(const struct heap *h, uint32_t n)
+static uint32_t seam_run(struct heap *h, uint32_t n)
 {
 	uint32_t before = (n + 1) / 2;
 	uint32_t first = h->seam >= before ? h->seam - before : 0;
@@ -101,5 +103,7 @@ bool heap_get(struct heap *h, uint32_t n, enum heap_place place, gpa_t *out)
 
 void heap_put(struct heap *h, gpa_t a, uint32_t n)
 {
-	flip(h, (uint32_t)((a.v - h->base) / HEAP_BLOCK_LEN), heap_round(n) / HEAP_BLOCK_LEN);
+	uint32_t first = (uint32_t)((a.v - h->base) / HEAP_BLOCK_LEN);
+	h->low = first < h->low ? first : h->low;
+	flip(h, first, heap_round(n) / HEAP_BLOCK_LEN);
 }

@@ -14,6 +14,7 @@ struct heap {
 	uint32_t nblocks;
 	uint32_t seam; /* the block at which one region ends and the next begins, or another place of interest
 			*/
+	uint32_t low;  /* no block below it is free */
 	uint64_t used[HEAP_BLOCKS_MAX / 64];
 };
 

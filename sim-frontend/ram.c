@@ -74,8 +74,11 @@ void ram_touch_slow(struct ram *r, gpa_t a, uint32_t n)
 			return;
 		uint32_t off = (uint32_t)(a.v - plan[i].gpa);
 		uint32_t part = n < plan[i].len - off ? n : plan[i].len - off;
-		for (uint32_t page = off / RAM_PAGE_LEN; page <= (off + part - 1) / RAM_PAGE_LEN; page++)
-			r->dirty[i][page / 64] |= 1ull << (page % 64);
+		uint32_t page = off / RAM_PAGE_LEN, last = (off + part - 1) / RAM_PAGE_LEN;
+		for (uint32_t w = page / 64; w <= last / 64; w++, page = 64 * w) {
+			uint32_t to = last / 64 == w ? last % 64 : 63;
+			r->dirty[i][w] |= UINT64_MAX >> (63 - to) & UINT64_MAX << page % 64;
+		}
 		a = gpa_add(a, part);
 		n -= part;
 	}

@@ -194,7 +194,7 @@ static bool place_near(const struct net *n, struct net_req *r, const struct vq_c
 	if (c->nread || !c->nwrite || s->len < NET_HEADER_LEN + len)
 		return false;
 	gpa_t at = gpa_add(s->addr, NET_HEADER_LEN);
-	uint8_t *host = vmem_near(n->vdev.mem, at, len);
+	uint8_t *host = vmem_near(n->vdev.mem, VMEM_BUFFERS, at, len);
 	if (!host)
 		return false;
 	r->span_gpa[0] = at;

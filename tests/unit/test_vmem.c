@@ -255,7 +255,8 @@ static void empty_tap_and_none(void **state)
 	uint16_t v;
 	struct vspan s;
 	vmem_set_tap(&g.mem, &nothing, NULL);
-	assert_int_equal(g.mem.near_len, 0);
+	for (int side = 0; side < VMEM_SIDES; side++)
+		assert_int_equal(g.mem.near[side].len, 0);
 	assert_true(vmem_write(&g.mem, VMEM_PAYLOAD, gpa(LOW), buf, 8));
 	assert_true(vmem_read(&g.mem, VMEM_PAYLOAD, gpa(LOW), buf, 8));
 	assert_true(vmem_store16(&g.mem, VMEM_PAYLOAD, gpa(LOW), 7));
@@ -264,7 +265,8 @@ static void empty_tap_and_none(void **state)
 	assert_int_equal(vmem_pin(&g.mem, VMEM_STORE, gpa(LOW), 8, &s), 8);
 	vmem_unpin(&g.mem, VMEM_STORE, gpa(LOW), s, 8);
 	vmem_set_tap(&g.mem, NULL, NULL);
-	assert_int_equal(g.mem.near_len, LOW_END - LOW);
+	for (int side = 0; side < VMEM_SIDES; side++)
+		assert_int_equal(g.mem.near[side].len, LOW_END - LOW);
 }
 
 /* -- pins ------------------------------------------------------------------------------------------------ */
