@@ -23,6 +23,7 @@ ifneq ($(filter afl cmplog,$(FLAVOUR)),)
 export AFL_LLVM_ALLOWLIST := $(CURDIR)/fuzz/afl-allow.txt
 export AFL_QUIET := 1
 endif
+comma          := ,
 fuzz_libs      := $(B)/libsim.a $(B)/libcore.a
 
 # What reads files is part of the harness elsewhere; for the targets that are about it, it is built once more, as core is.
@@ -47,5 +48,9 @@ fuzzers: $(patsubst %,$(B)/fuzz_%,$(targets)) $(patsubst %,$(B)/replay_%,$(targe
 .PHONY: fuzzers
 corpus-player: $(patsubst %,$(B)/replay_%,$(targets))
 .PHONY: corpus-player
+# What the kept programs reach, by name (reach.h): it looks on where these are called.
+reach_at := mmio_read mmio_write control_says control_hears control_port filter_answered
+$(B)/reach: $(B)/fuzz/reach.o $(B)/fuzz/reach_list.o $(B)/fuzz/files.o $(fuzz_libs)
+	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $(addprefix -Wl$(comma)--wrap=,$(reach_at)) $^ -lzstd -o $@
 fuzz-bench: $(B)/bench_fuzz_blk
 .PHONY: fuzz-bench

@@ -27,7 +27,7 @@ run() { # run COMMAND...: its PASS and FAIL lines count; a command that fails wi
 	fi
 }
 
-build plain all units corpus-player
+build plain all units corpus-player build/plain/reach
 build asan all units corpus-player
 build clang build/clang/ringside corpus-player
 build msan build/msan/ringside core-units corpus-player

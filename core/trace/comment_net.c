@@ -26,7 +26,7 @@ static const struct name gso_types[] = {
 	{                                                                                       \
 		VIRTIO_NET_CTRL_##class << 8 | VIRTIO_NET_CTRL_##class##_##cmd, #class " " #cmd \
 	}
-static const struct name commands[] = {
+const struct name name_net_commands[] = {
 	COMMAND(RX, PROMISC),         COMMAND(RX, ALLMULTI),
 	COMMAND(RX, ALLUNI),          COMMAND(RX, NOMULTI),
 	COMMAND(RX, NOUNI),           COMMAND(RX, NOBCAST),
@@ -105,7 +105,7 @@ static void comment_access(struct fmt *f, const struct op *op)
 			put(f, " in buffers=", (uint64_t)(p[10] | p[11] << 8));
 		put_header(f, &h);
 	} else if (op->arg[0] == VMEM_HEADER && op->len == sizeof(struct virtio_net_ctrl_hdr)) {
-		const char *text = name_of(commands, (uint64_t)p[0] << 8 | p[1]);
+		const char *text = name_of(name_net_commands, (uint64_t)p[0] << 8 | p[1]);
 		fmt_text(f, text ? text : "unknown command");
 		fmt_text(f, ", or a number");
 	}
@@ -131,7 +131,7 @@ static void comment_submit(struct fmt *f, const struct op *op)
 
 static void comment_post(struct fmt *f, const struct op *op)
 {
-	const char *text = name_of(commands, op->arg[2]);
+	const char *text = name_of(name_net_commands, op->arg[2]);
 
 	if (op->arg[1] == 2)
 		fmt_text(f, text ? text : "unknown command");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Names for the numbers in a trace: registers, bits, request types, offences. Internal to core/trace. Tables
- * end with a NULL text.
+ * Names for the numbers in a trace: registers, bits, request types, offences. For core/trace, and for
+ * fuzz/reach_list.c, which asks what there is. Tables end with a NULL text.
  */
 #ifndef RINGSIDE_TRACE_NAMES_H
 #define RINGSIDE_TRACE_NAMES_H
@@ -22,6 +22,7 @@ extern const struct name name_desc_flags[], name_slot_flags[]; /* bits of a desc
 extern const struct name name_blk_types[];                     /* request types as they stand in a header */
 extern const struct name name_blk_status[];
 extern const struct name name_console_events[]; /* control messages */
+extern const struct name name_net_commands[];   /* class << 8 | command */
 
 const char *name_of(const struct name *, uint64_t); /* NULL: none */
 /* The device's prefix in the text form: "blk", "dev" for an unknown id. */
