@@ -2,7 +2,10 @@
 /*
  * The mutator of programs as AFL++ loads it (AFL_CUSTOM_MUTATOR_LIBRARY=build/afl/mutator.so): changes and splices
  * op by op, trims by leaving ops out. Beside it AFL++ goes on with its own changes, byte by byte.
+ * RINGSIDE_FUZZ_TARGET tells for which target: its devices have ops of their own, and its programs may begin with the
+ * byte that tells their machine.
  */
+#include <linux/virtio_ids.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,9 +30,28 @@ size_t afl_custom_trim(void *, uint8_t **out);
 int32_t afl_custom_post_trim(void *, uint8_t same);
 size_t afl_custom_post_process(void *, uint8_t *, size_t, uint8_t **out);
 
+static void mutate_for_target(const char *name)
+{
+	static const struct {
+		const char *name;
+		uint16_t id;
+	} device[] = {{"blk", VIRTIO_ID_BLOCK},
+		      {"rng", VIRTIO_ID_RNG},
+		      {"net", VIRTIO_ID_NET},
+		      {"console", VIRTIO_ID_CONSOLE}};
+	for (size_t i = 0; i < sizeof(device) / sizeof(device[0]); i++)
+		if (!strcmp(name, device[i].name))
+			mutate_for(device[i].id);
+	if (!strcmp(name, "device"))
+		mutate_for_chosen();
+}
+
 void *afl_custom_init(struct afl *afl, unsigned seed)
 {
+	const char *target = getenv("RINGSIDE_FUZZ_TARGET");
 	struct mutator *m = calloc(1, sizeof(*m));
+	if (target)
+		mutate_for_target(target);
 	(void)afl;
 	if (m)
 		m->seed = seed;

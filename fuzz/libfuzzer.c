@@ -21,8 +21,14 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t n, size_t max, unsigned seed)
 {
-	mutate_for(target_device());
-	return seed % BYTES_OFTEN ? mutate_program(bytes, n, max, seed) : LLVMFuzzerMutate(bytes, n, max);
+	if (target_chooses())
+		mutate_for_chosen();
+	else
+		mutate_for(target_device());
+	if (seed % BYTES_OFTEN)
+		return mutate_program(bytes, n, max, seed);
+	size_t ahead = n > mutate_ahead() ? mutate_ahead() : 0;
+	return ahead + LLVMFuzzerMutate(bytes + ahead, n - ahead, max - ahead);
 }
 
 size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t na, const uint8_t *b, size_t nb, uint8_t *out,

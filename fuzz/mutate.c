@@ -2,12 +2,15 @@
 #include <linux/virtio_ids.h>
 
 #include "hash.h"
+#include "machine_byte.h"
 #include "mutate.h"
 #include "trace/op.h"
 #include "vdev.h"
 
-#define OPS_MAX 1024
-#define OWN_MAX 4
+#define OPS_MAX       1024
+#define OWN_MAX       4
+#define MACHINE_OFTEN 64 /* one change in so many is that of the machine byte */
+#define DEVICE_OFTEN  8  /* one field that changes in so many is whom the op is for */
 
 /* What programs for a type of device have more of: ops of its own, one in four, and queues. */
 struct taste {
@@ -21,13 +24,17 @@ static const struct taste tastes[] = {
 	{0, 0, {0}}, /* any other one */
 };
 
-static const struct taste *taste = &tastes[sizeof(tastes) / sizeof(tastes[0]) - 1];
+/* For whom ops are made: the devices that there are, by what comes ahead of a program or as somebody told. */
+static struct machine_kind machine = {.ndevices = 1};
+static bool chosen; /* a machine byte stands ahead */
 
 struct mutation {
 	uint64_t seed, drawn;
 	const uint8_t *in;
 	uint32_t nops;
 	uint32_t at[OPS_MAX + 1]; /* where each op begins; the end of the last */
+	uint8_t dev;              /* whom what is made now is for */
+	const struct taste *taste;
 	uint8_t out[MUTATE_BYTES_MAX];
 	size_t len, max;
 };
@@ -35,6 +42,19 @@ struct mutation {
 static uint64_t draw(struct mutation *m, uint64_t below)
 {
 	return hash_u64(hash_u64(HASH_SEED, m->seed), ++m->drawn) % below;
+}
+
+static void make_for(struct mutation *m, uint32_t dev)
+{
+	m->dev = (uint8_t)(dev % machine.ndevices);
+	m->taste = tastes;
+	while (m->taste->id && m->taste->id != machine.id[m->dev])
+		m->taste++;
+}
+
+static void make_for_any(struct mutation *m)
+{
+	make_for(m, machine.ndevices > 1 ? (uint32_t)draw(m, machine.ndevices) : 0);
 }
 
 /* -- making ops ------------------------------------------------------------------------------------------ */
@@ -55,7 +75,7 @@ static uint64_t number(struct mutation *m, uint64_t bound)
 
 static uint64_t queue(struct mutation *m)
 {
-	return taste->queues ? draw(m, taste->queues) : draw(m, 8) == 0;
+	return m->taste->queues ? draw(m, m->taste->queues) : draw(m, 8) == 0;
 }
 
 /* A frame to the device itself, to all, or to anybody; seldom with offloads. */
@@ -77,7 +97,7 @@ static void make_post(struct mutation *m, struct op *op)
 	static const uint16_t len[8] = {512, 512, 512, 512, 1024, 2048, 4096, 0};
 	op->arg[0] = queue(m);
 	op->arg[1] = draw(m, 3) ? draw(m, 2) : draw(m, 8);
-	op->arg[2] = taste->id && draw(m, 2) ? draw(m, 6) << 8 | draw(m, 4) : draw(m, 64); /* a command */
+	op->arg[2] = m->taste->id && draw(m, 2) ? draw(m, 6) << 8 | draw(m, 4) : draw(m, 64); /* a command */
 	op->arg[3] = draw(m, 8) ? len[draw(m, 8)] : draw(m, 65536);
 	op->arg[4] = draw(m, 2) ? 0 : draw(m, 65536);
 }
@@ -106,8 +126,9 @@ static const uint8_t often[64] = {
 static void make_op(struct mutation *m, struct op *op)
 {
 	memset(op, 0, sizeof(*op));
-	op->code =
-		taste->id && draw(m, 4) == 0 ? taste->own[draw(m, OWN_MAX)] : often[draw(m, sizeof(often))];
+	op->dev = m->dev;
+	op->code = m->taste->id && draw(m, 4) == 0 ? m->taste->own[draw(m, OWN_MAX)]
+						   : often[draw(m, sizeof(often))];
 	if (op->code == OP_POST) {
 		make_post(m, op);
 		return;
@@ -155,6 +176,7 @@ static void put_range(struct mutation *m, uint32_t first, uint32_t end)
 static void put_new(struct mutation *m)
 {
 	struct op op;
+	make_for_any(m);
 	make_op(m, &op);
 	put_op(m, &op);
 }
@@ -162,14 +184,15 @@ static void put_new(struct mutation *m)
 /* As drivers do: some requests on one queue, and a notification for all of them. */
 static void put_batch(struct mutation *m, uint64_t n)
 {
+	make_for_any(m);
 	uint64_t all = queue(m);
-	struct op op = {.code = OP_POST};
+	struct op op = {.code = OP_POST, .dev = m->dev};
 	while (n--) {
 		make_post(m, &op);
 		op.arg[0] = all;
 		put_op(m, &op);
 	}
-	put_op(m, &(struct op){.code = OP_KICK, .arg = {all}});
+	put_op(m, &(struct op){.code = OP_KICK, .dev = m->dev, .arg = {all}});
 }
 
 /* One field of one op becomes another number. */
@@ -178,6 +201,12 @@ static void put_changed(struct mutation *m, uint32_t i)
 	struct op op;
 	op_program_decode(m->in + m->at[i], m->at[i + 1] - m->at[i], &op);
 	const struct op_info *info = op_info(op.code);
+	make_for(m, op.dev);
+	if (machine.ndevices > 1 && draw(m, DEVICE_OFTEN) == 0) {
+		op.dev = (uint8_t)draw(m, machine.ndevices);
+		put_op(m, &op);
+		return;
+	}
 	if (!info->nfields) {
 		put_new(m);
 		return;
@@ -198,7 +227,8 @@ static void put_trouble(struct mutation *m)
 	static const uint8_t trouble[16] = {OP_BREAK, OP_BREAK, OP_BREAK, OP_BREAK,      OP_BREAK, OP_BREAK,
 					    OP_RACE,  OP_RACE,  OP_RACE,  OP_FAULT,      OP_HOLD,  OP_SAVE,
 					    OP_RESET, OP_WHEN,  OP_POKE,  OP_QUEUE_RESET};
-	struct op op = {.code = trouble[draw(m, 16)]};
+	make_for_any(m);
+	struct op op = {.code = trouble[draw(m, 16)], .dev = m->dev};
 	const struct op_info *info = op_info(op.code);
 	for (int i = 0; i < info->nfields; i++)
 		op.arg[i] = info->field[i].format == OP_QUEUE_NR ? draw(m, 8) == 0
@@ -286,9 +316,18 @@ static struct mutation mutation;
 
 void mutate_for(uint16_t device_id)
 {
-	taste = tastes;
-	while (taste->id && taste->id != device_id)
-		taste++;
+	chosen = false;
+	machine = (struct machine_kind){.ndevices = 1, .id = {device_id}};
+}
+
+void mutate_for_chosen(void)
+{
+	chosen = true;
+}
+
+size_t mutate_ahead(void)
+{
+	return chosen;
 }
 
 static void begin(struct mutation *m, uint64_t seed, size_t max)
@@ -299,16 +338,29 @@ static void begin(struct mutation *m, uint64_t seed, size_t max)
 	m->max = max < MUTATE_BYTES_MAX ? max : MUTATE_BYTES_MAX;
 }
 
-/* Where the ops of a program begin. */
+/* Where the ops of a program begin; and for whom it is, where it tells. */
 static void take(struct mutation *m, const uint8_t *bytes, size_t n)
 {
 	m->in = bytes;
 	m->nops = 0;
-	for (size_t at = 0; at < n && m->nops < OPS_MAX; m->nops++) {
+	m->at[0] = chosen && n;
+	if (chosen)
+		machine = machine_byte_read(n ? bytes[0] : 0);
+	for (size_t at = m->at[0]; at < n && m->nops < OPS_MAX; m->nops++) {
 		struct op op;
 		at += op_program_decode(bytes + at, n - at, &op);
 		m->at[m->nops + 1] = (uint32_t)at;
 	}
+}
+
+/* What stands ahead of the ops, as it was taken; where nothing was, it is drawn. */
+static void put_ahead(struct mutation *m)
+{
+	if (!chosen || !m->max)
+		return;
+	m->out[0] = m->at[0] ? m->in[0] : (uint8_t)draw(m, MACHINE_BYTE_ALL);
+	machine = machine_byte_read(m->out[0]);
+	m->len = 1;
 }
 
 size_t mutate_program(uint8_t *bytes, size_t n, size_t max, uint64_t seed)
@@ -316,7 +368,13 @@ size_t mutate_program(uint8_t *bytes, size_t n, size_t max, uint64_t seed)
 	struct mutation *m = &mutation;
 	begin(m, seed, max);
 	take(m, bytes, n);
-	act(m);
+	put_ahead(m);
+	if (chosen && m->nops && draw(m, MACHINE_OFTEN) == 0) {
+		m->out[0] = (uint8_t)draw(m, MACHINE_BYTE_ALL);
+		put_range(m, 0, m->nops);
+	} else {
+		act(m);
+	}
 	memcpy(bytes, m->out, m->len);
 	return m->len;
 }
@@ -327,6 +385,7 @@ size_t mutate_cross(const uint8_t *a, size_t na, const uint8_t *b, size_t nb, ui
 	struct mutation *m = &mutation;
 	begin(m, seed, max);
 	take(m, a, na);
+	put_ahead(m);
 	uint32_t head = (uint32_t)draw(m, m->nops + 1u);
 	put_range(m, 0, head);
 	take(m, b, nb);
@@ -342,12 +401,14 @@ size_t mutate_cross(const uint8_t *a, size_t na, const uint8_t *b, size_t nb, ui
 size_t mutate_whole(const uint8_t *bytes, size_t n, size_t max)
 {
 	struct op op;
-	size_t at = 0, used;
-	for (n = n < max ? n : max; at < n; at += used) {
+	size_t at = 0, used, first;
+	n = n < max ? n : max;
+	first = at = chosen && n;
+	for (; at < n; at += used) {
 		used = op_program_decode(bytes + at, n - at, &op);
 		uint8_t again[OP_ENCODED_MAX + OP_PROGRAM_DATA_MAX];
 		size_t need = op_program_encode(&op, again, sizeof(again));
-		if (need > n - at && at) /* its end is missing: not what somebody wrote */
+		if (need > n - at && at > first) /* its end is missing: not what somebody wrote */
 			return at;
 	}
 	return at;
@@ -374,6 +435,7 @@ size_t mutate_trim_next(struct mutate_trim *t, uint8_t *out)
 	struct mutation *m = &mutation;
 	begin(m, 0, sizeof(t->best));
 	take(m, t->best, t->len);
+	put_ahead(m);
 	put_range(m, 0, t->at);
 	put_range(m, t->at + t->chunk < m->nops ? t->at + t->chunk : m->nops, m->nops);
 	memcpy(out, m->out, m->len);

@@ -14,6 +14,10 @@
 
 /* What is made from now on is for a device of that virtio id; 0: for any. */
 void mutate_for(uint16_t device_id);
+/* What is changed from now on begins with the byte that tells its machine (machine_byte.h), and what is made is for the
+ * devices of that. Programs keep the byte they have, nearly always; one that is empty gets any. */
+void mutate_for_chosen(void);
+size_t mutate_ahead(void); /* so many bytes stand ahead of the ops */
 /* Changes the program in place; returns its new length, at most max. The same seed changes the same program
  * alike. */
 size_t mutate_program(uint8_t *, size_t n, size_t max, uint64_t seed);

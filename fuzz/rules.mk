@@ -35,9 +35,9 @@ seen_boot  := $(patsubst %.c,$(B)/seen/%.o,$(wildcard kvm-frontend/boot/*.c))
 
 $(B)/fuzz_%: $(B)/fuzz/fuzz_%.o $$(seen_$$*) $$(if $$(filter fuzz oss,$(FLAVOUR)),$$(if $$(filter $$*,$(fuzz_bytes)),,$(fuzz_programs))) $(fuzz_main) $(fuzz_libs)
 	@$(or $(LD_$(FLAVOUR)),$(CC)) $(CFLAGS) $(LINK_$(FLAVOUR)) $(fuzz_link_$(FLAVOUR)) $^ $(ZSTD) -o $@
-$(B)/tests/test_mutate: $(B)/fuzz/mutate.o
+$(B)/tests/test_mutate: $(B)/fuzz/mutate.o $(B)/sim-frontend/machine_byte.o
 # The mutator as AFL++ loads it: no part of any program.
-$(BUILD)/afl/mutator.so: fuzz/afl_mutator.c fuzz/mutate.c core/trace/op.c core/hash.c
+$(BUILD)/afl/mutator.so: fuzz/afl_mutator.c fuzz/mutate.c sim-frontend/machine_byte.c core/trace/op.c core/hash.c
 	@mkdir -p $(@D) && clang $(WARN) -O2 -shared -fPIC $(I_fuzz) $^ -o $@
 # The same objects without a fuzzer around them: replay of files, and speed.
 $(B)/replay_%: $(B)/fuzz/fuzz_%.o $$(seen_$$*) $(B)/fuzz/target.o $(B)/fuzz/standalone.o $(B)/fuzz/files.o $(fuzz_libs)

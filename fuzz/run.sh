@@ -3,7 +3,7 @@
 # fuzz/run.sh libfuzzer|afl TARGET SECONDS: fuzzes one target from the kept programs (and what earlier runs here added to them,
 # in build/grown/TARGET), and tells how it goes. Status 1 on a finding; what to do with it is printed.
 #   JOBS=1        so many fuzzers at once, which share what they keep (AFL++: with a second one, one that compares: cmplog)
-#   MAX_LEN=96   longest input in bytes (boot: 4096, trace: 1024, snapshot: 512, ring: 256); OPTIONS: more options for the fuzzer
+#   MAX_LEN=96    longest input in bytes (boot: 4096, trace: 1024, snapshot: 512, ring: 256); OPTIONS: more options for the fuzzer
 #   RING=packed   the device offers packed rings before any op does
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -19,8 +19,9 @@ if [ ! -e "fuzz/fuzz_$target.c" ]; then
 	echo "fuzz: no target $target: TARGET is one of$(printf ' %s' fuzz/fuzz_*.c | sed 's|fuzz/fuzz_||g; s|\.c||g')" >&2
 	exit 2
 fi
+case $target:${RING:-} in device:?*) echo "fuzz: RING is not for device: the first byte of each input says which rings are offered" >&2; exit 2 ;; esac
 case $jobs in 0 | *[!0-9]*) echo "fuzz: JOBS must be a number of fuzzers from 1 on, not '$jobs'" >&2; exit 2 ;; esac
-export RINGSIDE_FUZZ_RING=${RING:-any}
+export RINGSIDE_FUZZ_RING=${RING:-any} RINGSIDE_FUZZ_TARGET=$target
 case $seconds in '' | *[!0-9]*) echo "fuzz: FUZZ_SECONDS must be a number of seconds, not '$seconds'" >&2; exit 2 ;; esac
 grown=build/grown/$target${RING:+-$RING} finds=build/finds/$target log=build/finds/$target.log
 mkdir -p "$grown" "$finds"
@@ -29,10 +30,11 @@ echo "fuzz: building $target for $engine (ASan, UBSan, oracles) ..."
 fuzz/seeds.sh || exit 1
 
 show_find() { # the program that was written, and how to look at it
-	local find=$1
+	local find=$1 one_device='--one-device '
+	[ "$target" != device ] || one_device= # its first byte tells
 	echo "fuzz: FOUND in $target: $(grep -m1 -hE '^ORACLE|: runtime error:|ERROR: |ABORTING|libFuzzer: timeout' "$log" || echo 'the target ended; see the log')"
 	echo "  program    $find ($(stat -c %s "$find") bytes); log $log"
-	echo "  as text    build/plain/ringside show --program --one-device --device $target $find > find.txt"
+	echo "  as text    build/plain/ringside show --program $one_device--device $target $find > find.txt"
 	echo "  op by op   build/plain/ringside run find.txt"
 	[ "$RINGSIDE_FUZZ_RING" != packed ] || echo "  the ring   packed from the start: begin the text with: ${target}0 offer features=0x400000000"
 	echo "  again      make FLAVOUR=fuzz build/fuzz/replay_$target && RINGSIDE_FUZZ_RING=$RINGSIDE_FUZZ_RING build/fuzz/replay_$target $find"

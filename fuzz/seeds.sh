@@ -4,6 +4,8 @@
 # when all is well. They are kept as text, so that a later op can not change what an old input means.
 #   NAME.txt    a program (docs/program-text.md)
 #   NAME.hex    bytes: two hex digits each, `00*16` for many of one, `#` begins a comment
+# fuzz_device gets the programs of all four devices, each behind the byte that tells its machine (sim-frontend/machine_byte.h); of its
+# own, in corpus/device, the byte is made from the device lines.
 # fuzz_trace also gets the text of some programs, and the beginnings of the kept traces, each behind the byte that names its reader;
 # fuzz_snapshot short programs, with two patches between the program and itself.
 set -eu
@@ -28,6 +30,7 @@ bytes_of() { # FILE.hex
 
 assemble() { # FILE SEED
 	case $1 in
+	corpus/device/*.txt) $ringside assemble --machine-byte "$1" -o "$2" ;;
 	*.txt) $ringside assemble "$1" -o "$2" ;;
 	*.hex) bytes_of "$1" >"$2" ;;
 	esac
@@ -39,11 +42,20 @@ for from in corpus/*/; do
 	mkdir -p "build/corpus/$kind"
 	for text in "$from"*.txt "$from"*.hex; do
 		[ -e "$text" ] || continue
-		seed=build/corpus/$kind/$(basename "${text%.*}")
+		seed=build/corpus/$kind/${text##*/}
+		seed=${seed%.*}
 		if [ "$text" -nt "$seed" ] || [ $ringside -nt "$seed" ]; then assemble "$text" "$seed"; fi
 	done
-	for seed in "build/corpus/$kind"/*; do # what was renamed or removed
-		[ -e "$from$(basename "$seed").txt" ] || [ -e "$from$(basename "$seed").hex" ] || rm -f "$seed"
+	for seed in "build/corpus/$kind"/*; do # what was renamed or removed; KIND-NAME is made of another kind's, below
+		name=${seed##*/}
+		[ -e "$from$name.txt" ] || [ -e "$from$name.hex" ] || [ -e "build/corpus/${name/-//}" ] || rm -f "$seed"
+	done
+done
+mkdir -p build/corpus/device
+for kind in 0-blk 1-rng 2-net 3-console; do
+	for program in build/corpus/"${kind#*-}"/*; do
+		seed=build/corpus/device/${kind#*-}-${program##*/}
+		[ ! "$program" -nt "$seed" ] || { printf '%b' "\\x0${kind%-*}" && cat "$program"; } >"$seed"
 	done
 done
 for text in corpus/blk/[a-h]*.txt; do
@@ -51,12 +63,15 @@ for text in corpus/blk/[a-h]*.txt; do
 	{ printf '\004' && head -c 1000 "$text"; } >"build/corpus/trace/text-$(basename "${text%.txt}")"
 done
 for program in build/corpus/{blk,rng,console,net}/*; do
+	name=${program#build/corpus/}
+	seed=build/corpus/snapshot/${name/\//-}
+	[ "$program" -nt "$seed" ] || continue
 	n=$(stat -c %s "$program")
 	[ "$n" -le 120 ] || continue
 	case $program in *rng/*) what=1 ;; *console/*) what=2 ;; *net/*) what=3 ;; *) what=0 ;; esac
 	case $program in *packed*) what=$((what + 16)) ;; esac
 	{ printf '%b%b' "\\x$(printf %02x $what)" "\\x$(printf %02x "$n")" && cat "$program" && printf '\002\000\002\001\200\000\377' && cat "$program"; } \
-		>"build/corpus/snapshot/$(basename "$(dirname "$program")")-$(basename "$program")"
+		>"$seed"
 done
 for trace in corpus/traces/*.vtrace; do
 	{ printf '\000' && head -c 2000 "$trace"; } >"build/corpus/trace/begin-$(basename "${trace%.vtrace}")"

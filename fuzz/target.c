@@ -6,15 +6,17 @@
 #include <time.h>
 
 #include "hash.h"
+#include "machine_byte.h"
 #include "program.h"
 #include "target.h"
 
 #define SAVES_SELDOM 16 /* where runs are sampled, one program in so many */
 
-static struct machine machine;
+static struct machine machines[MACHINE_BYTE_MACHINES], *latest;
+static uint64_t offer, runs; /* offer: what all devices do, whatever a program's first byte says */
 static struct timespec started;
 static const char *name;
-static bool progress, samples;
+static bool progress, samples, chooses;
 static double next_progress;
 
 /* In plain words: a person reads it, and fuzz/run.sh looks for "ORACLE". */
@@ -27,13 +29,18 @@ static void on_violation(struct machine *m, struct sim_device *d, const struct v
 	abort();
 }
 
-/* What the devices took, whoever published it. */
-static uint64_t requests(void)
+/* Of all machines. */
+struct target_count target_count(void)
 {
-	uint64_t n = 0;
-	for (uint32_t i = 0; i < machine.ndevices; i++)
-		n += oracle_taken(machine.device[i].oracle);
-	return n;
+	struct target_count c = {.runs = runs};
+	for (uint32_t i = 0; i < MACHINE_BYTE_MACHINES; i++) {
+		const struct machine *m = &machines[i];
+		c.ops += m->stats.ops;
+		c.offences += m->stats.offences;
+		for (uint32_t k = 0; k < m->ndevices; k++)
+			c.requests += oracle_taken(m->device[k].oracle);
+	}
+	return c;
 }
 
 static double seconds(void)
@@ -45,40 +52,33 @@ static double seconds(void)
 
 static void tell_progress(void)
 {
-	const struct machine_stats *s = &machine.stats;
 	double t = seconds();
 	if (t < next_progress)
 		return;
 	next_progress = t + 2;
-	fprintf(stderr, "progress: %3.0f s, %" PRIu64 " runs, %.0f runs/s, %.0f requests/s\n", t, s->runs,
-		(double)s->runs / t, (double)requests() / t);
+	fprintf(stderr, "progress: %3.0f s, %" PRIu64 " runs, %.0f runs/s, %.0f requests/s\n", t, runs,
+		(double)runs / t, (double)target_count().requests / t);
 }
 
 /* Also by processor time, since a machine may have others to serve. */
 static void report(void)
 {
-	const struct machine_stats *s = &machine.stats;
-	double runs = s->runs ? (double)s->runs : 1, t = seconds();
+	struct target_count c = target_count();
+	double n = runs ? (double)runs : 1, t = seconds();
 	double cpu = (double)clock() / CLOCKS_PER_SEC;
 	fprintf(stderr,
 		"report: %" PRIu64
 		" runs, %.0f runs/s, %.1f requests/run, %.1f ops/run, %.0f requests/s, %.1f "
 		"offences/run; %.0f runs per second of processor time\n",
-		s->runs, (double)s->runs / t, (double)requests() / runs, (double)s->ops / runs,
-		(double)requests() / t, (double)s->offences / runs, (double)s->runs / cpu);
+		runs, (double)runs / t, (double)c.requests / n, (double)c.ops / n, (double)c.requests / t,
+		(double)c.offences / n, (double)runs / cpu);
 }
 
-static void make(uint16_t device_id)
+static void begin(void)
 {
 	const char *ring = getenv("RINGSIDE_FUZZ_RING"); /* packed: offered before any op */
-	struct device_options options = {0};
 	if (ring && !strcmp(ring, "packed"))
-		options.offer = 1ull << VIRTIO_F_RING_PACKED;
-	if (!machine_create(&machine) || !machine_add(&machine, device_id, &options)) {
-		fprintf(stderr, "out of memory\n");
-		exit(2);
-	}
-	machine.violation = on_violation;
+		offer = 1ull << VIRTIO_F_RING_PACKED;
 	clock_gettime(CLOCK_MONOTONIC, &started);
 	progress = getenv("RINGSIDE_FUZZ_REPORT");
 	next_progress = 2;
@@ -86,19 +86,62 @@ static void make(uint16_t device_id)
 		atexit(report);
 }
 
+static void make(struct machine *m, const struct machine_kind *k)
+{
+	static const struct device_options options;
+	bool made = machine_create(m);
+	for (uint32_t i = 0; made && i < k->ndevices; i++)
+		made = machine_add(m, k->id[i], &options);
+	if (!made) {
+		fprintf(stderr, "out of memory\n");
+		exit(2);
+	}
+	m->violation = on_violation;
+}
+
+/* The machine is made the first time it is wanted. Where it was used before, what that left is undone when the
+ * program begins. */
+static struct machine *machine_for(const struct machine_kind *k)
+{
+	struct machine *m = &machines[k->nr];
+	if (!latest)
+		begin();
+	if (!m->ndevices)
+		make(m, k);
+	for (uint32_t i = 0; i < m->ndevices; i++)
+		m->device[i].options.offer = k->offer | offer;
+	return latest = m;
+}
+
 void target_sample(void)
 {
 	samples = true;
 }
 
+static void run(uint8_t byte, const uint8_t *bytes, size_t n)
+{
+	struct machine_kind k = machine_byte_read(byte);
+	struct machine *m = machine_for(&k);
+	m->no_saves = samples && hash_bytes(HASH_SEED, bytes, n) % SAVES_SELDOM;
+	if (progress && runs % 4096 == 4095)
+		tell_progress();
+	runs++;
+	program_run(m, bytes, n);
+}
+
 void target_run(uint16_t device_id, const uint8_t *bytes, size_t n)
 {
-	if (!machine.ndevices)
-		make(device_id);
-	machine.no_saves = samples && hash_bytes(HASH_SEED, bytes, n) % SAVES_SELDOM;
-	if (progress && machine.stats.runs % 4096 == 4095)
-		tell_progress();
-	program_run(&machine, bytes, n);
+	uint8_t byte;
+	if (!machine_byte_find(&device_id, 1, &byte))
+		abort();
+	run(byte, bytes, n);
+}
+
+void target_run_chosen(const uint8_t *bytes, size_t n)
+{
+	static const uint8_t none;
+	chooses = true;
+	run(n ? bytes[0] : 0, n ? bytes + 1 : &none, n ? n - 1 : 0);
 }
 
 void target_name(const char *path)
@@ -106,18 +149,17 @@ void target_name(const char *path)
 	name = path;
 }
 
+bool target_chooses(void)
+{
+	return chooses;
+}
+
 uint16_t target_device(void)
 {
-	return machine.ndevices ? machine.device[0].type->id : 0;
+	return latest ? latest->device[0].type->id : 0;
 }
 
 uint64_t target_hash(void)
 {
-	return machine.ndevices ? machine_hash(&machine) : 0; /* a target may have no machine */
-}
-
-struct target_count target_count(void)
-{
-	const struct machine_stats *s = &machine.stats;
-	return (struct target_count){s->runs, s->ops, requests(), s->offences};
+	return latest ? machine_hash(latest) : 0; /* a target may have no machine */
 }

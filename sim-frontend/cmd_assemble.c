@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "cmd.h"
+#include "machine_byte.h"
 #include "textfile.h"
 #include "tracefile.h"
 
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 static const char *output;
+static bool machine_byte;
 
 static const struct usage usage = {
 	.command = "assemble",
@@ -22,7 +24,10 @@ static const struct usage usage = {
 	.option = {{.name = "-o",
 		    .value_name = "FILE",
 		    .value = &output,
-		    .help = "where to write it; replaced if it is there"}},
+		    .help = "where to write it; replaced if it is there"},
+		   {.name = "--machine-byte",
+		    .flag = &machine_byte,
+		    .help = "ahead of the program a byte that tells its devices, as fuzz_device wants it"}},
 };
 
 static int assemble_trace(struct textfile *text)
@@ -42,6 +47,19 @@ static int assemble_trace(struct textfile *text)
 	return trace_finish(&w, text->text.ended ? text->text.end : -1) ? EXIT_SUCCESS : fail("%s", w.error);
 }
 
+/* What the devices offer, and how else they are made, is no part of it: ops say that. */
+static bool find_machine(const struct textfile *text, uint8_t *byte)
+{
+	const struct trace_head *h = &text->text.head;
+
+	if (h->ndevices <= MACHINE_BYTE_DEVICES && machine_byte_find(text->ids, h->ndevices, byte))
+		return true;
+	fail("assemble: --machine-byte: no machine has just these devices: blk; rng; net; console; blk, net; "
+	     "net, "
+	     "console; console, rng; blk, rng, net, console");
+	return false;
+}
+
 static bool put_program(struct textfile *text, FILE *file)
 {
 	uint8_t bytes[OP_ENCODED_MAX + OP_PROGRAM_DATA_MAX];
@@ -58,12 +76,16 @@ static bool put_program(struct textfile *text, FILE *file)
 
 static int assemble_program(struct textfile *text)
 {
-	FILE *file = fopen(output, "wb");
+	FILE *file;
+	uint8_t byte;
 	bool ok;
 
+	if (machine_byte && !find_machine(text, &byte))
+		return EXIT_USAGE;
+	file = fopen(output, "wb");
 	if (!file)
 		return fail("%s: cannot create: %s", output, strerror(errno));
-	ok = put_program(text, file);
+	ok = (!machine_byte || fputc(byte, file) != EOF) && put_program(text, file);
 	if (!fclose(file) && ok)
 		return EXIT_SUCCESS;
 	if (*text->error)

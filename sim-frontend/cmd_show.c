@@ -27,9 +27,10 @@ static const struct usage usage = {
 			 .flag = &program,
 			 .help = "FILE is a program's bytes (a fuzzer's input): any file is one"},
 			{.name = "--device",
-			 .value_name = "blk|rng|net|console",
+			 .value_name = "blk|rng|net|console|device",
 			 .value = &device,
-			 .help = "what the program is about (blk)"},
+			 .help = "what the program is about (blk); device: its first byte tells, as for "
+				 "fuzz_device"},
 			{.name = "--one-device",
 			 .flag = &one_device,
 			 .help = "all its devices are one, as in a fuzz target"},
@@ -77,14 +78,15 @@ static int show_bytes(FILE *file, const char *path, const struct program_text_op
 
 static int show_program(const char *path)
 {
-	struct program_text_options o = {
-		.id = program_text_device(device), .one_device = one_device, .comments = !no_comments};
+	struct program_text_options o = {.one_device = one_device, .comments = !no_comments};
 	FILE *file;
 	int status;
 
-	if (!o.id)
-		return fail("show: option --device: no device %s can be simulated (blk, rng, net, console)",
-			    device);
+	if (!program_text_device(&o, device))
+		return fail(
+			"show: option --device: no device %s can be simulated (blk, rng, net, console; or "
+			"device: the first byte tells)",
+			device);
 	file = fopen(path, "rb");
 	if (!file)
 		return fail("%s: cannot open: %s", path, strerror(errno));

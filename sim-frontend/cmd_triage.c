@@ -41,8 +41,9 @@ static const struct usage usage = {
 			{.name = "--device",
 			 .value_name = "NAME",
 			 .value = &device,
-			 .help = "what bytes are about: blk, rng ... (else as the name of a folder in their "
-				 "path)"},
+			 .help = "what bytes are about: blk, rng ..., or device: their first byte tells, as "
+				 "for "
+				 "fuzz_device (else as the name of a folder in their path)"},
 			{.name = "--ring",
 			 .value_name = "packed",
 			 .value = &ring,
@@ -162,7 +163,7 @@ int cmd_triage(int argc, char **argv)
 		return cli_status(n);
 	if (!output)
 		return fail("triage: missing option -o OUT: the folder to write to");
-	if (device && !(t.bytes.id = program_text_device(device)))
+	if (device && !program_text_device(&t.bytes, device))
 		return fail("triage: option --device: no device %s can be simulated", device);
 	if (ring && strcmp(ring, "packed") != 0)
 		return fail("triage: option --ring: expected packed, got %s", ring);

@@ -12,13 +12,15 @@
 
 struct program_text_options {
 	uint16_t id;     /* virtio device id: what all its devices are */
+	bool chosen;     /* instead: its first byte tells its devices (machine_byte.h), as for fuzz_device */
 	bool one_device; /* all of them are one, as in a fuzz target */
 	bool packed;     /* and it offers packed rings before anything is done, as under RING=packed */
 	bool comments;
 };
 
-/* A name of the text form, "blk", as a virtio device id that can be simulated; 0: there is no such one. */
-uint16_t program_text_device(const char *name);
+/* What programs are about, by name: a device of the text form that can be simulated ("blk"), or "device": chosen. False:
+ * neither. Sets id and chosen. */
+bool program_text_device(struct program_text_options *, const char *name);
 /* Declares the devices that the program uses, and the first; then its ops. False: it did not get written. */
 bool program_text(FILE *, const uint8_t *bytes, size_t n, const struct program_text_options *);
 

@@ -19,11 +19,12 @@ static bool ends(const char *path, const char *end)
 	return n > m && !strcmp(path + n - m, end);
 }
 
-/* What the name of the file's folder, or of one above it, says: build/finds/blk/crash-.... */
-static uint16_t device_of(const char *path)
+/* What the name of the file's folder, or of one above it, says: build/finds/blk/crash-.... False: nothing. */
+static bool take_device(struct program_text_options *o, const char *path)
 {
+	struct program_text_options other = *o;
 	char part[64];
-	uint16_t id = 0;
+	bool found = false;
 	for (const char *end; (end = strchr(path, '/')); path = end + 1) {
 		size_t n = (size_t)(end - path);
 		if (n >= sizeof(part))
@@ -31,16 +32,17 @@ static uint16_t device_of(const char *path)
 		memcpy(part, path, n);
 		part[n] = 0;
 		const char *word = strrchr(part, '-'); /* AFL++'s out-blk; blk-packed is another order */
-		uint16_t found = program_text_device(part);
-		if (!found && word)
-			found = program_text_device(word + 1);
-		if (!found && strchr(part, '-')) {
+		bool known =
+			program_text_device(&other, part) || (word && program_text_device(&other, word + 1));
+		if (!known && word) {
 			*strchr(part, '-') = 0;
-			found = program_text_device(part);
+			known = program_text_device(&other, part);
 		}
-		id = found ? found : id;
+		if (known)
+			*o = other;
+		found |= known;
 	}
-	return id;
+	return found;
 }
 
 static bool read_file(const char *path, uint8_t *bytes, size_t *n, char *err, size_t max)
@@ -66,8 +68,7 @@ static bool read_bytes(struct listing *l, const char *path, const struct program
 	struct program_text_options o = *given;
 	size_t n, length;
 	char *text = NULL;
-	o.id = o.id ? o.id : device_of(path);
-	if (!o.id) {
+	if (!o.id && !o.chosen && !take_device(&o, path)) {
 		snprintf(err, max, "%s: which device is it about? say --device blk, or another", path);
 		return false;
 	}

@@ -22,7 +22,8 @@ struct bucket {
 };
 
 struct triage {
-	struct program_text_options bytes; /* how a file that is no text is to be read; id 0: nobody told */
+	struct program_text_options
+		bytes; /* how a file that is no text is to be read; nobody told: as its folder is called */
 	struct trials *trials;
 	struct bucket *bucket;
 	uint32_t nbuckets, nfiles;

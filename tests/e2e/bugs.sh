@@ -118,6 +118,17 @@ triage() {
 		*) fail triage-test-passes "$(tail -n 3 "$work/out")" ;;
 		esac
 	done
+	# Of fuzz_device: the first byte tells the devices, here console and entropy ahead of nothing, and the disk.
+	mkdir -p "$work/finds/device"
+	{ printf '\000'; cat "$finds/id:000000,sig:06"; } >"$work/finds/device/crash-disk"
+	{ printf '\006'; cat "$finds/id:000000,sig:06"; } >"$work/finds/device/crash-no-disk"
+	status=0
+	build/bugs/P11 triage "$work/finds/device" -o "$work/triage-device" >"$work/told" 2>&1 || status=$?
+	if [ $status = 1 ] && grep -q '2 files: 1 fail, at 1 checks' "$work/told" && grep -q 'crash-disk' "$work/triage-device/01-ownership/report.md"; then
+		pass triage-machine-byte
+	else
+		fail triage-machine-byte "status $status: $(tail -n 3 "$work/told")"
+	fi
 	status=0
 	build/plain/ringside triage "$work/more" -o "$out" >"$work/told" 2>&1 || status=$?
 	if [ $status = 2 ] && grep -q 'which device is it about' "$work/told"; then pass triage-no-device; else fail triage-no-device "$(cat "$work/told")"; fi

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit 1
 prefix=fuzz-
 . tests/report.sh
 
-for target in blk rng net console; do
+for target in device blk rng net console; do
 	if fuzz/run.sh libfuzzer $target 3 >"$work/out" 2>&1 && grep -q "^fuzz: no finding in $target" "$work/out" &&
 		grep -qE '^fuzz: [0-9]+ runs, [0-9]+ runs/s, [0-9.]+ requests/run, [0-9.]+ ops/run' "$work/out"; then
 		pass "short-$target: $(grep -oE '[0-9]+ runs/s, [0-9.]+ requests/run' "$work/out" | tail -n 1)"
@@ -18,6 +18,8 @@ for target in blk rng net console; do
 done
 out=$(fuzz/run.sh libfuzzer nothing 1 2>&1)
 if [ $? = 2 ] && grep -q 'no target nothing' <<<"$out"; then pass unknown-target; else fail unknown-target "$out"; fi
+out=$(RING=packed fuzz/run.sh libfuzzer device 1 2>&1)
+if [ $? = 2 ] && grep -q 'first byte of each input' <<<"$out"; then pass ring-of-device; else fail ring-of-device "$out"; fi
 out=$(fuzz/run.sh libfuzzer blk soon 2>&1)
 if [ $? = 2 ] && grep -q 'number of seconds' <<<"$out"; then pass bad-seconds; else fail bad-seconds "$out"; fi
 out=$(JOBS=none fuzz/run.sh libfuzzer blk 1 2>&1)

@@ -82,6 +82,16 @@ printf 'device blk0\ndevice blk1\nblk0 post queue=1 type=out sector=5 len=512 sh
 check program-assembles "$ringside" assemble "$work/p.txt" -o "$work/p.bin"
 check program-bytes cmp "$work/p.bin" <(printf '\x00\x01\x01\x05\x80\x04\x03\x66\x10\x02\xaa\xbb')
 check program-shown diff "$work/p.txt" <("$ringside" show --program --no-comments "$work/p.bin")
+# Behind the byte that tells a machine: its devices and what they offer come first, the devices of ops are counted among them.
+printf '\x0c\x42\x00\x80\x01\x01\x01\x05\x80\x04\x03' >"$work/chosen.bin"
+printf 'device blk0\ndevice net1\nblk0 offer features=0x400000000\nnet1 offer features=0x400000000\nnet1 reap queue=0\nblk0 post queue=1 type=in sector=1 len=1 shape=0x280\n' >"$work/chosen.txt"
+check chosen-shown diff <("$ringside" show --program --device device --no-comments "$work/chosen.bin" | head -n 5) <(head -n 5 "$work/chosen.txt")
+check chosen-assembles "$ringside" assemble --machine-byte "$work/chosen.txt" -o "$work/chosen.again"
+check chosen-byte test "$(head -c 1 "$work/chosen.again" | od -An -tx1)" = " 04"
+check chosen-again diff <("$ringside" show --program --device device --no-comments "$work/chosen.again") "$work/chosen.txt"
+check chosen-nothing diff <("$ringside" show --program --device device /dev/null) <(echo 'device blk0')
+out=$("$ringside" assemble --machine-byte "$work/p.txt" -o "$work/none.bin" 2>&1)
+if [ $? = 2 ] && grep -q 'no machine has just these devices' <<<"$out" && [ ! -e "$work/none.bin" ]; then pass chosen-unknown; else fail chosen-unknown "$out"; fi
 head -c 3000 /dev/urandom >"$work/any.bin"
 "$ringside" show --program "$work/any.bin" >"$work/any.txt"
 "$ringside" assemble "$work/any.txt" -o "$work/canonical.bin"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The mutator: what comes out is a program of whole ops within its bounds, the same for the same seed; splicing
- * takes ops of both; trimming ends, with what is needed. */
+ * takes ops of both; trimming ends, with what is needed; the byte that tells the machine stays ahead. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +11,7 @@
 #include <linux/virtio_ids.h>
 #include <string.h>
 
+#include "machine_byte.h"
 #include "mutate.h"
 #include "trace/op.h"
 
@@ -165,6 +166,66 @@ static void makes_what_the_device_has(void **state)
 	assert_true(frames[1] > 50 && control > 20);
 }
 
+/* The byte that tells the machine stays, nearly always; ops are for each of its devices, and frames only where there is a
+ * network device. Without a byte there is any. */
+static void the_machine_byte_stays_ahead(void **state)
+{
+	(void)state;
+	static const uint8_t blk_and_net = 4;
+	uint8_t bytes[MAX];
+	uint32_t kept = 0, empty[MACHINE_BYTE_ALL] = {0}, frames[2] = {0}, other = 0;
+	mutate_for_chosen();
+	assert_int_equal(mutate_ahead(), 1);
+	for (uint64_t seed = 0; seed < 4000; seed++) {
+		struct op op;
+		bytes[0] = blk_and_net;
+		size_t n = mutate_program(bytes, 1, MAX, seed);
+		n = mutate_program(bytes, n, MAX, seed + 10000);
+		assert_true(n >= 1);
+		kept += bytes[0] == blk_and_net;
+		for (size_t at = 1; at < n && bytes[0] == blk_and_net;) {
+			at += op_program_decode(bytes + at, n - at, &op);
+			assert_true(op.dev < 2);
+			other += op.code == OP_FRAME && op.dev == 0;
+			frames[op.dev] += op.code == OP_FRAME;
+		}
+		n = mutate_program(bytes, 0, MAX, seed);
+		empty[bytes[0]]++;
+	}
+	assert_true(kept > 3800 && kept < 4000);
+	assert_true(frames[1] > 200 && frames[0] < frames[1] / 4 && frames[0] == other);
+	for (uint32_t i = 0; i < MACHINE_BYTE_ALL; i++)
+		assert_true(empty[i] > 0);
+	mutate_for(0);
+	assert_int_equal(mutate_ahead(), 0);
+}
+
+static void whole_ops_are_spliced_and_trimmed_behind_the_machine_byte(void **state)
+{
+	(void)state;
+	static const uint8_t one[] = {OP_POST, OP_POST, OP_POST}, two[] = {OP_KICK, OP_KICK, OP_RESET};
+	static struct mutate_trim t;
+	uint8_t a[MAX] = {7}, b[MAX] = {9}, out[MAX];
+	size_t na = 1 + make(a + 1, one, sizeof(one)), nb = 1 + make(b + 1, two, sizeof(two));
+	mutate_for_chosen();
+	for (uint64_t seed = 0; seed < 500; seed++) {
+		size_t n = mutate_cross(a, na, b, nb, out, MAX, seed);
+		assert_int_equal(out[0], 7);
+		assert_int_equal(mutate_whole(out, n, MAX), n);
+	}
+	assert_int_equal(mutate_cross(a, na, b, nb, out, 0, 1), 0);
+	assert_int_equal(mutate_whole(a, 1, MAX), 1);
+	mutate_trim_begin(&t, b, nb);
+	while (!mutate_trim_done(&t)) {
+		size_t n = mutate_trim_next(&t, out);
+		assert_int_equal(out[0], 9);
+		mutate_trim_tell(&t, count(out + 1, n - 1, OP_RESET) == 1);
+	}
+	assert_int_equal(t.len, 2);
+	assert_int_equal(t.best[1], OP_RESET);
+	mutate_for(0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -174,6 +235,8 @@ int main(void)
 		cmocka_unit_test(an_op_without_its_end_is_left_out),
 		cmocka_unit_test(trimming_leaves_what_is_needed),
 		cmocka_unit_test(makes_what_the_device_has),
+		cmocka_unit_test(the_machine_byte_stays_ahead),
+		cmocka_unit_test(whole_ops_are_spliced_and_trimmed_behind_the_machine_byte),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
