@@ -160,12 +160,12 @@ int cmd_lift(int argc, char **argv)
 		return fail("%s: there is no device %llu; it has %u", argv[0], device, trace.head.ndevices);
 	}
 	const struct trace_device *head = &trace.head.device[device];
-	bool known = head->id == VIRTIO_ID_BLOCK || head->id == VIRTIO_ID_RNG || head->id == VIRTIO_ID_NET;
+	bool known = sim_type(head->id) != NULL;
 	if (!known || (head->id == VIRTIO_ID_NET && !lift_net_fits(head))) {
 		trace_close(&trace);
 		return fail("%s: device %llu can not be lifted: %s", argv[0], device,
 			    known ? "it has more pairs of queues than the simulator's three"
-				  : "disks, entropy devices and network cards can");
+				  : "its type can not be simulated");
 	}
 	struct lift_options o = {
 		.device = (uint8_t)device, .bytes_max = (uint32_t)bytes, .sectors = 1024, .data_max = 4096};

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <string.h>
 
-#include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_mmio.h>
@@ -10,6 +9,8 @@
 #include "devices/blk.h"
 #include "hash.h"
 #include "lift.h"
+#include "lift_blk.h"
+#include "lift_console.h"
 #include "lift_net.h"
 #include "machine.h"
 #include "lift_shape.h"
@@ -17,6 +18,7 @@
 #define SEEN_MAX   4096 /* kinds of pieces that are told apart */
 #define SETUP_MAX  32
 #define STEP_MAX   256 /* requests that one kick may have posted */
+#define QUEUES_MAX 8   /* that a program can name */
 #define PIECE_ROOM 32  /* bytes that one more step needs, at least */
 
 /* A register file's worth of what the driver told the device. */
@@ -45,9 +47,10 @@ struct lift {
 	struct op post[STEP_MAX];
 	struct lift_chain chain;
 	bool chain_open;
-	bool framed; /* the step is a frame that arrives */
+	bool framed; /* the step is a frame that arrives, or bytes for a console */
 	struct op frame;
 	uint8_t frame_data[LIFT_DATA_LEN];
+	uint32_t closed; /* bit per port of a console that the driver has closed */
 	uint16_t polled; /* packed: flags of the slot that was looked at last */
 	/* requests at the recorded backend, oldest first */
 	uint32_t nheld;
@@ -97,20 +100,19 @@ static bool is_new(struct lift *l, uint64_t h)
 	return true;
 }
 
-/* Where the recorded disk could do less than the simulator's, so shall that. */
 static void begin(struct lift *l)
 {
-	uint64_t f = l->head->features;
-	uint64_t flags = (f >> VIRTIO_BLK_F_RO & 1 ? DEVICE_READ_ONLY : 0u) |
-			 (f >> VIRTIO_BLK_F_FLUSH & 1 ? 0u : DEVICE_NO_FLUSH) |
-			 (f >> VIRTIO_BLK_F_DISCARD & 1 ? 0u : DEVICE_NO_DISCARD) |
-			 (f >> VIRTIO_BLK_F_WRITE_ZEROES & 1 ? 0u : DEVICE_NO_WRITE_ZEROES);
-	if (flags && l->head->id == VIRTIO_ID_BLOCK)
-		emit(l, (struct op){.code = OP_MAKE, .arg = {flags}});
-	if (l->head->id == VIRTIO_ID_NET)
-		emit(l, lift_net_make(l->head));
-	if (f & VDEV_FEATURES_MORE)
-		emit(l, (struct op){.code = OP_OFFER, .arg = {f & VDEV_FEATURES_MORE}});
+	struct op make = {.code = OP_MAKE};
+	if (l->head->id == VIRTIO_ID_BLOCK)
+		make = lift_blk_make(l->head);
+	else if (l->head->id == VIRTIO_ID_NET)
+		make = lift_net_make(l->head);
+	else if (l->head->id == VIRTIO_ID_CONSOLE)
+		make = lift_console_make(l->head);
+	if (make.arg[0] || l->head->id == VIRTIO_ID_NET)
+		emit(l, make);
+	if (l->head->features & VDEV_FEATURES_MORE)
+		emit(l, (struct op){.code = OP_OFFER, .arg = {l->head->features & VDEV_FEATURES_MORE}});
 }
 
 /* Ends the piece; the next one begins with the guest's set-up. What is in flight ends with the piece. */
@@ -120,6 +122,7 @@ static void cut(struct lift *l)
 		l->ok = l->give(l->ctx, &l->piece);
 	l->piece.nops = l->piece.nbytes = l->piece.nrequests = 0;
 	l->nheld = 0;
+	l->closed = 0;
 	begin(l);
 	for (uint32_t i = 0; i < l->nsetup; i++)
 		emit(l, l->setup[i]);
@@ -134,52 +137,19 @@ static void set_up(struct lift *l, struct op op)
 
 /* -- requests -------------------------------------------------------------------------------------------- */
 
-static uint64_t post_type(uint32_t type)
-{
-	static const uint32_t types[] = {VIRTIO_BLK_T_IN,      VIRTIO_BLK_T_OUT,
-					 VIRTIO_BLK_T_FLUSH,   VIRTIO_BLK_T_GET_ID,
-					 VIRTIO_BLK_T_DISCARD, VIRTIO_BLK_T_WRITE_ZEROES};
-	uint64_t i = 0;
-	while (i < sizeof(types) / sizeof(types[0]) && types[i] != type)
-		i++;
-	return i;
-}
-
-static struct op blk_post(const struct lift *l, const struct lift_chain *c)
-{
-	struct virtio_blk_outhdr h;
-	struct op op = {.code = OP_POST, .arg = {c->queue}};
-	uint64_t len = 0;
-	memcpy(&h, c->header, sizeof(h));
-	if (h.type == VIRTIO_BLK_T_IN)
-		len = c->write_len ? c->write_len - 1 : 0;
-	else if (h.type == VIRTIO_BLK_T_OUT)
-		len = c->read_len > sizeof(h) ? c->read_len - sizeof(h) : 0;
-	len = len < l->o->data_max ? len : l->o->data_max;
-	op.arg[1] = post_type(h.type);
-	op.arg[2] = h.sector % (l->o->sectors - len / BLK_SECTOR_LEN);
-	op.arg[3] = len;
-	return op;
-}
-
-static struct op rng_post(const struct lift *l, const struct lift_chain *c)
-{
-	uint64_t len = c->write_len < l->o->data_max ? c->write_len : l->o->data_max;
-	return (struct op){.code = OP_POST,
-			   .arg = {c->queue, 0, 0, len ? len - 1 : 0}}; /* the driver asks for one more */
-}
-
 /* False: a chain that says too little. */
-static bool post_of(const struct lift *l, const struct lift_chain *c, struct op *op)
+static bool post_of(struct lift *l, const struct lift_chain *c, struct op *op)
 {
-	if (l->head->id == VIRTIO_ID_NET)
+	switch (l->head->id) {
+	case VIRTIO_ID_NET:
 		return lift_net_post(l->o, l->head, l->accepted, c, op);
-	bool blk = l->head->id == VIRTIO_ID_BLOCK;
-	if (blk && c->header_len < sizeof(struct virtio_blk_outhdr))
-		return false;
-	*op = blk ? blk_post(l, c) : rng_post(l, c);
-	op->arg[4] = lift_shape(c, op->arg[3]);
-	return true;
+	case VIRTIO_ID_CONSOLE:
+		return lift_console_post(l->o, l->accepted, c, &l->closed, op);
+	case VIRTIO_ID_BLOCK:
+		return lift_blk_post(l->o, c, op);
+	default:
+		return lift_rng_post(l->o, c, op);
+	}
 }
 
 static void close_chain(struct lift *l)
@@ -292,6 +262,10 @@ static void put_post(struct lift *l, struct op op)
 static void put_frame(struct lift *l)
 {
 	uint8_t data[LIFT_DATA_LEN];
+	if (l->frame.code == OP_INPUT) {
+		emit(l, l->frame);
+		return;
+	}
 	uint64_t room = 0;
 	for (uint32_t i = 0; i < l->nposts; i++)
 		room += l->post[i].arg[3];
@@ -307,9 +281,15 @@ static void frame(struct lift *l, const struct op *op)
 	memcpy(l->frame_data, op->data, l->frame.len);
 }
 
-/* Buffers of a frame that was not taken went back to the ring; one that waits comes again. */
+/* Buffers of a frame that was not taken went back to the ring; one that waits comes again, and so do bytes that a
+ * console was not lent room for. */
 static void answer(struct lift *l, uint64_t what)
 {
+	if (l->framed && l->frame.code == OP_INPUT) {
+		l->frame.arg[1] = what;
+		l->framed = what > 0;
+		return;
+	}
 	if (!l->framed || what == NET_TAKEN)
 		return;
 	close_chain(l);
@@ -366,6 +346,7 @@ static void set_status(struct lift *l, uint32_t value)
 		l->nsetup = l->piece.nops = l->piece.nbytes = 0;
 		begin(l);
 		l->accepted = 0;
+		l->closed = 0;
 		memset(l->queue, 0, sizeof(l->queue));
 		return;
 	}
@@ -413,18 +394,18 @@ static void write_register(struct lift *l, const struct op *op)
 		set_half(&q->driver_area, op->arg[0] & 4, value);
 		break;
 	case VIRTIO_MMIO_QUEUE_RESET:
-		if (value == 1)
+		if (value == 1 && sel < QUEUES_MAX)
 			emit(l, (struct op){.code = OP_QUEUE_RESET, .arg = {sel}});
 		break;
 	case VIRTIO_MMIO_QUEUE_READY:
-		if (value)
+		if (value && sel < QUEUES_MAX)
 			set_up(l, (struct op){.code = OP_QUEUE, .arg = {sel, q->size}});
 		break;
 	case VIRTIO_MMIO_STATUS:
 		set_status(l, value);
 		break;
 	case VIRTIO_MMIO_INTERRUPT_ACK:
-		for (uint64_t i = 0; i < VDEV_QUEUES_MAX; i++)
+		for (uint64_t i = 0; i < QUEUES_MAX; i++)
 			if (l->queue[i].size)
 				emit(l, (struct op){.code = OP_REAP, .arg = {i}});
 		break;
@@ -454,7 +435,14 @@ static void input(struct lift *l, const struct op *op)
 		emit(l, (struct op){.code = OP_FLUSHED});
 	} else if (op->code == OP_FRAME) {
 		frame(l, op);
-	} else if (op->code == OP_LINK || op->code == OP_ANNOUNCE) {
+	} else if (op->code == OP_INPUT && lift_console_has(op->arg[0])) {
+		l->framed = true;
+		l->frame = *op;
+	} else if (op->code == OP_PORT && lift_console_has(op->arg[0])) {
+		struct op port = *op;
+		port.len = op->len < LIFT_DATA_LEN ? op->len : LIFT_DATA_LEN;
+		emit(l, port);
+	} else if (op->code == OP_LINK || op->code == OP_ANNOUNCE || op->code == OP_TERMINAL) {
 		emit(l, *op);
 	} else if (op->code == OP_RESIZE) {
 		emit(l, (struct op){.code = OP_RESIZE, .arg = {op->arg[0] % l->o->sectors}});

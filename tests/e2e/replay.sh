@@ -39,18 +39,23 @@ for trace in "${traces[@]}"; do
 	if [ "$n" -gt 10 ] && [ -z "$bad" ]; then pass "lift-$name ($n programs)"; else fail "lift-$name" "$n programs; $bad"; fi
 done
 
-# Its network cards, likewise; buffers for frames that do not come are left.
-for card in 0 1; do
+# Network cards and a console, likewise; buffers for frames and bytes that do not come are left.
+for of in net-0 net-1 console-0; do
 	rm -rf "$work/lifted"
-	out=$(build/plain/ringside lift corpus/traces/debian-net.vtrace --device $card -o "$work/lifted") || fail "lift-net$card" "$out"
+	out=$(build/plain/ringside lift "corpus/traces/debian-${of%-*}.vtrace" --device "${of#*-}" -o "$work/lifted") || fail "lift-$of" "$out"
 	bad='' n=0
 	for text in "$work"/lifted/*.txt; do
 		n=$((n + 1))
 		out=$(build/plain/ringside run --quiet "$text") || bad="$text: $out"
 		grep -q ' 0 of them failed; .* 0 offences' <<<"$out" || bad="$text: $out"
 	done
-	if [ "$n" -gt 10 ] && [ -z "$bad" ]; then pass "lift-net$card ($n programs)"; else fail "lift-net$card" "$n programs; $bad"; fi
+	if [ "$n" -gt 5 ] && [ -z "$bad" ]; then pass "lift-$of ($n programs)"; else fail "lift-$of" "$n programs; $bad"; fi
 done
+if grep -q ' input ' "$work"/lifted/*.txt && grep -q 'queue=7 type=send' "$work"/lifted/*.txt; then
+	pass lift-console-both-ways
+else
+	fail lift-console-both-ways "no input, or no output of port 2"
+fi
 
 trace=${traces[0]}
 head -c $(($(stat -c %s "$trace") * 2 / 3)) "$trace" >"$work/cut.vtrace"
