@@ -40,7 +40,7 @@ I_fuzz   := -Icore -Isim-frontend -Ikvm-frontend -Ifuzz
 I_tests  := -I. -Icore -Isim-frontend -Ikvm-frontend -Ifuzz
 o         = $(patsubst %.c,$(B)/%.o,$(1))
 units    := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
-targets  := $(patsubst fuzz/fuzz_%.c,%,$(wildcard fuzz/fuzz_*.c))
+targets  := $(patsubst fuzz/fuzz_%.c,%,$(filter-out fuzz/fuzz_canary.c,$(wildcard fuzz/fuzz_*.c)))
 
 all: $(B)/ringside $(B)/ringside-vmm ## build both programs of one FLAVOUR (plain by default)
 

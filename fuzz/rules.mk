@@ -31,17 +31,19 @@ $(B)/seen/%.o: %.c
 	@mkdir -p $(@D) && $(CC) $(CFLAGS) $(CORE_$(FLAVOUR)) -Icore -Ikvm-frontend -MMD -MP -c $< -o $@
 seen_trace := $(patsubst %.c,$(B)/seen/%.o,$(wildcard core/trace/*.c))
 seen_boot  := $(patsubst %.c,$(B)/seen/%.o,$(wildcard kvm-frontend/boot/*.c))
+# The bug of fuzz_canary.c.
+planted = $(if $(filter canary,$*),-Wl$(comma)--wrap=blk_io_done)
 .SECONDEXPANSION:
 
 $(B)/fuzz_%: $(B)/fuzz/fuzz_%.o $$(seen_$$*) $$(if $$(filter fuzz oss,$(FLAVOUR)),$$(if $$(filter $$*,$(fuzz_bytes)),,$(fuzz_programs))) $(fuzz_main) $(fuzz_libs)
-	@$(or $(LD_$(FLAVOUR)),$(CC)) $(CFLAGS) $(LINK_$(FLAVOUR)) $(fuzz_link_$(FLAVOUR)) $^ $(ZSTD) -o $@
+	@$(or $(LD_$(FLAVOUR)),$(CC)) $(CFLAGS) $(LINK_$(FLAVOUR)) $(fuzz_link_$(FLAVOUR)) $(planted) $^ $(ZSTD) -o $@
 $(B)/tests/test_mutate: $(B)/fuzz/mutate.o $(B)/sim-frontend/machine_byte.o
 # The mutator as AFL++ loads it: no part of any program.
 $(BUILD)/afl/mutator.so: fuzz/afl_mutator.c fuzz/mutate.c sim-frontend/machine_byte.c core/trace/op.c core/hash.c
 	@mkdir -p $(@D) && clang $(WARN) -O2 -shared -fPIC $(I_fuzz) $^ -o $@
 # The same objects without a fuzzer around them: replay of files, and speed.
 $(B)/replay_%: $(B)/fuzz/fuzz_%.o $$(seen_$$*) $(B)/fuzz/target.o $(B)/fuzz/standalone.o $(B)/fuzz/files.o $(fuzz_libs)
-	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -o $@
+	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $(planted) $^ -lzstd -o $@
 $(B)/bench_fuzz_%: $(B)/fuzz/fuzz_%.o $(B)/fuzz/target.o $(B)/fuzz/bench_fuzz.o $(B)/fuzz/files.o $(fuzz_libs)
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -o $@
 fuzzers: $(patsubst %,$(B)/fuzz_%,$(targets)) $(patsubst %,$(B)/replay_%,$(targets))

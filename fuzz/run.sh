@@ -24,20 +24,25 @@ case $jobs in 0 | *[!0-9]*) echo "fuzz: JOBS must be a number of fuzzers from 1 
 export RINGSIDE_FUZZ_RING=${RING:-any} RINGSIDE_FUZZ_TARGET=$target
 case $seconds in '' | *[!0-9]*) echo "fuzz: FUZZ_SECONDS must be a number of seconds, not '$seconds'" >&2; exit 2 ;; esac
 grown=build/grown/$target${RING:+-$RING} finds=build/finds/$target log=build/finds/$target.log
-mkdir -p "$grown" "$finds"
+mkdir -p "$grown" "$finds" "build/corpus/$target"
 touch "$finds/.since"
 echo "fuzz: building $target for $engine (ASan, UBSan, oracles) ..."
 fuzz/seeds.sh || exit 1
 
 show_find() { # the program that was written, and how to look at it
-	local find=$1 one_device='--one-device '
+	local find=$1 one_device='--one-device ' about=$target
 	[ "$target" != device ] || one_device= # its first byte tells
+	[ "$target" != canary ] || about=blk
 	echo "fuzz: FOUND in $target: $(grep -m1 -hE '^ORACLE|: runtime error:|ERROR: |ABORTING|libFuzzer: timeout' "$log" || echo 'the target ended; see the log')"
 	echo "  program    $find ($(stat -c %s "$find") bytes); log $log"
-	echo "  as text    build/plain/ringside show --program $one_device--device $target $find > find.txt"
+	echo "  as text    build/plain/ringside show --program $one_device--device $about $find > find.txt"
 	echo "  op by op   build/plain/ringside run find.txt"
 	[ "$RINGSIDE_FUZZ_RING" != packed ] || echo "  the ring   packed from the start: begin the text with: ${target}0 offer features=0x400000000"
 	echo "  again      make FLAVOUR=fuzz build/fuzz/replay_$target && RINGSIDE_FUZZ_RING=$RINGSIDE_FUZZ_RING build/fuzz/replay_$target $find"
+	if [ "$target" = canary ]; then
+		echo "  the bug    is that of fuzz/fuzz_canary.c: the device itself has none"
+		return
+	fi
 	echo "  all finds  build/asan/ringside triage $finds -o triage     (make FLAVOUR=asan)"
 	echo "  then       docs/fuzzing.md: shorten it, fix it, keep it in corpus/$target/"
 }
