@@ -96,7 +96,7 @@ compare-qemu: ## boot time and disk requests against QEMU's microvm in the same 
 	@tests/deps.sh boot && $(MAKE) -s all && tests/boot/compare-qemu.sh
 compare-net: ## TCP through a tap against QEMU's virtio-net in the same nested machine
 	@tests/deps.sh boot && $(MAKE) -s all && tests/boot/compare-net.sh
-fuzz: ## TARGET=device|blk|rng|net|console|ring|trace|boot|snapshot FUZZ_SECONDS=60 JOBS=1: libFuzzer with sanitizers and oracles, from the kept corpus
+fuzz: ## TARGET=device|blk|rng|net|console|differential|ring|trace|boot|snapshot FUZZ_SECONDS=60 JOBS=1: libFuzzer with sanitizers and oracles, from the kept corpus
 	@tests/deps.sh fuzz && JOBS=$(JOBS) fuzz/run.sh libfuzzer "$(TARGET)" "$(FUZZ_SECONDS)"
 afl: ## the same programs under AFL++, persistent mode
 	@tests/deps.sh fuzz && JOBS=$(JOBS) fuzz/run.sh afl "$(TARGET)" "$(FUZZ_SECONDS)"

@@ -46,7 +46,7 @@ for target in "${targets[@]}"; do
 	[ "$kind" != canary ] || seeds=blk
 	(cd "build/corpus/$seeds" && zip -q -r "$OUT/${name}_seed_corpus.zip" .)
 	case $kind in
-	trace | boot | snapshot | ring) length=1024 ;;
+	trace | boot | snapshot | ring | differential) length=1024 ;;
 	*) length=96 && cp fuzz/ops.dict "$OUT/$name.dict" ;;
 	esac
 	printf '[libfuzzer]\nmax_len = %s\nlen_control = 0\ntimeout = 10\n' $length >"$OUT/$name.options"

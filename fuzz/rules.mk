@@ -2,7 +2,7 @@
 fuzz_main_fuzz := $(B)/fuzz/target.o
 fuzz_programs  := $(B)/fuzz/libfuzzer.o $(B)/fuzz/mutate.o
 # Their inputs are no programs: libFuzzer changes them by itself.
-fuzz_bytes     := trace boot snapshot ring
+fuzz_bytes     := trace boot snapshot ring differential
 fuzz_main_afl  := $(B)/fuzz/target.o $(B)/fuzz/afl.o
 fuzz_main_cmplog := $(fuzz_main_afl)
 fuzz_main      := $(or $(fuzz_main_$(FLAVOUR)),$(B)/fuzz/target.o $(B)/fuzz/standalone.o $(B)/fuzz/files.o)
@@ -38,6 +38,8 @@ planted = $(if $(filter canary,$*),-Wl$(comma)--wrap=blk_io_done)
 $(B)/fuzz_%: $(B)/fuzz/fuzz_%.o $$(seen_$$*) $$(if $$(filter fuzz oss,$(FLAVOUR)),$$(if $$(filter $$*,$(fuzz_bytes)),,$(fuzz_programs))) $(fuzz_main) $(fuzz_libs)
 	@$(or $(LD_$(FLAVOUR)),$(CC)) $(CFLAGS) $(LINK_$(FLAVOUR)) $(fuzz_link_$(FLAVOUR)) $(planted) $^ $(ZSTD) -o $@
 $(B)/tests/test_mutate: $(B)/fuzz/mutate.o $(B)/sim-frontend/machine_byte.o
+# The difference that it plants.
+$(B)/tests/test_sim_tape: LINK_$(FLAVOUR) += -Wl$(comma)--wrap=vq_complete
 # The mutator as AFL++ loads it: no part of any program.
 $(BUILD)/afl/mutator.so: fuzz/afl_mutator.c fuzz/mutate.c sim-frontend/machine_byte.c core/trace/op.c core/hash.c
 	@mkdir -p $(@D) && clang $(WARN) -O2 -shared -fPIC $(I_fuzz) $^ -o $@

@@ -3,7 +3,7 @@
 # fuzz/run.sh libfuzzer|afl TARGET SECONDS: fuzzes one target from the kept programs (and what earlier runs here added to them,
 # in build/grown/TARGET), and tells how it goes. Status 1 on a finding; what to do with it is printed.
 #   JOBS=1        so many fuzzers at once, which share what they keep (AFL++: with a second one, one that compares: cmplog)
-#   MAX_LEN=96    longest input in bytes (boot: 4096, trace: 1024, snapshot: 512, ring: 256); OPTIONS: more options for the fuzzer
+#   MAX_LEN=96    longest input in bytes (boot: 4096, trace: 1024, snapshot: 512, ring, differential: 256); OPTIONS: more options for the fuzzer
 #   RING=packed   the device offers packed rings before any op does
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -12,7 +12,7 @@ case $target in
 boot) max_len=${MAX_LEN:-4096} ;;
 trace) max_len=${MAX_LEN:-1024} ;;
 snapshot) max_len=${MAX_LEN:-512} ;;
-ring) max_len=${MAX_LEN:-256} ;;
+ring | differential) max_len=${MAX_LEN:-256} ;;
 *) max_len=${MAX_LEN:-96} ;;
 esac
 if [ ! -e "fuzz/fuzz_$target.c" ]; then
@@ -21,7 +21,7 @@ if [ ! -e "fuzz/fuzz_$target.c" ]; then
 fi
 case $target:${RING:-} in device:?*) echo "fuzz: RING is not for device: the first byte of each input says which rings are offered" >&2; exit 2 ;; esac
 case $jobs in 0 | *[!0-9]*) echo "fuzz: JOBS must be a number of fuzzers from 1 on, not '$jobs'" >&2; exit 2 ;; esac
-export RINGSIDE_FUZZ_RING=${RING:-any} RINGSIDE_FUZZ_TARGET=$target
+export RINGSIDE_FUZZ_RING=${RING:-any} RINGSIDE_FUZZ_TARGET=$target RINGSIDE_FUZZ_TEXTS=$PWD/build/sim
 case $seconds in '' | *[!0-9]*) echo "fuzz: FUZZ_SECONDS must be a number of seconds, not '$seconds'" >&2; exit 2 ;; esac
 grown=build/grown/$target${RING:+-$RING} finds=build/finds/$target log=build/finds/$target.log
 mkdir -p "$grown" "$finds" "build/corpus/$target"
@@ -35,6 +35,12 @@ show_find() { # the program that was written, and how to look at it
 	[ "$target" != canary ] || about=blk
 	echo "fuzz: FOUND in $target: $(grep -m1 -hE '^ORACLE|: runtime error:|ERROR: |ABORTING|libFuzzer: timeout' "$log" || echo 'the target ended; see the log')"
 	echo "  program    $find ($(stat -c %s "$find") bytes); log $log"
+	if [ "$target" = differential ]; then
+		echo "  as text    $(grep -ahm1 '^its ops: ' "$log" | sed 's/^its ops: //') (the run on split rings; on packed ones: offer features^=0x400000000)"
+		echo "  op by op   build/plain/ringside run that text, and once more with the other offers: the answers differ"
+		echo "  again      make FLAVOUR=fuzz build/fuzz/replay_differential && build/fuzz/replay_differential $find"
+		return
+	fi
 	echo "  as text    build/plain/ringside show --program $one_device--device $about $find > find.txt"
 	echo "  op by op   build/plain/ringside run find.txt"
 	[ "$RINGSIDE_FUZZ_RING" != packed ] || echo "  the ring   packed from the start: begin the text with: ${target}0 offer features=0x400000000"
@@ -116,7 +122,7 @@ afl() {
 	rm -rf "$out"
 	echo "fuzz: $target under AFL++ for $seconds s, programs of at most $max_len bytes, $jobs at once"
 	export AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_AFFINITY=${AFL_NO_AFFINITY-1} AFL_NO_ARITH=1
-	case $target in trace | boot | snapshot | ring) ;; *) export AFL_CUSTOM_MUTATOR_LIBRARY=$PWD/build/afl/mutator.so ;; esac
+	case $target in trace | boot | snapshot | ring | differential) ;; *) export AFL_CUSTOM_MUTATOR_LIBRARY=$PWD/build/afl/mutator.so ;; esac
 	for ((job = 1; job <= jobs; job++)); do
 		more=(-S "more$job")
 		[ $job != 1 ] || more=(-M main)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * rand: the seeded generator's numbers. One word of state, one multiplication a draw, no division: a
+ * rand: the generator's numbers, from a seed, or from a tape: bytes that somebody else chose, zeroes behind its end.
+ * From a seed: One word of state, one multiplication a draw, no division: a
  * simulated request costs some hundred nanoseconds, and its decisions must not be a tenth of that. The same
  * on every build and machine. One draw at
  * most belongs into the arguments of a call: C does not tell which comes first. Not for secrets.
@@ -10,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "hash.h"
 
@@ -17,16 +19,39 @@ struct rand {
 	uint64_t state;
 	uint64_t pool; /* bits that were drawn and not used yet */
 	uint32_t left; /* how many */
+	bool taped;
+	const uint8_t *tape; /* what is left of it */
+	size_t tape_len;
 };
 
 static inline void rand_seed(struct rand *r, uint64_t seed)
 {
 	r->state = hash_u64(hash_u64(HASH_SEED, seed), seed);
 	r->left = 0;
+	r->taped = false;
+}
+
+/* The tape must stay where it is. */
+static inline void rand_tape(struct rand *r, const uint8_t *tape, size_t n)
+{
+	*r = (struct rand){.taped = true, .tape = tape, .tape_len = n};
+}
+
+static inline uint64_t rand_next_taped(struct rand *r)
+{
+	uint64_t v = 0;
+	size_t n = r->tape_len < sizeof(v) ? r->tape_len : sizeof(v);
+	if (n)
+		memcpy(&v, r->tape, n);
+	r->tape += n;
+	r->tape_len -= n;
+	return v;
 }
 
 static inline uint64_t rand_u64(struct rand *r)
 {
+	if (r->taped)
+		return rand_next_taped(r);
 	r->state += HASH_SEED;
 	unsigned __int128 p =
 		(unsigned __int128)(r->state ^ 0xff51afd7ed558ccdull) * (r->state ^ 0xd1342543de82ef95ull);

@@ -191,14 +191,13 @@ static void end(struct sim *s)
 
 static void generate(struct sim *s)
 {
-	struct sim_plan *p = s->plan;
-	rand_seed(&p->rand, s->log->seed);
+	const struct sim_plan *p = s->plan;
 	sim_draw_plan(s);
 	for (uint32_t i = 0; i < s->machine.ndevices; i++)
 		if (p->device[i].on)
 			sim_set_up(s, i);
 	for (uint32_t i = 0; i < p->steps && !sim_full(s); i++) {
-		uint32_t bits = rand_bits(&p->rand, 8);
+		uint32_t bits = rand_bits(&s->plan->rand, 8);
 		sim_act(s, p->turn[bits & 63], p->device_of_turn[bits >> 6]);
 	}
 }
@@ -310,11 +309,11 @@ static uint32_t areas(const struct sim_plan *p, const struct machine *m)
 	return bits;
 }
 
-bool sim_run(struct sim *s, uint64_t seed)
+/* again: a program for one ring is done once more, to be compared. */
+static bool run(struct sim *s, bool again)
 {
 	struct sim_count *c = &s->count;
 	uint64_t before = taken(s);
-	s->log->seed = seed;
 	s->log->nops = s->log->ndata = 0;
 	bool calm = judged(s, generate);
 	if (calm && s->options.ring == SIM_RING_BOTH)
@@ -324,11 +323,25 @@ bool sim_run(struct sim *s, uint64_t seed)
 	c->taken += taken(s) - before;
 	c->machine = s->machine.stats;
 	c->hash = hash_u64(c->hash, s->hash);
-	if (!calm || s->options.ring == SIM_RING_BOTH || seed >> (64 - AGAIN_BITS))
+	if (!calm || s->options.ring == SIM_RING_BOTH || !again)
 		return calm;
 	bool same = same_again(s);
 	s->machine.stats = c->machine;
 	return same;
+}
+
+bool sim_run(struct sim *s, uint64_t seed)
+{
+	s->log->seed = seed;
+	rand_seed(&s->plan->rand, seed);
+	return run(s, seed >> (64 - AGAIN_BITS) == 0);
+}
+
+bool sim_run_tape(struct sim *s, const uint8_t *tape, size_t n)
+{
+	s->log->seed = 0;
+	rand_tape(&s->plan->rand, tape, n);
+	return run(s, true);
 }
 
 uint64_t sim_nth_seed(uint64_t seed, uint64_t n)

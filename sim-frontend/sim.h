@@ -92,6 +92,9 @@ bool sim_create(struct sim *, const struct sim_options *, struct sim_log *);
 void sim_destroy(struct sim *);
 /* One run of that seed. False: an oracle was violated. */
 bool sim_run(struct sim *, uint64_t seed);
+/* One run whose decisions are the tape's bytes, the first ones behind its end; a tape that is little changed is a run that
+ * is little changed. */
+bool sim_run_tape(struct sim *, const uint8_t *tape, size_t n);
 /* The ops of the log, once more. False: an oracle was violated. */
 bool sim_again(struct sim *);
 /* The seed of the n-th run of a seed. */

@@ -16,6 +16,11 @@ for target in device blk rng net console; do
 		fail "short-$target" "$(tail -n 3 "$work/out" | tr '\n' ' ')"
 	fi
 done
+if fuzz/run.sh libfuzzer differential 3 >"$work/out" 2>&1 && grep -qE '^fuzz: [0-9]+ runs, ' "$work/out"; then
+	pass "short-differential: $(grep -oE '[0-9]+ runs/s' "$work/out" | tail -n 1)"
+else
+	fail short-differential "$(tail -n 3 "$work/out" | tr '\n' ' ')"
+fi
 out=$(fuzz/run.sh libfuzzer nothing 1 2>&1)
 if [ $? = 2 ] && grep -q 'no target nothing' <<<"$out"; then pass unknown-target; else fail unknown-target "$out"; fi
 out=$(RING=packed fuzz/run.sh libfuzzer device 1 2>&1)
