@@ -56,5 +56,5 @@ corpus-player: $(patsubst %,$(B)/replay_%,$(targets))
 reach_at := mmio_read mmio_write control_says control_hears control_port filter_answered
 $(B)/reach: $(B)/fuzz/reach.o $(B)/fuzz/reach_list.o $(B)/fuzz/files.o $(fuzz_libs)
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $(addprefix -Wl$(comma)--wrap=,$(reach_at)) $^ -lzstd -o $@
-fuzz-bench: $(B)/bench_fuzz_blk
+fuzz-bench: $(B)/bench_fuzz_blk $(B)/bench_fuzz_device
 .PHONY: fuzz-bench
