@@ -9,60 +9,61 @@
 # includes, besides itself, only freestanding C headers, <string.h> for its four memory functions, and <linux/*.h>.
 set -u
 cd "${1:-$(dirname "$0")/..}" || exit 2
-failed=0
 
-# The folders whose files each folder may name: as in the -I flags of the Makefile.
-allowed() {
-	case $1 in
-	core) echo core ;;
-	sim-frontend) echo core sim-frontend ;;
-	kvm-frontend/boot) echo kvm-frontend/boot kvm-frontend ;; # pure functions: not even core
-	kvm-frontend) echo core kvm-frontend ;;
-	fuzz) echo core sim-frontend kvm-frontend/boot kvm-frontend fuzz ;;
-	tests) echo . core sim-frontend kvm-frontend kvm-frontend/boot fuzz ;;
-	esac
-}
-
-# fuzz sees kvm-frontend for names like "boot/acpi.h" only.
-reaches() { # folder, header
-	local dir
-	for dir in $(allowed "$1"); do
-		[ "$1/$dir" != fuzz/kvm-frontend ] || [[ $2 == boot/* ]] || continue
-		[ "$1/$dir" != kvm-frontend/boot/kvm-frontend ] || [[ $2 == boot/* ]] || continue
-		[ -f "$dir/$2" ] && return 0
-	done
-	return 1
-}
-
-freestanding='float iso646 limits stdalign stdarg stdbool stddef stdint stdnoreturn string'
-
-check_file() { # folder, file
-	local kind name
-	while read -r kind name; do
-		if [[ $name == *..* ]]; then
-			echo "$2 includes $name: no .."
-		elif [ "$kind" = '"' ]; then
-			reaches "$1" "$name" || echo "$2 includes \"$name\", which $1 may not use (or there is no such file)"
-		elif [ "$1" = core ] && [[ $name != linux/*.h && " $freestanding " != *" ${name%.h} "* ]]; then
-			echo "$2 includes <$name>: not freestanding"
-		elif [[ $name == core/* || $name == *-frontend/* || $name == fuzz/* ]]; then
-			echo "$2 includes <$name>: our own headers are quoted"
-		fi
-	done < <(sed -nE 's/^[ \t]*#[ \t]*include[ \t]*(["<])([^">]*)[">].*/\1 \2/p' "$2")
+# All of it in one awk: a process for each file and line would take half a minute.
+there=$(find core sim-frontend kvm-frontend fuzz tests -type f)
+mapfile -t sources < <(grep -E '\.([chS]|def|inc)$' <<<"$there" | sort)
+[ ${#sources[@]} -gt 0 ] || { echo "FAIL includes: no sources in $PWD"; exit 1; }
+awk -v there="$there" '
+	BEGIN {
+		n = split(there, names, "\n")
+		for (i = 1; i <= n; i++) exists[names[i]] = 1
+		# The folders whose files each folder may name: as in the -I flags of the Makefile.
+		allowed["core"] = "core/"
+		allowed["sim-frontend"] = "core/ sim-frontend/"
+		allowed["kvm-frontend/boot"] = "kvm-frontend/boot/ kvm-frontend/" # pure functions: not even core
+		allowed["kvm-frontend"] = "core/ kvm-frontend/"
+		allowed["fuzz"] = "core/ sim-frontend/ kvm-frontend/boot/ kvm-frontend/ fuzz/"
+		allowed["tests"] = " core/ sim-frontend/ kvm-frontend/ kvm-frontend/boot/ fuzz/"
+		split("float iso646 limits stdalign stdarg stdbool stddef stdint stdnoreturn string", names, " ")
+		for (i in names) freestanding[names[i] ".h"] = 1
+	}
+	function bad(what) { if (count[folder]++ < 20) said[folder] = said[folder] (said[folder] ? ";" : "") FILENAME what }
+	# fuzz, and boot itself, see kvm-frontend for names like "boot/acpi.h" only.
+	function reaches(name,    dirs, n, i) {
+		if (folder == "tests" && name in exists) return 1
+		n = split(allowed[folder], dirs, " ")
+		for (i = 1; i <= n; i++) {
+			if ((folder == "fuzz" || folder == "kvm-frontend/boot") && dirs[i] == "kvm-frontend/" && name !~ /^boot\//) continue
+			if ((dirs[i] name) in exists) return 1
+		}
+		return 0
+	}
+	FNR == 1 {
+		folder = FILENAME
+		if (folder ~ /^kvm-frontend\/boot\//) folder = "kvm-frontend/boot"
+		else sub("/.*", "", folder)
+	}
+	!/^[ \t]*#[ \t]*include/ { next }
 	# A name made by a macro would escape the check.
-	grep -nE '^[ \t]*#[ \t]*include[ \t]*[^"< \t]' "$2" | sed "s|^|$2: computed include: |"
-}
-
-for folder in core sim-frontend kvm-frontend/boot kvm-frontend fuzz tests; do
-	bad=$(find "$folder" -name '*.[ch]' -o -name '*.def' -o -name '*.S' -o -name '*.inc' 2>/dev/null | sort | while read -r file; do
-		[ "$folder" = kvm-frontend ] && [[ $file == kvm-frontend/boot/* ]] && continue
-		check_file "$folder" "$file"
-	done)
-	if [ -z "$bad" ]; then
-		echo "PASS includes-$folder"
-	else
-		echo "FAIL includes-$folder: $(echo "$bad" | head -n 20 | paste -sd';')"
-		failed=1
-	fi
-done
-exit $failed
+	!/^[ \t]*#[ \t]*include[ \t]*["<][^">]*[">]/ { if ($0 ~ /include[ \t]*[^"< \t]/) bad(": computed include: " FNR ":" $0); next }
+	{
+		name = $0
+		sub(/^[ \t]*#[ \t]*include[ \t]*/, "", name)
+		quoted = substr(name, 1, 1) == "\""
+		name = substr(name, 2)
+		sub(/[">].*/, "", name)
+		if (name ~ /\.\./) bad(" includes " name ": no ..")
+		else if (quoted) { if (!reaches(name)) bad(" includes \"" name "\", which " folder " may not use (or there is no such file)") }
+		else if (folder == "core" && name !~ /^linux\/.*\.h$/ && !(name in freestanding)) bad(" includes <" name ">: not freestanding")
+		else if (name ~ /^(core|[^\/]*-frontend|fuzz)\//) bad(" includes <" name ">: our own headers are quoted")
+	}
+	END {
+		n = split("core sim-frontend kvm-frontend/boot kvm-frontend fuzz tests", names, " ")
+		for (i = 1; i <= n; i++) {
+			if (names[i] in said) { print "FAIL includes-" names[i] ": " said[names[i]]; failed = 1 }
+			else print "PASS includes-" names[i]
+		}
+		exit failed
+	}
+' "${sources[@]}"

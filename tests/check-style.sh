@@ -45,17 +45,11 @@ verdict style-file-length "$(wc -l "${sources[@]}" "${scripts[@]}" | awk -v max=
 	$1 > ($2 in limit ? limit[$2] : max) { printf "%s: %d lines\n", $2, $1 }
 	END { for (f in limit) if (!(f in seen) || seen[f] < limit[f]) printf "%s: lower its line in the ratchet list\n", f }')"
 
-verdict style-spdx "$(
-	for f in "${sources[@]}"; do
-		read -r line <"$f"
-		case $line in
-		'// SPDX-License-Identifier: BSD-2-Clause' | '/* SPDX-License-Identifier: BSD-2-Clause */') ;;
-		*) echo "$f" ;;
-		esac
-	done
-	for f in "${scripts[@]}"; do
-		head -n 2 "$f" | grep -qx '# SPDX-License-Identifier: BSD-2-Clause' || echo "$f"
-	done)"
+verdict style-spdx "$(awk '
+	FILENAME ~ /\.(sh|run)$|\.ci\/run$/ { if (FNR <= 2 && $0 == "# SPDX-License-Identifier: BSD-2-Clause") good[FILENAME] = 1; next }
+	FNR == 1 && ($0 == "// SPDX-License-Identifier: BSD-2-Clause" || $0 == "/* SPDX-License-Identifier: BSD-2-Clause */") { good[FILENAME] = 1 }
+	END { for (i = 1; i < ARGC; i++) if (!(ARGV[i] in good)) print ARGV[i] }
+' "${sources[@]}" "${scripts[@]}")"
 
 # Our own mistakes end in core_check; nothing in core allocates, prints, ends the process or asks the system.
 words='assert|malloc|calloc|realloc|free|alloca|printf|fprintf|snprintf|puts|abort|exit|perror|getenv|time|rand|memalign|strdup'
