@@ -14,18 +14,13 @@ ringside=${RINGSIDE:-build/plain/ringside}
 [ -x $ringside ] || make -s -j"$(nproc)" $ringside
 
 bytes_of() { # FILE.hex
-	local word n
-	sed 's/#.*//' "$1" | tr -s ' \t\n' '\n' | while read -r word; do
-		n=1
-		case $word in
-		'') continue ;;
-		*'*'*) n=${word#*'*'} ;;
-		esac
-		while [ "$n" -gt 0 ]; do
-			printf '%b' "\\x${word%%'*'*}"
-			n=$((n - 1))
-		done
-	done
+	printf '%b' "$(awk '{
+		sub(/#.*/, "")
+		for (i = 1; i <= NF; i++) {
+			n = split($i, word, "*") > 1 ? word[2] : 1
+			while (n-- > 0) printf "\\x%s", word[1]
+		}
+	}' "$1")"
 }
 
 assemble() { # FILE SEED
@@ -62,16 +57,14 @@ for text in corpus/blk/[a-h]*.txt; do
 	[ -e "$text" ] || continue
 	{ printf '\004' && head -c 1000 "$text"; } >"build/corpus/trace/text-$(basename "${text%.txt}")"
 done
-for program in build/corpus/{blk,rng,console,net}/*; do
+find build/corpus/{blk,rng,console,net} -type f -size -121c -printf '%s %p\n' | while read -r n program; do
 	name=${program#build/corpus/}
 	seed=build/corpus/snapshot/${name/\//-}
 	[ "$program" -nt "$seed" ] || continue
-	n=$(stat -c %s "$program")
-	[ "$n" -le 120 ] || continue
 	case $program in *rng/*) what=1 ;; *console/*) what=2 ;; *net/*) what=3 ;; *) what=0 ;; esac
 	case $program in *packed*) what=$((what + 16)) ;; esac
-	{ printf '%b%b' "\\x$(printf %02x $what)" "\\x$(printf %02x "$n")" && cat "$program" && printf '\002\000\002\001\200\000\377' && cat "$program"; } \
-		>"$seed"
+	printf -v head '\\x%02x\\x%02x' $what "$n"
+	{ printf '%b' "$head" && cat "$program" && printf '\002\000\002\001\200\000\377' && cat "$program"; } >"$seed"
 done
 for trace in corpus/traces/*.vtrace; do
 	{ printf '\000' && head -c 2000 "$trace"; } >"build/corpus/trace/begin-$(basename "${trace%.vtrace}")"
