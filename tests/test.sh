@@ -5,8 +5,10 @@
 #   clang, msan   the programs that replay the kept traces and the corpus (MSan: no uninitialised byte reaches a guest)
 set -u
 cd "$(dirname "$0")/.." || exit 1
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+work=$(mktemp -d)
+log=$work/log
+: >"$log"
+trap 'rm -rf "$work"' EXIT
 jobs=$(nproc)
 start=$SECONDS
 
@@ -36,16 +38,44 @@ for flavour in plain asan msan; do
 	run tests/run-unit.sh "$flavour" build/$flavour/tests/test_*
 	run tests/run-unit.sh "$flavour-regress" "${regress[@]}"
 done
-run tests/check-core.sh build/{plain,clang,asan,msan}/libcore.a
+
+# The rest: as many lanes at a time as there are processors; in a lane one check after the other, because they share what they build.
+# Scripts of tests/e2e that no lane names are the last one's. What a check says is shown when it ends.
+lane() { # lane COMMAND...: each with its arguments
+	local command
+	for command in "$@"; do
+		local out=$work/$BASHPID.out status=0
+		$command >"$out" 2>&1 </dev/null || status=$?
+		if [ "$status" != 0 ] && ! grep -q '^FAIL ' "$out"; then
+			echo "FAIL $(basename "${command%% *}"): status $status" >>"$out"
+		fi
+		flock "$log" cat "$out"
+	done
+}
+fuzzed=(tests/e2e/services.sh tests/e2e/fuzz.sh)
+for flavour in plain clang asan msan; do
+	fuzzed+=("fuzz/play.sh $flavour")
+done
+planted=(tests/e2e/bugs.sh tests/e2e/export.sh)
+machines=()
+for script in files guest-program machine save tiny; do
+	machines+=("tests/e2e/$script.sh")
+done
+rest=("tests/check-core.sh build/plain/libcore.a build/clang/libcore.a build/asan/libcore.a build/msan/libcore.a")
 for check in includes style clauses canary; do
-	run tests/check-$check.sh
+	rest+=("tests/check-$check.sh")
 done
 for script in tests/e2e/*.sh; do
-	run "$script"
+	case " ${fuzzed[*]} ${planted[*]} ${machines[*]} " in *" $script "*) ;; *) rest+=("$script") ;; esac
 done
-for flavour in plain clang asan msan; do
-	run fuzz/play.sh "$flavour"
-done
+{
+	for name in fuzzed planted machines rest; do
+		while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n; done
+		declare -n commands=$name
+		lane "${commands[@]}" &
+	done
+	wait
+} | tee -a "$log"
 
 passed=$(grep -c '^PASS ' "$log") failed=$(grep -c '^FAIL ' "$log")
 echo "test: $passed passed, $failed failed, $((SECONDS - start)) s"
