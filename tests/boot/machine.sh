@@ -132,7 +132,7 @@ level1() {
 	watch_it_come_up >/dev/null 2>&1 &
 	timeout --foreground "$timeout" qemu-system-x86_64 -accel tcg,thread=multi -smp "$cpus" -cpu max,+svm,+npt -m "$memory" \
 		-display none -monitor none -serial stdio -no-reboot -nodefaults -pidfile "$work/pid" \
-		-kernel "$cache/kernel/vmlinuz" -initrd "$cache/level1.cpio" -append "console=ttyS0 panic=-1 quiet loglevel=1" \
+		-kernel "$cache/kernel/vmlinuz" -initrd "$cache/level1.cpio" -append "console=ttyS0 panic=-1 quiet loglevel=1 transparent_hugepage=never" \
 		-drive "file=$work.in,format=raw,if=virtio,readonly=on" -drive "file=$work.out,format=raw,if=virtio,cache=unsafe" "${drives[@]}" \
 		</dev/null 2>"$work/qemu.err" | sed -u 's/\r$//' | show || true
 	kill $! 2>/dev/null || true

@@ -15,7 +15,7 @@ expect hvc0#
 wait 60
 type for m in failover net_failover virtio_net; do insmod /modules/*-\$m.ko; done; ifconfig eth0 10.0.2.15 && route add default gw 10.0.2.2 && echo net""work
 expect network
-type stty -echo -onlcr; (wget -qO- http://10.0.2.2:8080/file | sha256sum >/tmp/sum) &
+type stty -echo -opost; (wget -qO- http://10.0.2.2:8080/file | sha256sum >/tmp/sum) &
 type yes 01234567890123456789012345678901234567890123456789012345 | head -n 131072 | nl -w 6 >/tmp/lines; wc -c </tmp/lines
 wait 200
 expect 8388608
@@ -50,7 +50,7 @@ timeout -s KILL 1400 drive "$TMPDIR/session" ringside-vmm --kernel "$IN/vmlinuz"
 	--cmdline "$quiet ringside.mode=console" --net user --control "$TMPDIR/control" --console hvc:stdio \
 	--console "serial:$OUT/flood.serial" --port "talk=unix:$TMPDIR/talk" --port "log=file:$TMPDIR/log" \
 	>"$OUT/flood.raw" 2>"$OUT/flood.why" || status=$?
-tr -d '\r' <"$OUT/flood.raw" | sed -n '/^BEGIN/,/^END/p' | grep -v '^BEGIN\|^END\|^drive: memory\|^$' >"$TMPDIR/got"
+tr -d '\r' <"$OUT/flood.raw" | sed -n '/BEGIN$/,/^END/p' | grep -v 'BEGIN$\|^END\|^drive: memory\|^$' >"$TMPDIR/got"
 tr -d '\r' <"$OUT/flood.raw" | grep -v '^ *[0-9]*	01234' | tail -n 60 >"$OUT/flood.console"
 if [ $status = 0 ]; then
 	pass flood-session
