@@ -101,8 +101,8 @@ fuzz: ## TARGET=device|blk|rng|net|console|differential|ring|trace|boot|snapshot
 	@tests/deps.sh fuzz && JOBS=$(JOBS) fuzz/run.sh libfuzzer "$(TARGET)" "$(FUZZ_SECONDS)"
 afl: ## the same programs under AFL++, persistent mode
 	@tests/deps.sh fuzz && JOBS=$(JOBS) fuzz/run.sh afl "$(TARGET)" "$(FUZZ_SECONDS)"
-bugbench: ## plant known bugs one at a time: how fast does the simulator find each?
-	@tests/deps.sh fuzz && fuzz/bugbench.sh
+bugbench: ## plant known bugs one at a time: how fast does ENGINE=sim|libfuzzer|afl find each?
+	@tests/deps.sh fuzz && ENGINE=$(ENGINE) fuzz/bugbench.sh
 coverage: ## what the kept corpus reaches of core/, as a table
 	@tests/deps.sh fuzz && fuzz/coverage.sh
 bench: ## prints `bench NAME VALUE UNIT`
@@ -118,6 +118,7 @@ clean: ## remove build/
 TARGET       ?= blk
 FUZZ_SECONDS ?= 60
 JOBS         ?= 1
+ENGINE       ?= sim
 ZSTD         ?= -lzstd
 PREFIX       ?= /usr/local
 .PHONY: all units regress core-units benches test demo boot-test debian-test flood-test compare-qemu compare-net fuzz afl bugbench coverage bench lint install help clean

@@ -7,8 +7,10 @@
 #   ops        of the run that found it, and after shrinking
 # Status 1 when a patch does not apply any more, a bug is not found within BENCH_SECONDS (60), or something is found in the tree
 # without a bug. What was found stays in build/bugs/finds. KEEP=1: the shrunk programs replace those of corpus/bugs.
+#   ENGINE=libfuzzer|afl   a fuzzer instead of the simulator: fuzz/enginebench.sh
 set -u
 cd "$(dirname "$0")/.." || exit 2
+[ "${ENGINE:-sim}" = sim ] || exec fuzz/enginebench.sh "$@"
 seconds=${BENCH_SECONDS:-60}
 finds=build/bugs/finds
 mkdir -p build/bugs

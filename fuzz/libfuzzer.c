@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What only libFuzzer calls. Most changes are made op by op, the rest byte by byte. */
+#include <stdlib.h>
+
 #include "mutate.h"
 #include "target.h"
 
@@ -11,16 +13,21 @@ size_t LLVMFuzzerCustomCrossOver(const uint8_t *, size_t, const uint8_t *, size_
 				 unsigned);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
+static bool by_bytes; /* no change is made op by op: what is lost then? (fuzz/enginebench.sh) */
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
 	target_sample();
+	by_bytes = getenv("RINGSIDE_FUZZ_BY_BYTES");
 	return 0;
 }
 
 size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t n, size_t max, unsigned seed)
 {
+	if (by_bytes)
+		return LLVMFuzzerMutate(bytes, n, max);
 	if (target_chooses())
 		mutate_for_chosen();
 	else

@@ -86,6 +86,17 @@ static void begin(void)
 		atexit(report);
 }
 
+/* What is lost without an oracle? (fuzz/enginebench.sh) */
+static void switch_off(struct machine *m, const char *oracle_without)
+{
+	for (uint32_t i = 0; oracle_without && i < m->ndevices; i++) {
+		if (!oracle_switch(m->device[i].oracle, oracle_without, false)) {
+			fprintf(stderr, "RINGSIDE_FUZZ_WITHOUT: no oracle %s\n", oracle_without);
+			exit(2);
+		}
+	}
+}
+
 static void make(struct machine *m, const struct machine_kind *k)
 {
 	static const struct device_options options;
@@ -97,6 +108,7 @@ static void make(struct machine *m, const struct machine_kind *k)
 		exit(2);
 	}
 	m->violation = on_violation;
+	switch_off(m, getenv("RINGSIDE_FUZZ_WITHOUT"));
 }
 
 /* The machine is made the first time it is wanted. Where it was used before, what that left is undone when the

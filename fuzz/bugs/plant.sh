@@ -4,9 +4,12 @@
 # fuzz/bugs/, or clean-FLAVOUR for the tree as it is. All of it happens in a copy of the tree, build/bugs/tree; what is built
 # there is kept, so that a bug costs the compilation of what it touches. Says FAIL and why where a patch does not apply or
 # build; status 1 then.
+#   ENGINE=fuzz|afl   builds the fuzz target of the bug's device instead, in that flavour, as build/bugs/fuzz/NAME or build/bugs/afl/NAME
+#                     (clean-TARGET: of the tree as it is). The device is that of the bug's kept program in corpus/bugs/.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 tree=build/bugs/tree
+engine=${ENGINE:-}
 failed=0
 
 # The copy is made as the tree is. A file that is right stays untouched, so that it is newer than nothing but what was built
@@ -34,11 +37,28 @@ seed() { # FLAVOUR: what `make all` has built need not be built again
 	}
 }
 build() { # FLAVOUR NAME
+	[ -z "$engine" ] || { build_target "$2"; return; }
 	seed "$1"
 	if make -s -j"$(nproc)" -C $tree FLAVOUR="$1" I_core='-Icore -include core/canary.h' build/"$1"/ringside >&2; then
 		cp $tree/build/"$1"/ringside build/bugs/"$2"
 	else
 		echo "FAIL bug-$2: does not build in $tree"
+		failed=1
+	fi
+}
+build_target() { # NAME
+	local target
+	case $1 in
+	clean-*) target=${1#clean-} ;;
+	*) target=$(sed -n 's/^\([a-z]*\)[0-9][0-9]* .*/\1/p' corpus/bugs/"$1".txt | head -n 1) ;;
+	esac
+	mkdir -p "build/bugs/$engine"
+	seed "$engine"
+	if make -s -j"$(nproc)" -C $tree FLAVOUR="$engine" I_core='-Icore -include core/canary.h' "build/$engine/fuzz_$target" >&2; then
+		cp "$tree/build/$engine/fuzz_$target" "build/bugs/$engine/$1"
+		echo "$target" >"build/bugs/$engine/$1.target"
+	else
+		echo "FAIL bug-$1: fuzz_$target does not build in $tree"
 		failed=1
 	fi
 }
@@ -57,7 +77,7 @@ plant() { # NAME
 
 prepare
 for name in "$@"; do
-	rm -f build/bugs/"$name"
+	rm -f build/bugs/"${engine:+$engine/}$name"
 	case $name in
 	clean-*) build "${name#clean-}" "$name" ;;
 	*) plant "$name" ;;

@@ -1,0 +1,104 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# fuzz/enginebench.sh [NAME...]: how fast does a fuzzer find the planted bugs? For each bug of fuzz/bugs/ the target of its device is
+# built with it. The kept programs of that device (corpus/blk and so on; never corpus/bugs) run once each; those that show the bug as
+# they are are left out, and the fuzzer runs on one core from the rest. A table:
+#   seeds                so many kept programs show it as they are: with them, it is found in 0 s
+#   reached, triggered   how often the fuzzer passed the planted place, and how often the bug mattered there
+#   by, seconds          who told: an oracle, or a sanitizer (asan, ubsan, trap); seconds until then, from the other programs
+# ENGINE=libfuzzer|afl; BENCH_SECONDS=300 for each bug; RINGSIDE_FUZZ_WITHOUT=ORACLE and RINGSIDE_FUZZ_BY_BYTES=1 leave out an oracle,
+# or the mutator: what is lost? BENCH_KEEP=1: the targets are there already, and not built again. Status 1 when a bug is missed.
+set -u
+cd "$(dirname "$0")/.." || exit 2
+case ${ENGINE:-libfuzzer} in
+libfuzzer) flavour=fuzz ;;
+afl) flavour=afl ;;
+*) echo "bugbench: ENGINE is sim, libfuzzer or afl, not '$ENGINE'" >&2; exit 2 ;;
+esac
+seconds=${BENCH_SECONDS:-300} built=build/bugs/$flavour
+case $seconds in '' | *[!0-9]*) echo "bugbench: BENCH_SECONDS must be a number of seconds, not '$seconds'" >&2; exit 2 ;; esac
+work=$(mktemp -d /dev/shm/ringside-bugs.XXXXXX 2>/dev/null || mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+# What MSan alone can see is no matter of a target with ASan.
+mapfile -t names < <(grep -L '^build: msan' fuzz/bugs/*.patch | sed 's|.*/||; s|\.patch$||')
+[ $# = 0 ] || names=("$@")
+for name in "${names[@]}"; do
+	[ -e fuzz/bugs/"$name".patch ] || { echo "bugbench: no bug $name: see fuzz/bugs/" >&2; exit 2; }
+done
+fuzz/seeds.sh || exit 1
+if [ -z "${BENCH_KEEP:-}" ]; then
+	echo "bugbench: building ${#names[@]} fuzz targets with a bug each for ${ENGINE:-libfuzzer} ..."
+	ENGINE=$flavour fuzz/bugs/plant.sh "${names[@]}" 2>build/bugs.log || failed=1
+	[ $flavour != afl ] || make -s build/afl/mutator.so || exit 1
+fi
+export ASAN_OPTIONS=abort_on_error=1:symbolize=0:detect_leaks=0:malloc_context_size=0:quarantine_size_mb=1:max_malloc_fill_size=0
+export AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_AFFINITY=1 AFL_NO_ARITH=1 AFL_BENCH_UNTIL_CRASH=1
+[ -n "${RINGSIDE_FUZZ_BY_BYTES:-}" ] || export AFL_CUSTOM_MUTATOR_LIBRARY=$PWD/build/afl/mutator.so
+
+told_by() { # what a run said: an oracle's name, or a sanitizer's
+	local what
+	what=$(sed -n 's/^ORACLE \([a-z-]*\).*/\1/p' "$1" | head -n 1)
+	if [ -n "$what" ]; then echo "$what"
+	elif grep -aq 'runtime error:' "$1"; then echo ubsan
+	elif grep -aq 'AddressSanitizer: \(ILL\|TRAP\)\|deadly signal' "$1"; then echo trap
+	elif grep -aq 'ERROR: AddressSanitizer' "$1"; then echo asan
+	else echo "unclear"; fi
+}
+fuzz_libfuzzer() { # NAME: status 1 when something is found; what it says in $work/out
+	mkdir "$work/grow"
+	"$built/$1" -max_total_time="$seconds" -max_len=96 -len_control=0 -timeout=10 -detect_leaks=0 -entropic=0 -dict=fuzz/ops.dict \
+		-artifact_prefix="$work/crash/" "$work/grow" "$work/seeds" >"$work/out" 2>&1
+}
+fuzz_afl() {
+	local find
+	afl-fuzz -V "$seconds" -G 96 -x fuzz/ops.dict -i "$work/seeds" -o "$work/afl" -- "$built/$1" >"$work/afl.out" 2>&1
+	find=$(find "$work/afl" -path '*crashes/id*' | head -n 1)
+	if [ -z "$find" ]; then
+		[ -r "$work/afl/default/fuzzer_stats" ] || { tail -n 5 "$work/afl.out" >&2; exit 1; }
+		return 0
+	fi
+	cp "$find" "$work/crash/"
+	{ "$built/$1" <"$find" >"$work/out" 2>&1; } 2>/dev/null # bash tells of aborts
+	return 1
+}
+silent_seeds() { # NAME TARGET: into $work/seeds; prints how many others there are
+	local seed shows=0 status
+	mkdir "$work/seeds"
+	for seed in "build/corpus/$2"/*; do
+		status=0
+		case $flavour in
+		fuzz) "$built/$1" -timeout=10 "$seed" >"$work/out" 2>&1 || status=$? ;;
+		afl) "$built/$1" <"$seed" >"$work/out" 2>&1 || status=$? ;;
+		esac
+		if [ $status = 0 ]; then cp "$seed" "$work/seeds/"; else shows=$((shows + 1)); fi
+	done 2>/dev/null # bash tells of aborts
+	echo $shows
+}
+bench() { # NAME
+	local name=$1 start took reached=0 triggered=0 by=MISSED shows
+	rm -rf "${work:?}"/*
+	mkdir "$work/crash"
+	shows=$(silent_seeds "$name" "$(cat "$built/$name.target")")
+	export RINGSIDE_CANARY=$work/canary
+	start=$(date +%s%N)
+	"fuzz_${ENGINE:-libfuzzer}" "$name" || by=$(told_by "$work/out")
+	took=$((($(date +%s%N) - start) / 10000000))
+	unset RINGSIDE_CANARY
+	[ ! -s "$work/canary" ] || read -r reached triggered < <(od -An -tu8 "$work/canary" | tr '\n' ' '; echo)
+	printf '%-5s %-8s %5d %12s %12s  %-12s %6d.%02d\n' "$name" "$(cat "$built/$name.target")" "$shows" "$reached" "$triggered" "$by" \
+		$((took / 100)) $((took % 100))
+	echo "$shows" >>"$work.seeds"
+	if [ $by = MISSED ]; then failed=1; else echo "$took" >>"$work.times"; fi
+}
+printf '%-5s %-8s %5s %12s %12s  %-12s %9s\n' bug target seeds reached triggered by seconds
+: >"$work.times"
+: >"$work.seeds"
+for name in "${names[@]}"; do
+	[ ! -x "$built/$name" ] || bench "$name"
+done
+sort -n "$work.times" | awk -v all=${#names[@]} -v seeds="$(grep -cv '^0$' "$work.seeds")" '{ t[NR] = $1 / 100 } END {
+	if (NR) m = NR % 2 ? t[(NR + 1) / 2] : (t[NR / 2] + t[NR / 2 + 1]) / 2
+	printf "bugbench: %d of %d bugs are shown by kept programs; from the others %d are found; median %.2f s, slowest %.2f s\n", seeds, all, NR, m, t[NR] }'
+rm -f "$work.times" "$work.seeds"
+exit $failed
