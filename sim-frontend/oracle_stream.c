@@ -12,6 +12,38 @@ static uint8_t byte_of(uint16_t port, int way, uint64_t i)
 	return (uint8_t)(i * 167 + (i >> 8) * 59 + (i >> 16) * 17 + port * 31u + (way == INPUT ? 97 : 0));
 }
 
+/* Up to 256 bytes from i on, made at once: a byte at a time, they are a sixth of a fuzzer's time. Returns how many. */
+static uint32_t make_bytes(uint8_t *out, uint32_t n, uint16_t port, int way, uint64_t i)
+{
+	uint8_t low = (uint8_t)i, first = byte_of(port, way, i - low);
+	n = n < 256u - low ? n : 256u - low;
+	for (uint32_t k = 0; k < n; k++)
+		out[k] = (uint8_t)(first + (uint8_t)(low + k) * 167);
+	return n;
+}
+
+static void put_bytes(uint8_t *out, uint32_t n, uint16_t port, int way, uint64_t *i)
+{
+	for (uint32_t part; n; n -= part, out += part, *i += part)
+		part = make_bytes(out, n, port, way, *i);
+}
+
+/* How many of n bytes are those from i on. */
+static uint32_t same_bytes(const uint8_t *bytes, uint32_t n, uint16_t port, int way, uint64_t i)
+{
+	uint8_t want[256];
+	uint32_t good = 0;
+	while (good < n) {
+		uint32_t part = make_bytes(want, n - good, port, way, i + good);
+		if (memcmp(want, bytes + good, part) != 0)
+			break;
+		good += part;
+	}
+	while (good < n && bytes[good] == byte_of(port, way, i + good))
+		good++;
+	return good;
+}
+
 /* -- lives ----------------------------------------------------------------------------------------------- */
 
 void stream_init(struct stream *s, struct oracle *o, struct ram *ram)
@@ -104,18 +136,8 @@ void stream_send(struct stream *s, uint16_t port, gpa_t a, uint32_t n)
 	for (uint32_t part; n; n -= part, a = gpa_add(a, part)) {
 		part = n;
 		uint8_t *host = ram_at(s->ram, a, &part);
-		for (uint32_t i = 0; i < part; i++)
-			host[i] = byte_of(port, OUTPUT, p->sent++);
+		put_bytes(host, part, port, OUTPUT, &p->sent);
 	}
-}
-
-/* How many of n bytes are those from `from` on. */
-static uint32_t fits(uint16_t port, const uint8_t *bytes, uint32_t n, uint64_t from)
-{
-	uint32_t i = 0;
-	while (i < n && bytes[i] == byte_of(port, OUTPUT, from + i))
-		i++;
-	return i;
 }
 
 void stream_taken(struct stream *s, const struct console_io *io)
@@ -129,7 +151,8 @@ void stream_taken(struct stream *s, const struct console_io *io)
 		CRY(s, "port %u: %u bytes of output come, but only %llu more were sent", io->port, io->len,
 		    (unsigned long long)(p->sent - p->taken));
 	for (uint16_t i = 0; i < io->nspans && same; i++) {
-		uint32_t n = (uint32_t)io->span[i].len, here = fits(io->port, io->span[i].base, n, good);
+		uint32_t n = (uint32_t)io->span[i].len,
+			 here = same_bytes(io->span[i].base, n, io->port, OUTPUT, good);
 		good += here;
 		same = here == n;
 	}
@@ -158,8 +181,7 @@ void stream_give(struct stream *s, const struct console_io *io, uint32_t n)
 	for (uint16_t i = 0; i < io->nspans && n; i++) {
 		uint8_t *at = io->span[i].base;
 		uint32_t part = n < io->span[i].len ? n : (uint32_t)io->span[i].len;
-		for (uint32_t k = 0; k < part; k++)
-			at[k] = byte_of(io->port, INPUT, p->given++);
+		put_bytes(at, part, io->port, INPUT, &p->given);
 		n -= part;
 	}
 }
@@ -168,11 +190,11 @@ void stream_give(struct stream *s, const struct console_io *io, uint32_t n)
 static uint32_t found(struct stream *s, struct stream_port *p, uint8_t port, gpa_t a, uint32_t n)
 {
 	uint32_t good = 0, part;
-	for (uint32_t done = 0; done < n; done += part) {
+	for (uint32_t done = 0; done < n; done += part, p->got += part) {
 		part = n - done;
 		const uint8_t *host = ram_at(s->ram, gpa_add(a, done), &part);
-		for (uint32_t i = 0; i < part; i++, p->got++)
-			good += good == done + i && host[i] == byte_of(port, INPUT, p->got);
+		if (good == done)
+			good += same_bytes(host, part, port, INPUT, p->got);
 	}
 	return good;
 }
