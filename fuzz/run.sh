@@ -4,6 +4,7 @@
 # in build/grown/TARGET), and tells how it goes. Status 1 on a finding; what to do with it is printed.
 #   JOBS=1        so many fuzzers at once, which share what they keep (AFL++: with a second one, one that compares: cmplog)
 #   MAX_LEN=96    longest input in bytes (boot: 4096, trace: 1024, snapshot: 512, ring, differential: 256); OPTIONS: more options for the fuzzer
+#   FRESH=1       from an empty corpus, in build/fresh/TARGET; tells at the end what it reached of that device's files
 #   RING=packed   the device offers packed rings before any op does
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -23,7 +24,12 @@ case $target:${RING:-} in device:?*) echo "fuzz: RING is not for device: the fir
 case $jobs in 0 | *[!0-9]*) echo "fuzz: JOBS must be a number of fuzzers from 1 on, not '$jobs'" >&2; exit 2 ;; esac
 export RINGSIDE_FUZZ_RING=${RING:-any} RINGSIDE_FUZZ_TARGET=$target RINGSIDE_FUZZ_TEXTS=$PWD/build/sim
 case $seconds in '' | *[!0-9]*) echo "fuzz: FUZZ_SECONDS must be a number of seconds, not '$seconds'" >&2; exit 2 ;; esac
-grown=build/grown/$target${RING:+-$RING} finds=build/finds/$target log=build/finds/$target.log
+grown=build/grown/$target${RING:+-$RING} kept=build/corpus/$target
+if [ -n "${FRESH:-}" ]; then
+	grown=build/fresh/$target kept=
+	rm -rf "$grown"
+fi
+finds=build/finds/$target log=build/finds/$target.log
 mkdir -p "$grown" "$finds" "build/corpus/$target"
 touch "$finds/.since"
 echo "fuzz: building $target for $engine (ASan, UBSan, oracles) ..."
@@ -87,13 +93,13 @@ one() {
 	RINGSIDE_FUZZ_REPORT=1 UBSAN_OPTIONS=print_stacktrace=1 ASAN_OPTIONS=malloc_context_size=0:quarantine_size_mb=1:max_malloc_fill_size=0 \
 		"build/fuzz/fuzz_$target" -max_total_time="$seconds" \
 		-max_len="$max_len" -len_control=0 -timeout=10 -detect_leaks=0 -entropic=0 -verbosity=1 "$@" \
-		-dict="fuzz/ops.dict" -artifact_prefix="$finds/" ${OPTIONS:-} "$live" "build/corpus/$target" 2>&1
+		-dict="fuzz/ops.dict" -artifact_prefix="$finds/" ${OPTIONS:-} "$live" $kept 2>&1
 }
 
 libfuzzer() {
 	local job others=() reload=0 status
 	make -s -j"$(nproc)" FLAVOUR=fuzz "build/fuzz/fuzz_$target" || exit 1
-	echo "fuzz: $target for $seconds s, programs of at most $max_len bytes, from $(find "build/corpus/$target" -type f | wc -l) kept ones, $jobs at once"
+	echo "fuzz: $target for $seconds s, programs of at most $max_len bytes, from $(if [ -n "$kept" ]; then find "$kept" -type f | wc -l; else echo no; fi) kept ones, $jobs at once"
 	live=$(mktemp -d /dev/shm/ringside-fuzz.XXXXXX 2>/dev/null || mktemp -d)
 	cp -r "$grown/." "$live"
 	[ "$jobs" = 1 ] || reload=10 # seconds: how often each looks at what the others keep
@@ -164,3 +170,8 @@ if [ "$status" != 0 ]; then
 	exit 1
 fi
 echo "fuzz: no finding in $target"
+if [ -n "${FRESH:-}" ]; then
+	keep_grown
+	echo "fuzz: from nothing, in $seconds s, $(find "$grown" -type f | wc -l) programs reach of $target:"
+	fuzz/coverage.sh --of "$target" "$grown"
+fi
