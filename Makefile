@@ -105,6 +105,10 @@ bugbench: ## plant known bugs one at a time: how fast does ENGINE=sim|libfuzzer|
 	@tests/deps.sh fuzz && ENGINE=$(ENGINE) fuzz/bugbench.sh
 coverage: ## what the kept corpus reaches of core/, as a table
 	@tests/deps.sh fuzz && fuzz/coverage.sh
+corpus-min: ## TARGET=.. (all): keep of build/grown what reaches more of core, as text in corpus/; drop what adds nothing
+	@tests/deps.sh fuzz && fuzz/corpus.sh min $(if $(filter file,$(origin TARGET)),,$(TARGET))
+corpus-add: ## FILE=.. TARGET=.. NAME=..: keep one program, a fuzzer's find, as text in corpus/TARGET/
+	@fuzz/corpus.sh add "$(FILE)" "$(if $(filter file,$(origin TARGET)),,$(TARGET))" "$(NAME)"
 bench: ## prints `bench NAME VALUE UNIT`
 	@tests/deps.sh bench && tests/bench/run.sh
 lint: ## clang-format, clang-tidy, cppcheck
@@ -121,6 +125,6 @@ JOBS         ?= 1
 ENGINE       ?= sim
 ZSTD         ?= -lzstd
 PREFIX       ?= /usr/local
-.PHONY: all units regress core-units benches test demo boot-test debian-test flood-test compare-qemu compare-net fuzz afl bugbench coverage bench lint install help clean
+.PHONY: all units regress core-units benches test demo boot-test debian-test flood-test compare-qemu compare-net fuzz afl bugbench coverage corpus-min corpus-add bench lint install help clean
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -53,19 +53,20 @@ for kind in 0-blk 1-rng 2-net 3-console; do
 		[ ! "$program" -nt "$seed" ] || { printf '%b' "\\x0${kind%-*}" && cat "$program"; } >"$seed"
 	done
 done
-for text in corpus/blk/[a-h]*.txt; do
+for text in corpus/blk/[a-f]*.txt corpus/blk/h*.txt corpus/frozen/*.txt; do
 	[ -e "$text" ] || continue
 	{ printf '\004' && head -c 1000 "$text"; } >"build/corpus/trace/text-$(basename "${text%.txt}")"
 done
 find build/corpus/{blk,rng,console,net} -type f -size -121c -printf '%s %p\n' | while read -r n program; do
 	name=${program#build/corpus/}
 	seed=build/corpus/snapshot/${name/\//-}
+	case $name in */grown-*) continue ;; esac # they are there for another target
 	[ "$program" -nt "$seed" ] || continue
 	case $program in *rng/*) what=1 ;; *console/*) what=2 ;; *net/*) what=3 ;; *) what=0 ;; esac
 	case $program in *packed*) what=$((what + 16)) ;; esac
 	printf -v head '\\x%02x\\x%02x' $what "$n"
 	{ printf '%b' "$head" && cat "$program" && printf '\002\000\002\001\200\000\377' && cat "$program"; } >"$seed"
 done
-for trace in corpus/traces/*.vtrace; do
+for trace in corpus/{traces,frozen}/*.vtrace; do
 	{ printf '\000' && head -c 2000 "$trace"; } >"build/corpus/trace/begin-$(basename "${trace%.vtrace}")"
 done
