@@ -93,7 +93,9 @@ static void frames_come_back(void **state)
 		struct op op = {.code = OP_FRAME, .arg = {0, len}, .data = data};
 		op.len = remake_frame_data(&f, data);
 		back = remake_frame(&op);
-		assert_memory_equal(&f, &back, sizeof(f));
+		assert_int_equal(back.len, f.len);
+		assert_memory_equal(&back.header, &f.header, sizeof(f.header));
+		assert_memory_equal(back.head, f.head, sizeof(f.head));
 		for (; op.len; op.len--) /* broken off: the rest is zero */
 			back = remake_frame(&op);
 		assert_int_equal(back.head[0], op.len > 10);
