@@ -5,6 +5,7 @@
 #   JOBS=1        so many fuzzers at once, which share what they keep (AFL++: with a second one, one that compares: cmplog)
 #   MAX_LEN=96    longest input in bytes (boot: 4096, trace: 1024, snapshot: 512, ring, differential: 256); OPTIONS: more options for the fuzzer
 #   FRESH=1       from an empty corpus, in build/fresh/TARGET; tells at the end what it reached of that device's files
+#   REPORT=FILE   writes what libFuzzer did as a page (HTML): over time, findings, what is reached of core/
 #   RING=packed   the device offers packed rings before any op does
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -30,7 +31,8 @@ if [ -n "${FRESH:-}" ]; then
 	rm -rf "$grown"
 fi
 finds=build/finds/$target log=build/finds/$target.log
-mkdir -p "$grown" "$finds" "build/corpus/$target"
+[ "$target" != canary ] || kept= # from nothing
+mkdir -p "$grown" "$finds" "${kept:-$finds}"
 touch "$finds/.since"
 echo "fuzz: building $target for $engine (ASan, UBSan, oracles) ..."
 fuzz/seeds.sh || exit 1
@@ -126,6 +128,7 @@ afl() {
 	make -s -j"$(nproc)" FLAVOUR=afl "build/afl/fuzz_$target" build/afl/mutator.so || exit 1
 	[ "$jobs" = 1 ] || make -s -j"$(nproc)" FLAVOUR=cmplog "build/cmplog/fuzz_$target" || exit 1
 	rm -rf "$out"
+	[ -n "$kept" ] || { mkdir -p build/afl/nothing && printf '\0' >build/afl/nothing/byte && kept=build/afl/nothing; } # it wants a byte
 	echo "fuzz: $target under AFL++ for $seconds s, programs of at most $max_len bytes, $jobs at once"
 	export AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_AFFINITY=${AFL_NO_AFFINITY-1} AFL_NO_ARITH=1
 	case $target in trace | boot | snapshot | ring | differential) ;; *) export AFL_CUSTOM_MUTATOR_LIBRARY=$PWD/build/afl/mutator.so ;; esac
@@ -133,7 +136,7 @@ afl() {
 		more=(-S "more$job")
 		[ $job != 1 ] || more=(-M main)
 		[ $job != 2 ] || more=(-S cmplog -c "build/cmplog/fuzz_$target")
-		afl-fuzz -V "$seconds" -G "$max_len" -x fuzz/ops.dict -i "build/corpus/$target" -o "$out" "${more[@]}" -- "build/afl/fuzz_$target" \
+		afl-fuzz -V "$seconds" -G "$max_len" -x fuzz/ops.dict -i "$kept" -o "$out" "${more[@]}" -- "build/afl/fuzz_$target" \
 			>"$log.$job" 2>&1 &
 		others+=($!)
 	done
@@ -159,6 +162,10 @@ libfuzzer) libfuzzer || status=$? ;;
 afl) afl || status=$? ;;
 *) echo "usage: fuzz/run.sh libfuzzer|afl TARGET SECONDS" >&2; exit 2 ;;
 esac
+if [ -n "${REPORT:-}" ] && [ "$engine" = libfuzzer ]; then
+	keep_grown
+	if fuzz/report.sh "$target" "$log" "$grown" >"$REPORT"; then echo "fuzz: the page is $REPORT"; else echo "fuzz: $REPORT: cannot write the page" >&2; fi
+fi
 found=$(find "$finds" -type f -newer "$finds/.since" ! -name '.*' | head -n 1)
 if [ -n "$found" ]; then
 	show_find "$found"

@@ -11,13 +11,13 @@
 #define CTRL_RX  2u
 #define CTRL_TX  3u
 #define SAY_OPEN 0u /* driver_console.c */
-/* Feature bits of the type: the others are those of rings and transports. */
-#define OF_TYPE (0xffffffull | 0xfffcull << 48)
 
 struct op lift_console_make(const struct trace_device *t)
 {
-	bool multiport = t->features >> VIRTIO_CONSOLE_F_MULTIPORT & 1;
-	return (struct op){.code = OP_MAKE, .arg = {multiport ? PORTS : 1, ~t->features & OF_TYPE}};
+	uint64_t flags = t->features >> VIRTIO_CONSOLE_F_MULTIPORT & 1 ? PORTS : 1;
+	flags |= t->features >> VIRTIO_CONSOLE_F_SIZE & 1 ? 0 : CONSOLE_FLAG_NO_SIZE;
+	flags |= t->features >> VIRTIO_CONSOLE_F_EMERG_WRITE & 1 ? 0 : CONSOLE_FLAG_NO_EMERGENCY;
+	return (struct op){.code = OP_MAKE, .arg = {flags}};
 }
 
 bool lift_console_has(uint64_t port)

@@ -15,7 +15,7 @@ machine="qemu-system-x86 busybox-static e2fsprogs util-linux lz4"
 
 case ${1:-} in
 # Without /dev/kvm the tiny guest of `make test` runs in the nested machine.
-test) want="$build $viewers $zips"; [ -r /dev/kvm ] && [ -w /dev/kvm ] || want="$want $machine" ;;
+test) want="$build afl++ $viewers $zips"; [ -r /dev/kvm ] && [ -w /dev/kvm ] || want="$want $machine" ;;
 bench) want=$build ;;
 fuzz) want="$build afl++" ;;
 boot) want="$build $machine" ;;

@@ -352,7 +352,10 @@ static uint64_t hash_port(const struct console_port *p, const struct console_por
 static uint64_t hash(const struct vdev *d, uint64_t h)
 {
 	const struct console *c = (const struct console *)(const void *)d;
-	h = hash_u64(h, (uint64_t)c->options.cols << 48 | (uint64_t)c->options.rows << 32 | c->stalled);
+	bool size =
+		console_offers(c, VIRTIO_CONSOLE_F_SIZE); /* else no guest sees it, and no trace tells it */
+	uint64_t cols_rows = (uint64_t)c->options.cols << 48 | (uint64_t)c->options.rows << 32;
+	h = hash_u64(h, (size ? cols_rows : 0) | c->stalled);
 	h = hash_u64(hash_u64(h, c->busy), c->driver_ready);
 	for (uint16_t i = 0; i < c->options.nports; i++)
 		h = hash_port(&c->port[i], &c->options.port[i], h);
