@@ -70,8 +70,13 @@ uint64_t simdisk_hash(const struct simdisk *d, uint64_t h)
 	for (uint32_t w = 0; w < SIMDISK_SECTORS_KEPT / 64; w++) {
 		if (d->written[w] | d->zeroed[w])
 			h = hash_u64(hash_u64(h, d->written[w]), d->zeroed[w] ^ w);
-		for (uint64_t left = d->written[w]; left; left &= left - 1)
-			h = hash_bytes(h, d->data[64 * w + (uint32_t)__builtin_ctzll(left)], BLK_SECTOR_LEN);
+		for (uint64_t left = d->written[w]; left;) { /* runs of sectors */
+			uint32_t first = (uint32_t)__builtin_ctzll(left);
+			uint64_t above = ~(left >> first);
+			uint32_t n = above ? (uint32_t)__builtin_ctzll(above) : 64;
+			h = hash_bytes(h, d->data[64 * w + first], (size_t)n * BLK_SECTOR_LEN);
+			left = first + n == 64 ? 0 : left & ~0ull << (first + n);
+		}
 	}
 	return h;
 }
