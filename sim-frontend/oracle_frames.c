@@ -200,8 +200,8 @@ uint16_t frames_posted(struct frames *f, const struct frames_request *q)
 		describe_send(f, s, q);
 	else if (q->kind == FRAMES_ROOM)
 		describe_room(f, s, q);
-	else if (q->npieces > q->nread)
-		s->ack = q->piece[q->nread].at;
+	else
+		s->ack = q->npieces > q->nread ? q->piece[q->nread].at : gpa(UINT64_MAX);
 	if (!i && q->kind == FRAMES_ROOM)
 		f->rx[q->queue / 2].lost = true;
 	return i;

@@ -73,6 +73,7 @@ struct gather {
 	uint16_t queue;
 	bool merge;
 	uint32_t left;                  /* bytes of the frame without a place yet */
+	bool refilled;                  /* buffers came while we looked: the driver need not notify of them */
 	struct vq_chain *first, *other; /* the buffer that has the header, and the one behind it */
 };
 
@@ -83,9 +84,11 @@ struct gather {
 static bool take(struct gather *g, struct vq_chain *c, bool popped)
 {
 	struct vdev *d = &g->n->vdev;
-	while (!popped && !vdev_pop(d, g->queue, c))
+	while (!popped && !vdev_pop(d, g->queue, c)) {
 		if (!vdev_live(d) || !vq_kicks_resume(&d->queue[g->queue], d->mem))
 			return false;
+		g->refilled = true;
+	}
 	if (c->nread)
 		vdev_offend(d, OFFENCE_NET_RX_READABLE);
 	return true;
@@ -172,6 +175,8 @@ static enum net_answer __attribute__((noinline)) gather(struct gather *g, uint16
 		c = g->other;
 		there = take(g, c, false);
 	}
+	if (there && lent && g->refilled)
+		net_wake_pairs(n, waiting_for(n, g->queue) & ~(1u << pair));
 	if (there && lent)
 		return NET_TAKEN;
 	if (!there)
@@ -239,7 +244,7 @@ static enum net_answer receive(struct net *n, uint16_t pair, uint16_t queue, uin
 	bool popped = vdev_pop(&n->vdev, queue, &first);
 	if (!popped || !place_near(n, r, &first, len)) {
 		bool merge = net_can_use(n, NET_BIT(MRG_RXBUF));
-		struct gather g = {n, r, queue, merge, len, &first, &other};
+		struct gather g = {n, r, queue, merge, len, false, &first, &other};
 		enum net_answer answer = gather(&g, pair, popped);
 		if (answer != NET_TAKEN)
 			return answer;
