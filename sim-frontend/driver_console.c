@@ -185,8 +185,10 @@ static void give_room(struct driver *g)
 		driver_post_plain(g, CTRL_RX, &room);
 		g->console.spent -= g->queue[CTRL_RX].nposted - nposted;
 	}
-	if (g->console.spent != owed)
-		driver_kick(g, CTRL_RX);
+	if (g->console.spent == owed)
+		return;
+	g->console.turns++; /* what waits for room comes now */
+	driver_kick(g, CTRL_RX);
 }
 
 static void begin(struct driver *g)
@@ -248,8 +250,7 @@ static void answered(struct driver *g, uint16_t content, uint32_t used_len, int 
 	(void)status;
 	if (!content)
 		return;
-	if (multiport(g) && (queue == CTRL_RX || queue == CTRL_TX))
-		g->console.turns++;
+	g->console.turns++; /* whatever it is, there is room again for what is to be said */
 	if (multiport(g) && queue == CTRL_RX)
 		take_message(g, content, used_len);
 	stream_got(s, content, used_len);
