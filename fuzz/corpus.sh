@@ -11,10 +11,12 @@ trap 'rm -rf "$work"' EXIT
 usage() { sed -n 's/^# \(fuzz\/corpus.sh\)/usage: \1/p' "$0" >&2; exit 2; }
 known() { [ -e "fuzz/fuzz_$1.c" ] || { echo "corpus: no target $1: TARGET is one of$(printf ' %s' fuzz/fuzz_*.c | sed 's|fuzz/fuzz_||g; s|\.c||g')" >&2; exit 2; }; }
 
-suffix() { case $1 in trace | boot | snapshot | ring) echo hex ;; *) echo txt ;; esac; }
+suffix() { case $1 in trace | boot | snapshot | ring | differential) echo hex ;; *) echo txt ;; esac; }
 as_text() { # TARGET FILE: how a file of it is kept
 	if [ "$(suffix "$1")" = hex ]; then
 		od -An -v -tx1 -w24 "$2" | sed 's/^ //'
+	elif [ "$1" = device ]; then # the first byte tells its devices
+		build/plain/ringside show --program --device device "$2"
 	else
 		build/plain/ringside show --program --one-device --device "$1" "$2"
 	fi

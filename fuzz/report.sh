@@ -6,10 +6,11 @@
 set -eu
 cd "$(dirname "$0")/.."
 target=$1 log=$2 grown=$3
-all=$(mktemp -d)
-trap 'rm -rf "$all"' EXIT
-find "build/corpus/$target" "$grown" -type f 2>/dev/null | head -n 20000 | xargs -r cp -t "$all" --
-fuzz/coverage.sh --of "$target" "$all" all >"$all.table"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/all"
+find "build/corpus/$target" "$grown" -type f 2>/dev/null | head -n 20000 | xargs -r cp -t "$work/all" --
+fuzz/coverage.sh --of "$target" "$work/all" all >"$work/core.table"
 # shellcheck disable=SC2016
 awk -v target="$target" -v date="$(date -u '+%F %H:%M UTC')" -v commit="$(git rev-parse --short HEAD 2>/dev/null || echo unknown)" '
 	function text(s) { gsub(/&/, "\\&amp;", s); gsub(/</, "\\&lt;", s); return s }
@@ -49,5 +50,4 @@ awk -v target="$target" -v date="$(date -u '+%F %H:%M UTC')" -v commit="$(git re
 			printf "<tr><td>%s<td>%d<td>%.2f %%<td>%d<td>%.2f %%</tr>\n", text(f[1]), f[2], f[4], f[6], f[8]
 		}
 		print "</table></html>"
-	}' "$log" "$all.table"
-rm -f "$all.table"
+	}' "$log" "$work/core.table"
