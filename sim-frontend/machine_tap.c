@@ -77,6 +77,7 @@ static void *tap_pin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *
 	}
 	if (!lent) {
 		judges_refused(d->judges);
+		oracle_pin_refused(d->oracle);
 		return NULL;
 	}
 	judges_touch(d->judges, VMEM_PAYLOAD);

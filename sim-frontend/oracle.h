@@ -121,6 +121,7 @@ void oracle_fence(struct oracle *); /* a full one */
 #define ORACLE_PINS_MAX 512u
 void oracle_pin(struct oracle *, uint32_t pin, enum vmem_kind, gpa_t, uint32_t n);
 void oracle_unpin(struct oracle *, uint32_t pin, uint32_t stored);
+void oracle_pin_refused(struct oracle *); /* there is no room to pin more now */
 void oracle_interrupt(struct oracle *, uint16_t source);
 /*
  * Of the chains that it has taken from the queue in this entry, it gives those back to the ring that come from

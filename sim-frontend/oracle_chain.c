@@ -26,7 +26,7 @@ struct chain *oracle_chain_begin(struct oracle *o, struct ring *r, uint32_t inde
 	c->serial = ++o->serial;
 	c->queue = ring_number(o, r);
 	c->entry = o->entry;
-	c->unsure = c->failed = false;
+	c->unsure = c->failed = c->refused = false;
 	c->status = -1;
 	c->ndesc = c->nread = c->nwrite = c->ngaps = c->hint = 0;
 	c->read_len = c->write_len = c->prefix = 0;

@@ -36,6 +36,7 @@ struct chain {
 	uint32_t turn;   /* so many were taken from the queue before it */
 	bool live;       /* taken, and not given back */
 	bool failed;     /* what the device asked for it has */
+	bool refused;    /* memory of it could not be pinned in that entry: it may be given back */
 	bool unsure;     /* more or odder than we keep account of: its bytes are not judged */
 	uint16_t queue, id;
 	uint16_t ndesc; /* entries of the ring; split: 1 */

@@ -190,9 +190,21 @@ static void judge_sleep(struct oracle *o, const struct ring *r)
 			   ring_number(o, r));
 }
 
+/*
+ * On a packed ring nobody sees a chain given back that fills it, until it is loaded anew: the device looks at the
+ * same slot as before. Where the driver breaks the rules and writes to that slot, it never is.
+ */
+static bool may_be_back(const struct oracle *o, const struct ring *r)
+{
+	const struct chain *c = r->latest;
+	return o->packed && c && c->live && c->refused && c->ndesc == r->size;
+}
+
 void oracle_quiet(struct oracle *o, uint16_t queue, uint16_t word)
 {
 	struct ring *r = &o->ring[queue];
+	if (r->ready && !o->tangled && may_be_back(o, r))
+		oracle_chain_unpop(r);
 	bool owes = oracle_owes(o, r), waits = r->ready && owes && oracle_waits(o, queue, word);
 	if (!r->ready || o->tangled)
 		return;

@@ -215,6 +215,12 @@ void oracle_pin(struct oracle *o, uint32_t pin, enum vmem_kind kind, gpa_t a, ui
 	c->hint = (uint16_t)seg;
 }
 
+void oracle_pin_refused(struct oracle *o)
+{
+	if (o->newest && o->newest->live && o->newest->entry == o->entry)
+		o->newest->refused = true;
+}
+
 void oracle_unpin(struct oracle *o, uint32_t pin, uint32_t stored)
 {
 	struct pin *p = &o->pin[pin];

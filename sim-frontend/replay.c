@@ -142,6 +142,8 @@ static void *pin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *host
 	advance(r);
 	if (granted)
 		judge_pin(r, d, kind, a, n);
+	else
+		judge_refused(r, d);
 	return granted ? host : NULL;
 }
 

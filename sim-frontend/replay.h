@@ -65,6 +65,7 @@ void judge_done(struct replay *, struct twin_device *, uint64_t request, uint64_
 void judge_tell(struct replay *, struct twin_device *, const struct op *);
 void judge_fence(struct replay *, struct twin_device *);
 void judge_pin(struct replay *, struct twin_device *, enum vmem_kind, gpa_t, uint32_t n);
+void judge_refused(struct replay *, struct twin_device *); /* there is no room to pin more */
 void judge_unpin(struct replay *, struct twin_device *, enum vmem_kind, gpa_t, uint32_t n, uint32_t stored);
 void judge_interrupt(struct replay *, struct twin_device *, uint16_t source);
 void judge_again(struct replay *, struct twin_device *, uint16_t queue);

@@ -229,6 +229,13 @@ void judge_pin(struct replay *r, struct twin_device *d, enum vmem_kind kind, gpa
 	}
 }
 
+void judge_refused(struct replay *r, struct twin_device *d)
+{
+	struct oracle *o = oracle_of(r, d);
+	if (o)
+		oracle_pin_refused(o);
+}
+
 void judge_unpin(struct replay *r, struct twin_device *d, enum vmem_kind kind, gpa_t a, uint32_t n,
 		 uint32_t stored)
 {

@@ -365,6 +365,46 @@ static void ring_of_one(void **state)
 
 #define PACKED(name) FEED_TEST(name, FEED_PACKED)
 
+/* -- given back ------------------------------------------------------------------------------------------ */
+
+/* The only slot of a ring is taken; memory could not be pinned, or could. */
+static void take_all(struct feed *f, bool refused)
+{
+	feed_stop(f);
+	feed_start(f, FEED_PACKED, 1);
+	feed_packed_put(f, FEED_STATUS, 1, 0, VRING_DESC_F_WRITE);
+	feed_packed_get(f);
+	if (refused)
+		oracle_pin_refused(f->oracle);
+	feed_silent(f);
+}
+
+/* Then the driver breaks the rules and says in that slot that nothing is there: nobody can see it given back. */
+static void full_ring_given_back(void **state)
+{
+	struct feed *f = *state;
+	take_all(f, true);
+	feed_quiet(f, false);
+	feed_silent(f);
+}
+
+static void full_ring_forgotten(void **state)
+{
+	struct feed *f = *state;
+	take_all(f, false);
+	feed_quiet(f, false);
+	feed_expect(f, ORACLE_LIVENESS, "");
+}
+
+/* It is there all the same, and waits for the device. */
+static void full_ring_given_back_and_forgotten(void **state)
+{
+	struct feed *f = *state;
+	take_all(f, true);
+	oracle_quiet(f->oracle, 0, F_AVAIL);
+	feed_expect(f, ORACLE_LIVENESS, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -395,6 +435,9 @@ int main(void)
 		PACKED(given_back),
 		PACKED(given_back_and_fills_the_ring),
 		PACKED(ring_of_one),
+		PACKED(full_ring_given_back),
+		PACKED(full_ring_forgotten),
+		PACKED(full_ring_given_back_and_forgotten),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
