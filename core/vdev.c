@@ -45,12 +45,6 @@ void vdev_offer(struct vdev *d, uint64_t features)
 	d->offered |= features;
 }
 
-void vdev_withhold(struct vdev *d, uint64_t features)
-{
-	core_check(!(features & ~(FEATURES_COMMON | VDEV_FEATURES_MORE)));
-	d->offered &= ~features | 1ull << VIRTIO_F_VERSION_1;
-}
-
 void vdev_limit_queue(struct vdev *d, uint16_t queue, uint16_t size_max)
 {
 	d->queue[queue].size_max = size_max;

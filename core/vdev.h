@@ -90,12 +90,9 @@ struct vdev {
 /* -- making one: `features` are the device type's; VERSION_1, INDIRECT_DESC and EVENT_IDX are added here - */
 void vdev_init(struct vdev *, const struct vdev_ops *, struct vmem *, const struct host *, void *host_ctx,
 	       uint64_t features);
-/*
- * Before the guest runs: offers more, out of VDEV_FEATURES_MORE, or less of those and of the common ones
- * (VERSION_1 always stays). A type's own features need each other (feat.1), so its options leave those out.
- */
+/* Before the guest runs: offers more, out of VDEV_FEATURES_MORE. What a type has of its own its options leave
+ * out, as those features need each other (feat.1). */
 void vdev_offer(struct vdev *, uint64_t features);
-void vdev_withhold(struct vdev *, uint64_t features);
 /* Lowers a queue's size limit, before the guest runs. */
 void vdev_limit_queue(struct vdev *, uint16_t queue, uint16_t size_max);
 

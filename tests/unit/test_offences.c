@@ -436,7 +436,7 @@ static void check_recovery(void)
 {
 	m->blk.options.read_only = false;
 	m->disk.hold = false;
-	vdev_withhold(&m->blk.vdev, BIT(VIRTIO_F_RING_PACKED));
+	m->blk.vdev.offered &= ~BIT(VIRTIO_F_RING_PACKED);
 	machine_boot(m, 0, 64);
 	assert_int_equal(request(m, VIRTIO_BLK_T_OUT, 0, DATA, 512, NULL), VIRTIO_BLK_S_OK);
 }
