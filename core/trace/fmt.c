@@ -25,7 +25,7 @@ void fmt_hex(struct fmt *f, uint64_t v, int least)
 {
 	int n = 16;
 
-	while (n > least && n > 1 && !(v >> 4 * (n - 1)))
+	while (n > least && !(v >> 4 * (n - 1)))
 		n--;
 	fmt_text(f, "0x");
 	while (n--)

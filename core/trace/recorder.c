@@ -199,7 +199,7 @@ void recorder_port(struct recorder_dev *d, uint16_t port, enum port_change what,
 	if (what == PORT_ADDED) {
 		op.arg[2] = (o->console ? PORT_TERMINAL : 0u) | (o->open ? PORT_OPEN : 0u);
 		op.data = (const uint8_t *)o->name;
-		while (op.len < CONSOLE_NAME_MAX && o->name[op.len])
+		while (o->name[op.len])
 			op.len++;
 	}
 	recorder_put(d->rec, &op);

@@ -37,7 +37,7 @@ bool remake_blk(const struct trace_device *t, struct blk_options *o, struct blk_
 static uint8_t name_len(const char *name)
 {
 	uint8_t n = 0;
-	while (n < CONSOLE_NAME_MAX && name[n])
+	while (name[n])
 		n++;
 	return n;
 }
@@ -81,6 +81,9 @@ static bool remake_head_port(const uint8_t **at, const uint8_t *end, struct cons
 	return true;
 }
 
+_Static_assert(TRACE_QUEUES_MAX / 2 - 1 <= CONSOLE_PORTS_MAX,
+	       "queues of a head's console are of ports that fit");
+
 bool remake_console(const struct trace_device *t, struct console_options *o)
 {
 	const uint8_t *p = t->ident, *end = p + t->ident_len;
@@ -92,7 +95,7 @@ bool remake_console(const struct trace_device *t, struct console_options *o)
 				      .nports = (uint16_t)nports,
 				      .without = ~t->features,
 				      .rows_first = p < end && *p};
-	if (t->nqueues != (nports > 1 ? 2 * nports + 2 : 2) || nports > CONSOLE_PORTS_MAX || p++ == end)
+	if (t->nqueues != (nports > 1 ? 2 * nports + 2 : 2) || p++ == end)
 		return false;
 	for (uint32_t i = 0; i < nports; i++)
 		if (!remake_head_port(&p, end, &o->port[i]))

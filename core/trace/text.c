@@ -27,11 +27,12 @@ static void print_device(struct fmt *f, uint16_t id, uint8_t dev)
 size_t op_print(const struct op *op, const uint16_t *ids, bool comment, char *out, size_t max)
 {
 	const struct op_info *info = op_info(op->code);
-	uint16_t id = ids && op->dev < OP_DEV_MAX ? ids[op->dev] : 0;
 	struct fmt f = {out, max, 0};
+	uint16_t id;
 
 	if (!info->text)
 		return 0;
+	id = ids[op->dev];
 	print_device(&f, id, op->dev);
 	fmt_char(&f, ' ');
 	fmt_text(&f, info->text);
@@ -125,9 +126,9 @@ static const char *parse_device(struct span w, const uint16_t *ids, uint32_t nde
 
 	if (wrong)
 		return wrong;
-	if (number >= ndevices || number >= OP_DEV_MAX)
+	if (number >= ndevices)
 		return "no device of this number was declared";
-	if (ids && id != (name_of(name_devices, ids[number]) ? ids[number] : 0))
+	if (id != (name_of(name_devices, ids[number]) ? ids[number] : 0))
 		return "the device of this number is of another type";
 	op->dev = (uint8_t)number;
 	return NULL;
@@ -151,7 +152,7 @@ static const char *parse_line(struct scan *s, const uint16_t *ids, uint32_t ndev
 	if (code < 0)
 		return "no such op";
 	op->code = (uint8_t)code;
-	return parse_fields(s, ids ? ids[op->dev] : 0, op, d, where);
+	return parse_fields(s, ids[op->dev], op, d, where);
 }
 
 const char *op_parse(const char *line, size_t n, const uint16_t *ids, uint32_t ndevices, struct op *op,

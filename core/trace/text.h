@@ -30,13 +30,13 @@
 #define OP_TEXT_MAX(len) (1024 + 2 * (size_t)(len))
 
 /* Writes one line without newline, NUL-terminated; returns its length, 0 when it does not fit or is no op.
- * ids[] (OP_DEV_MAX, 0: unknown) maps a device number to its virtio device id (names, request types).
+ * The op was decoded or read. ids[] (OP_DEV_MAX, 0: unknown) maps a device number to its virtio device id (names, request types).
  * comment: append the decoded meaning. */
 size_t op_print(const struct op *, const uint16_t *ids, bool comment, char *out, size_t max);
 
 /* Reads one line (no newline). Returns NULL and fills op, or a message that tells what is wrong, with *at the
  * offending column (from 1). Empty lines and comment lines give code OP_NOP with *blank set. Data bytes go to
- * buf (max bytes). The device must be one of ndevices and of the type that ids[] tells. Values are not held
+ * buf (max bytes). The device must be one of ndevices (at most OP_DEV_MAX) and of the type that ids[] tells. Values are not held
  * against the bounds of programs: op_beyond is. */
 const char *op_parse(const char *line, size_t n, const uint16_t *ids, uint32_t ndevices, struct op *,
 		     uint8_t *buf, size_t max, bool *blank, size_t *at);

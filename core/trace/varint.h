@@ -35,10 +35,10 @@ varint_get_slow(const uint8_t *p, const uint8_t *end, uint64_t *out)
 {
 	uint64_t v = 0;
 
-	for (unsigned shift = 0; shift < 64 && p < end; shift += 7) {
+	for (unsigned shift = 0; p < end; shift += 7) {
 		uint64_t b = *p++;
 
-		if (shift == 63 && b > 1)
+		if (shift == 63 && b > 1) /* or it ends here: there is no eleventh byte */
 			return NULL;
 		v |= (b & 0x7f) << shift;
 		if (b < 0x80) {
