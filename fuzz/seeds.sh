@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # fuzz/seeds.sh: assembles what is kept in corpus/TARGET/ into build/corpus/TARGET/, one seed for each file, and prints nothing
 # when all is well. They are kept as text, so that a later op can not change what an old input means.
-#   NAME.txt    a program (docs/program-text.md)
+#   NAME.txt    a program (docs/program-text.md); in corpus/trace any text, for the reader of lines
 #   NAME.hex    bytes: two hex digits each, `00*16` for many of one, `#` begins a comment
 # fuzz_device gets the programs of all four devices, each behind the byte that tells its machine (sim-frontend/machine_byte.h); of its
 # own, in corpus/device, the byte is made from the device lines.
@@ -25,6 +25,7 @@ bytes_of() { # FILE.hex
 
 assemble() { # FILE SEED
 	case $1 in
+	corpus/trace/*.txt) { printf '\004' && cat "$1"; } >"$2" ;;
 	corpus/device/*.txt) $ringside assemble --machine-byte "$1" -o "$2" ;;
 	*.txt) $ringside assemble "$1" -o "$2" ;;
 	*.hex) bytes_of "$1" >"$2" ;;
