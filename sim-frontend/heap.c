@@ -59,11 +59,12 @@ static void flip(struct heap *h, uint32_t first, uint32_t n)
 /* The first run of n free blocks, or nblocks. */
 static uint32_t first_run(struct heap *h, uint32_t n)
 {
-	h->low = next(h, h->low, h->nblocks, false);
-	for (uint32_t i = h->low, end; (i = next(h, i, h->nblocks, false)) + n <= h->nblocks; i = end) {
-		end = next(h, i, i + n, true);
+	uint32_t i = h->low = next(h, h->low, h->nblocks, false);
+	while (i + n <= h->nblocks) {
+		uint32_t end = next(h, i, i + n, true);
 		if (end == i + n)
 			return i;
+		i = next(h, end, h->nblocks, false);
 	}
 	return h->nblocks;
 }
@@ -97,6 +98,8 @@ bool heap_get(struct heap *h, uint32_t n, enum heap_place place, gpa_t *out)
 	if (first == h->nblocks)
 		return false;
 	flip(h, first, need);
+	if (first == h->low)
+		h->low += need;
 	*out = gpa(h->base + (uint64_t)first * HEAP_BLOCK_LEN);
 	return true;
 }
