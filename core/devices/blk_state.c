@@ -2,8 +2,6 @@
 /* Saving the block device with its requests in flight, and doing those again. */
 #include "devices/blk_int.h"
 
-#define SECTOR_MAX (UINT64_MAX / 2 / BLK_SECTOR_LEN) /* so that no byte offset on the disk overflows */
-
 static bool has(const uint64_t *bits, uint32_t i)
 {
 	return bits[i / 64] >> (i % 64) & 1;
@@ -98,19 +96,19 @@ static void load_ranges(struct blk_io *io, struct state_in *in)
 		w->sector = state_get_u64(in);
 		w->nsectors = state_get_u32(in);
 		w->unmap = state_get_bool(in);
-		state_need(in, w->sector <= SECTOR_MAX - BLK_RANGE_MAX && w->nsectors <= BLK_RANGE_MAX &&
+		state_need(in, w->nsectors <= BLK_RANGE_MAX && w->sector <= UINT64_MAX - w->nsectors &&
 				       (!w->unmap || io->type == BLK_IO_WRITE_ZEROES));
 	}
 }
 
-/* What a guest could have asked for. */
+/* What a guest could have asked of a disk of some size: it may have been another one then. */
 static bool makes_sense(const struct blk *b, const struct blk_req *r)
 {
 	const struct blk_io *io = &r->io;
 	bool transfer = io->type == BLK_IO_READ || io->type == BLK_IO_WRITE;
 	bool ranges = io->type == BLK_IO_DISCARD || io->type == BLK_IO_WRITE_ZEROES;
 	if (transfer != (io->len != 0) || io->len % BLK_SECTOR_LEN || ranges != (io->nranges != 0) ||
-	    io->sector > (transfer ? SECTOR_MAX - UINT32_MAX : 0))
+	    io->sector > (transfer ? UINT64_MAX - io->len / BLK_SECTOR_LEN : 0))
 		return false;
 	if (b->options.read_only && (io->type == BLK_IO_WRITE || ranges))
 		return false;

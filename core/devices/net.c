@@ -171,16 +171,21 @@ static void wake(struct net *n)
 	net_wake_pairs(n, n->starved);
 }
 
+void net_tell_room(struct net *n)
+{
+	bool room = n->freed && (n->stalled | n->starved | n->nunsent);
+	n->freed = false;
+	if (room)
+		wake(n);
+}
+
 void net_publish(struct net *n)
 {
 	uint32_t staged = n->staged;
 	n->staged = 0;
 	for (; staged; staged &= staged - 1)
 		vdev_publish(&n->vdev, (uint16_t)__builtin_ctz(staged));
-	bool room = n->freed && (n->stalled | n->starved | n->nunsent);
-	n->freed = false;
-	if (room)
-		wake(n);
+	net_tell_room(n);
 }
 
 /* -- queues ---------------------------------------------------------------------------------------------- */

@@ -161,6 +161,7 @@ void net_load(struct vdev *, struct state_in *);
 void net_resume(struct vdev *);
 /* Lends and submits what was loaded and is not at the backend yet, oldest first, as far as there is room. */
 void net_send_unsent(struct net *);
+void net_tell_room(struct net *); /* a completion has made room: whoever found none is woken */
 /* Bit of the queue that the oldest of them is of, or 0. */
 uint32_t net_unsent_queue(const struct net *);
 /* Of these queues (bit each): they will not be submitted any more, nor answered. */

@@ -276,6 +276,9 @@ enum net_answer net_receive(struct net *n, uint16_t pair, const struct net_frame
 		n->waiting |= 1u << pair;
 		return NET_LATER;
 	}
+	/* Room that was made before this frame came is not what it will wait for, where it is too little: the backend
+	 * would be woken before it knows that it has to wait. */
+	net_tell_room(n);
 	struct net_header h = f->header;
 	uint16_t queue = choose(n, pair);
 	bool wanted = queue != NO_QUEUE && !n->unplugged && fits_mtu(n, f) && net_filter_passes(n, f) &&

@@ -224,6 +224,27 @@ static void waits_for_a_completion(void **state)
 	taplog_free(t);
 }
 
+/* Room that a completion made before the frame came, and that is too little, is no reason to wake it. */
+static void waits_for_the_next_completion(void **state)
+{
+	(void)state;
+	struct taplog *t = taplog_new(&n->g, 4); /* of 512 bytes */
+	n->wire.hold = true;
+	for (uint32_t k = 0; k < 3; k++)
+		nic_post_rx(n, RXBUFS + 2000 * k, 2000);
+	assert_int_equal(nic_arrive(n, 1400), NET_TAKEN);
+	assert_int_equal(nic_arrive(n, 60), NET_TAKEN);
+	nic_finish(n, 1, NET_DONE);
+	assert_int_equal(nic_arrive(n, 1400), NET_LATER);
+	assert_int_equal(n->wire.wakes[0],
+			 0); /* it would be lost: the backend does not know yet that it has to wait */
+	nic_finish_all(n);
+	assert_int_equal(n->wire.wakes[0], 1);
+	assert_int_equal(nic_arrive(n, 1400), NET_TAKEN);
+	nic_finish_all(n);
+	taplog_free(t);
+}
+
 static void all_requests_at_the_backend(void **state)
 {
 	(void)state;
@@ -393,6 +414,7 @@ int main(void)
 		T(full_ring_with_frames_in_flight),
 		T(no_driver_yet),
 		T(waits_for_a_completion),
+		T(waits_for_the_next_completion),
 		T(all_requests_at_the_backend),
 		T(smaller_frame_waits_too),
 		T(only_pairs_in_use),

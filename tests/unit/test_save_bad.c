@@ -316,7 +316,7 @@ static void requests_that_no_guest_could_make(void **state)
 	CHANGED(SPLIT, flying(BLK_IO_READ)->io.len, 512);
 	CHANGED(SPLIT, flying(BLK_IO_READ)->io.type, 7);
 	CHANGED(SPLIT, flying(BLK_IO_READ)->io.type, BLK_IO_FLUSH);
-	CHANGED(SPLIT, flying(BLK_IO_READ)->io.sector, UINT64_MAX / 512);
+	CHANGED(SPLIT, flying(BLK_IO_READ)->io.sector, UINT64_MAX);
 	CHANGED(SPLIT, flying(BLK_IO_READ)->io.nranges, 1);
 	CHANGED(SPLIT, flying(BLK_IO_READ)->queue, 1);
 	CHANGED(SPLIT, flying(BLK_IO_READ)->queue, 2);
@@ -332,7 +332,7 @@ static void requests_that_no_guest_could_make(void **state)
 	CHANGED(SPLIT, flying(BLK_IO_FLUSH)->tok, flying(BLK_IO_READ)->tok);
 	CHANGED(SPLIT, flying(BLK_IO_WRITE_ZEROES)->io.nranges, 0);
 	CHANGED(SPLIT, flying(BLK_IO_WRITE_ZEROES)->io.range[0].nsectors, BLK_RANGE_MAX + 1);
-	CHANGED(SPLIT, flying(BLK_IO_WRITE_ZEROES)->io.range[0].sector, UINT64_MAX / 512);
+	CHANGED(SPLIT, flying(BLK_IO_WRITE_ZEROES)->io.range[0].sector, UINT64_MAX);
 	CHANGED(SPLIT, flying(BLK_IO_WRITE_ZEROES)->io.type, BLK_IO_WRITE);
 	CHANGED(SPLIT, m->blk.options.read_only, true);
 	CHANGED(SPLIT, m->blk.stalled, 4);
