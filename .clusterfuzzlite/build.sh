@@ -11,6 +11,7 @@
 cd "$(dirname "$(readlink -f "$0")")"
 [ -e Makefile ] || cd ..
 [ -e Makefile ] || cd "$SRC/ringside"
+. fuzz/engines.sh
 build=$WORK/build
 : "${CXX:=clang++}" "${LIB_FUZZING_ENGINE:=-fsanitize=fuzzer}" "${SANITIZER:=address}" "${FUZZING_ENGINE:=libfuzzer}"
 
@@ -45,9 +46,6 @@ for target in "${targets[@]}"; do
 	seeds=$kind
 	[ "$kind" != canary ] || seeds=blk
 	(cd "build/corpus/$seeds" && zip -q -r "$OUT/${name}_seed_corpus.zip" .)
-	case $kind in
-	trace | boot | snapshot | ring | differential) length=1024 ;;
-	*) length=96 && cp fuzz/ops.dict "$OUT/$name.dict" ;;
-	esac
-	printf '[libfuzzer]\nmax_len = %s\nlen_control = 0\ntimeout = 10\n' $length >"$OUT/$name.options"
+	! is_program "$kind" || cp fuzz/ops.dict "$OUT/$name.dict"
+	printf '[libfuzzer]\nmax_len = %s\nlen_control = 0\ntimeout = 10\n' "$(max_len_of "$kind")" >"$OUT/$name.options"
 done

@@ -6,12 +6,13 @@
 # The rule: what `min` writes is called grown-HASH, and it drops nothing else. Who gives a program another name keeps it for what it is.
 set -eu
 cd "$(dirname "$0")/.."
+. fuzz/engines.sh
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 usage() { sed -n 's/^# \(fuzz\/corpus.sh\)/usage: \1/p' "$0" >&2; exit 2; }
 known() { [ -e "fuzz/fuzz_$1.c" ] || { echo "corpus: no target $1: TARGET is one of$(printf ' %s' fuzz/fuzz_*.c | sed 's|fuzz/fuzz_||g; s|\.c||g')" >&2; exit 2; }; }
 
-suffix() { case $1 in trace | boot | snapshot | ring | differential) echo hex ;; *) echo txt ;; esac; }
+suffix() { if is_program "$1"; then echo txt; else echo hex; fi; }
 as_text() { # TARGET FILE: how a file of it is kept
 	if [ "$(suffix "$1")" = hex ]; then
 		od -An -v -tx1 -w24 "$2" | sed 's/^ //'

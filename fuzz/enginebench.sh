@@ -10,6 +10,7 @@
 # or the mutator: what is lost? BENCH_KEEP=1: the targets are there already, and not built again. Status 1 when a bug is missed.
 set -u
 cd "$(dirname "$0")/.." || exit 2
+. fuzz/engines.sh
 case ${ENGINE:-libfuzzer} in
 libfuzzer) flavour=fuzz ;;
 afl) flavour=afl ;;
@@ -32,9 +33,7 @@ if [ -z "${BENCH_KEEP:-}" ]; then
 	ENGINE=$flavour fuzz/bugs/plant.sh "${names[@]}" 2>build/bugs.log || failed=1
 	[ $flavour != afl ] || make -s build/afl/mutator.so || exit 1
 fi
-export ASAN_OPTIONS=abort_on_error=1:symbolize=0:detect_leaks=0:malloc_context_size=0:quarantine_size_mb=1:max_malloc_fill_size=0
-export AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_AFFINITY=1 AFL_NO_ARITH=1 AFL_BENCH_UNTIL_CRASH=1
-[ -n "${RINGSIDE_FUZZ_BY_BYTES:-}" ] || export AFL_CUSTOM_MUTATOR_LIBRARY=$PWD/build/afl/mutator.so
+export ASAN_OPTIONS=abort_on_error=1:symbolize=0:detect_leaks=0:$asan_options AFL_BENCH_UNTIL_CRASH=1
 
 told_by() { # what a run said: an oracle's name, or a sanitizer's
 	local what
@@ -45,14 +44,16 @@ told_by() { # what a run said: an oracle's name, or a sanitizer's
 	elif grep -aq 'ERROR: AddressSanitizer' "$1"; then echo asan
 	else echo "unclear"; fi
 }
-fuzz_libfuzzer() { # NAME: status 1 when something is found; what it says in $work/out
+fuzz_libfuzzer() { # NAME TARGET: status 1 when something is found; what it says in $work/out
 	mkdir "$work/grow"
-	"$built/$1" -max_total_time="$seconds" -max_len=96 -len_control=0 -timeout=10 -detect_leaks=0 -entropic=0 -dict=fuzz/ops.dict \
-		-artifact_prefix="$work/crash/" "$work/grow" "$work/seeds" >"$work/out" 2>&1
+	"$built/$1" -max_total_time="$seconds" -max_len="$(max_len_of "$2")" "${libfuzzer_options[@]}" -artifact_prefix="$work/crash/" \
+		"$work/grow" "$work/seeds" >"$work/out" 2>&1
 }
 fuzz_afl() {
 	local find
-	afl-fuzz -V "$seconds" -G 96 -x fuzz/ops.dict -i "$work/seeds" -o "$work/afl" -- "$built/$1" >"$work/afl.out" 2>&1
+	afl_environment "$2"
+	[ -z "${RINGSIDE_FUZZ_BY_BYTES:-}" ] || unset AFL_CUSTOM_MUTATOR_LIBRARY
+	afl-fuzz -V "$seconds" -G "$(max_len_of "$2")" "${afl_options[@]}" -i "$work/seeds" -o "$work/afl" -- "$built/$1" >"$work/afl.out" 2>&1
 	find=$(find "$work/afl" -path '*crashes/id*' | head -n 1)
 	if [ -z "$find" ]; then
 		[ -r "$work/afl/default/fuzzer_stats" ] || { tail -n 5 "$work/afl.out" >&2; exit 1; }
@@ -76,17 +77,18 @@ silent_seeds() { # NAME TARGET: into $work/seeds; prints how many others there a
 	echo $shows
 }
 bench() { # NAME
-	local name=$1 start took reached=0 triggered=0 by=MISSED shows
+	local name=$1 target start took reached=0 triggered=0 by=MISSED shows
+	target=$(cat "$built/$1.target")
 	rm -rf "${work:?}"/*
 	mkdir "$work/crash"
-	shows=$(silent_seeds "$name" "$(cat "$built/$name.target")")
+	shows=$(silent_seeds "$name" "$target")
 	export RINGSIDE_CANARY=$work/canary
 	start=$(date +%s%N)
-	"fuzz_${ENGINE:-libfuzzer}" "$name" || by=$(told_by "$work/out")
+	"fuzz_${ENGINE:-libfuzzer}" "$name" "$target" || by=$(told_by "$work/out")
 	took=$((($(date +%s%N) - start) / 10000000))
 	unset RINGSIDE_CANARY
 	[ ! -s "$work/canary" ] || read -r reached triggered < <(od -An -tu8 "$work/canary" | tr '\n' ' '; echo)
-	printf '%-5s %-8s %5d %12s %12s  %-12s %6d.%02d\n' "$name" "$(cat "$built/$name.target")" "$shows" "$reached" "$triggered" "$by" \
+	printf '%-5s %-8s %5d %12s %12s  %-12s %6d.%02d\n' "$name" "$target" "$shows" "$reached" "$triggered" "$by" \
 		$((took / 100)) $((took % 100))
 	echo "$shows" >>"$work.seeds"
 	if [ $by = MISSED ]; then failed=1; else echo "$took" >>"$work.times"; fi

@@ -9,21 +9,16 @@
 #   RING=packed   the device offers packed rings before any op does
 set -u
 cd "$(dirname "$0")/.." || exit 1
+. fuzz/engines.sh
 engine=${1:-libfuzzer} target=${2:-blk} seconds=${3:-60} jobs=${JOBS:-1}
-case $target in
-boot) max_len=${MAX_LEN:-4096} ;;
-trace) max_len=${MAX_LEN:-1024} ;;
-snapshot) max_len=${MAX_LEN:-512} ;;
-ring | differential) max_len=${MAX_LEN:-256} ;;
-*) max_len=${MAX_LEN:-96} ;;
-esac
+max_len=${MAX_LEN:-$(max_len_of "$target")}
 if [ ! -e "fuzz/fuzz_$target.c" ]; then
 	echo "fuzz: no target $target: TARGET is one of$(printf ' %s' fuzz/fuzz_*.c | sed 's|fuzz/fuzz_||g; s|\.c||g')" >&2
 	exit 2
 fi
 case $target:${RING:-} in device:?*) echo "fuzz: RING is not for device: the first byte of each input says which rings are offered" >&2; exit 2 ;; esac
 case $jobs in 0 | *[!0-9]*) echo "fuzz: JOBS must be a number of fuzzers from 1 on, not '$jobs'" >&2; exit 2 ;; esac
-export RINGSIDE_FUZZ_RING=${RING:-any} RINGSIDE_FUZZ_TARGET=$target RINGSIDE_FUZZ_TEXTS=$PWD/build/sim
+export RINGSIDE_FUZZ_RING=${RING:-any} RINGSIDE_FUZZ_TEXTS=$PWD/build/sim
 case $seconds in '' | *[!0-9]*) echo "fuzz: FUZZ_SECONDS must be a number of seconds, not '$seconds'" >&2; exit 2 ;; esac
 grown=build/grown/$target${RING:+-$RING} kept=build/corpus/$target
 if [ -n "${FRESH:-}" ]; then
@@ -92,10 +87,9 @@ one() {
 	local job=$1
 	shift
 	# shellcheck disable=SC2086
-	RINGSIDE_FUZZ_REPORT=1 UBSAN_OPTIONS=print_stacktrace=1 ASAN_OPTIONS=malloc_context_size=0:quarantine_size_mb=1:max_malloc_fill_size=0 \
-		"build/fuzz/fuzz_$target" -max_total_time="$seconds" \
-		-max_len="$max_len" -len_control=0 -timeout=10 -detect_leaks=0 -entropic=0 -verbosity=1 "$@" \
-		-dict="fuzz/ops.dict" -artifact_prefix="$finds/" ${OPTIONS:-} "$live" $kept 2>&1
+	RINGSIDE_FUZZ_REPORT=1 UBSAN_OPTIONS=print_stacktrace=1 ASAN_OPTIONS=$asan_options \
+		"build/fuzz/fuzz_$target" -max_total_time="$seconds" -max_len="$max_len" "${libfuzzer_options[@]}" -verbosity=1 "$@" \
+		-artifact_prefix="$finds/" ${OPTIONS:-} "$live" $kept 2>&1
 }
 
 libfuzzer() {
@@ -130,13 +124,12 @@ afl() {
 	rm -rf "$out"
 	[ -n "$kept" ] || { mkdir -p build/afl/nothing && printf '\0' >build/afl/nothing/byte && kept=build/afl/nothing; } # it wants a byte
 	echo "fuzz: $target under AFL++ for $seconds s, programs of at most $max_len bytes, $jobs at once"
-	export AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_AFFINITY=${AFL_NO_AFFINITY-1} AFL_NO_ARITH=1
-	case $target in trace | boot | snapshot | ring | differential) ;; *) export AFL_CUSTOM_MUTATOR_LIBRARY=$PWD/build/afl/mutator.so ;; esac
+	afl_environment "$target"
 	for ((job = 1; job <= jobs; job++)); do
 		more=(-S "more$job")
 		[ $job != 1 ] || more=(-M main)
 		[ $job != 2 ] || more=(-S cmplog -c "build/cmplog/fuzz_$target")
-		afl-fuzz -V "$seconds" -G "$max_len" -x fuzz/ops.dict -i "$kept" -o "$out" "${more[@]}" -- "build/afl/fuzz_$target" \
+		afl-fuzz -V "$seconds" -G "$max_len" "${afl_options[@]}" -i "$kept" -o "$out" "${more[@]}" -- "build/afl/fuzz_$target" \
 			>"$log.$job" 2>&1 &
 		others+=($!)
 	done

@@ -1,0 +1,27 @@
+# shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: BSD-2-Clause
+# fuzz/engines.sh, to be sourced: what libFuzzer and AFL++ are told here, in one place (for run.sh, enginebench.sh, corpus.sh and the services' build.sh).
+
+# is_program TARGET: its inputs are programs, which change op by op; else bytes.
+is_program() { case $1 in trace | boot | snapshot | ring | differential) return 1 ;; esac; }
+# max_len_of TARGET: the longest input, in bytes, unless somebody says MAX_LEN
+max_len_of() {
+	case $1 in
+	boot) echo 4096 ;;
+	trace) echo 1024 ;;
+	snapshot) echo 512 ;;
+	ring | differential) echo 256 ;;
+	*) echo 96 ;;
+	esac
+}
+
+asan_options=malloc_context_size=0:quarantine_size_mb=1:max_malloc_fill_size=0
+libfuzzer_options=(-len_control=0 -timeout=10 -detect_leaks=0 -entropic=0 -dict=fuzz/ops.dict)
+afl_options=(-x fuzz/ops.dict)
+
+# afl_environment TARGET: what afl-fuzz reads from the environment
+afl_environment() {
+	export AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_AFFINITY=${AFL_NO_AFFINITY-1} AFL_NO_ARITH=1
+	export RINGSIDE_FUZZ_TARGET=$1
+	! is_program "$1" || export AFL_CUSTOM_MUTATOR_LIBRARY=$PWD/build/afl/mutator.so
+}
