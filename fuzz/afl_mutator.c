@@ -3,7 +3,8 @@
  * The mutator of programs as AFL++ loads it (AFL_CUSTOM_MUTATOR_LIBRARY=build/afl/mutator.so): changes and splices
  * op by op, trims by leaving ops out. Beside it AFL++ goes on with its own changes, byte by byte.
  * RINGSIDE_FUZZ_TARGET tells for which target: its devices have ops of their own, and its programs may begin with the
- * byte that tells their machine.
+ * byte that tells their machine. RINGSIDE_FUZZ_MAX_LEN is what afl-fuzz was told by -G: it does not tell, but cuts off
+ * what is longer behind our back, so that the next time the same program is cut once more and runs differently.
  */
 #include <linux/virtio_ids.h>
 #include <stdlib.h>
@@ -11,12 +12,14 @@
 
 #include "mutate.h"
 
-#define SPLICE_OFTEN 4 /* one change in so many takes ops of another program */
+#define SPLICE_OFTEN 4 /* one program in so many takes ops of another one */
+#define CHANGES_LOG  4 /* the others are changed once, twice, four times, eight times */
 
 struct afl;
 
 struct mutator {
 	uint64_t seed, calls;
+	size_t max;
 	struct mutate_trim trim;
 	uint8_t out[MUTATE_BYTES_MAX], trimmed[MUTATE_BYTES_MAX];
 };
@@ -48,13 +51,15 @@ static void mutate_for_target(const char *name)
 
 void *afl_custom_init(struct afl *afl, unsigned seed)
 {
-	const char *target = getenv("RINGSIDE_FUZZ_TARGET");
+	const char *target = getenv("RINGSIDE_FUZZ_TARGET"), *max_len = getenv("RINGSIDE_FUZZ_MAX_LEN");
 	struct mutator *m = calloc(1, sizeof(*m));
 	if (target)
 		mutate_for_target(target);
 	(void)afl;
-	if (m)
-		m->seed = seed;
+	if (!m)
+		return NULL;
+	m->seed = seed;
+	m->max = max_len ? strtoul(max_len, NULL, 10) : MUTATE_BYTES_MAX;
 	return m;
 }
 
@@ -68,13 +73,16 @@ size_t afl_custom_fuzz(void *data, uint8_t *bytes, size_t n, uint8_t **out, uint
 {
 	struct mutator *m = data;
 	uint64_t seed = m->seed << 32 ^ ++m->calls;
+	max = max < m->max ? max : m->max;
 	max = max < sizeof(m->out) ? max : sizeof(m->out);
 	*out = m->out;
 	if (other && nother && m->calls % SPLICE_OFTEN == 0)
 		return mutate_cross(bytes, n, other, nother, m->out, max, seed);
 	n = n < max ? n : max;
 	memcpy(m->out, bytes, n);
-	return mutate_program(m->out, n, max, seed);
+	for (uint64_t changes = 1ull << m->calls / SPLICE_OFTEN % CHANGES_LOG; changes; changes--)
+		n = mutate_program(m->out, n, max, seed ^ changes << 56);
+	return n;
 }
 
 const char *afl_custom_describe(void *data, size_t max)
@@ -114,7 +122,7 @@ int32_t afl_custom_post_trim(void *data, uint8_t same)
 /* Of a program that was cut off in the middle of an op, that op is not run. */
 size_t afl_custom_post_process(void *data, uint8_t *bytes, size_t n, uint8_t **out)
 {
-	(void)data;
+	const struct mutator *m = data;
 	*out = bytes;
-	return mutate_whole(bytes, n, MUTATE_BYTES_MAX);
+	return mutate_whole(bytes, n, m->max);
 }

@@ -51,9 +51,10 @@ fuzz_libfuzzer() { # NAME TARGET: status 1 when something is found; what it says
 }
 fuzz_afl() {
 	local find
-	afl_environment "$2"
+	afl_environment "$2" "$(max_len_of "$2")"
 	[ -z "${RINGSIDE_FUZZ_BY_BYTES:-}" ] || unset AFL_CUSTOM_MUTATOR_LIBRARY
-	afl-fuzz -V "$seconds" -G "$(max_len_of "$2")" "${afl_options[@]}" -i "$work/seeds" -o "$work/afl" -- "$built/$1" >"$work/afl.out" 2>&1
+	(pinned 1 afl-fuzz -V "$seconds" -G "$RINGSIDE_FUZZ_MAX_LEN" "${afl_options[@]}" -i "$work/seeds" -o "$work/afl" -- "$built/$1") \
+		>"$work/afl.out" 2>&1
 	find=$(find "$work/afl" -path '*crashes/id*' | head -n 1)
 	if [ -z "$find" ]; then
 		[ -r "$work/afl/default/fuzzer_stats" ] || { tail -n 5 "$work/afl.out" >&2; exit 1; }

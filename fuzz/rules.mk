@@ -11,10 +11,12 @@ fuzz_link_fuzz := -fsanitize=fuzzer
 # itself, and to the asan flavour, which runs the kept programs with all of them: a tenth faster.
 CORE_fuzz      := $(filter-out -fno-omit-frame-pointer,$(SAN)) -fno-sanitize=null,alignment,pointer-overflow,object-size \
 		  -fno-sanitize-address-use-after-scope $(COUNT)
-# Under AFL++ too the core carries the sanitizers, and only the core is instrumented.
-CORE_afl       := $(SAN)
+# Under AFL++ too the core carries the sanitizers, and only the core is instrumented, without the decoder of ops.
+CORE_afl       := $(filter-out $(COUNT),$(CORE_fuzz))
 LINK_afl       := $(SAN)
-CORE_cmplog    := $(SAN)
+fuzz_link_afl  := -Wl,--wrap=waitpid
+fuzz_link_cmplog := $(fuzz_link_afl)
+CORE_cmplog    := $(CORE_afl)
 LINK_cmplog    := $(SAN)
 ifeq ($(FLAVOUR),cmplog)
 export AFL_LLVM_CMPLOG := 1
@@ -22,6 +24,8 @@ endif
 ifneq ($(filter afl cmplog,$(FLAVOUR)),)
 export AFL_LLVM_ALLOWLIST := $(CURDIR)/fuzz/afl-allow.txt
 export AFL_QUIET := 1
+$(B)/core/trace/%.o: CC := clang
+$(B)/core/trace/%.o: CORE_$(FLAVOUR) :=
 endif
 comma          := ,
 fuzz_libs      := $(B)/libsim.a $(B)/libcore.a

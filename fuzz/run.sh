@@ -124,12 +124,12 @@ afl() {
 	rm -rf "$out"
 	[ -n "$kept" ] || { mkdir -p build/afl/nothing && printf '\0' >build/afl/nothing/byte && kept=build/afl/nothing; } # it wants a byte
 	echo "fuzz: $target under AFL++ for $seconds s, programs of at most $max_len bytes, $jobs at once"
-	afl_environment "$target"
+	afl_environment "$target" "$max_len"
 	for ((job = 1; job <= jobs; job++)); do
 		more=(-S "more$job")
 		[ $job != 1 ] || more=(-M main)
 		[ $job != 2 ] || more=(-S cmplog -c "build/cmplog/fuzz_$target")
-		afl-fuzz -V "$seconds" -G "$max_len" "${afl_options[@]}" -i "$kept" -o "$out" "${more[@]}" -- "build/afl/fuzz_$target" \
+		pinned $job afl-fuzz -V "$seconds" -G "$max_len" "${afl_options[@]}" -i "$kept" -o "$out" "${more[@]}" -- "build/afl/fuzz_$target" \
 			>"$log.$job" 2>&1 &
 		others+=($!)
 	done
