@@ -126,6 +126,8 @@ static bool flags_fit(const struct console *c, uint16_t port, uint32_t f)
 		return false;
 	if ((f & (KNOWN | EVER)) && !multiport(c))
 		return false;
+	if (!(f & THERE) && (f & (KNOWN | GONE)) == KNOWN) /* the driver would never hear that it is gone */
+		return false;
 	return (!(f & KNOWN) || (f & EVER)) && (!(f & GONE) || (f & KNOWN)) &&
 	       (!talked || ((f & KNOWN) && !(f & GONE)));
 }
