@@ -13,7 +13,8 @@ void arena_init(struct arena *a, uint8_t *base, uint32_t block_len, uint32_t nbl
 	a->block_len = block_len;
 	a->nblocks = a->free = nblocks;
 	for (uint32_t i = nblocks / 64; i < sizeof(a->used) / sizeof(a->used[0]); i++)
-		a->used[i] = bits_beyond(i, nblocks);
+		a->used[i] = UINT64_MAX;
+	a->used[nblocks / 64] <<= nblocks % 64;
 }
 
 static bool is_used(const struct arena *a, uint32_t i)

@@ -27,12 +27,4 @@ static inline uint32_t bits_first_run(uint64_t first, uint64_t second, uint32_t 
 	return (uint64_t)both ? (uint32_t)__builtin_ctzll((uint64_t)both) : 64;
 }
 
-/* Bits of word `word` of a map that lie at or beyond entry n, as ones: marked as used for good. */
-static inline uint64_t bits_beyond(uint32_t word, uint32_t n)
-{
-	if (64 * word >= n)
-		return UINT64_MAX;
-	return n - 64 * word >= 64 ? 0 : UINT64_MAX << (n % 64);
-}
-
 #endif

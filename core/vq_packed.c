@@ -71,8 +71,8 @@ take_table(const struct vq *q, struct vmem *m, gpa_t table, uint32_t len, struct
 	struct vmem_desc d;
 	enum offence bad = q->indirect ? walk_table(m, table, len) : OFFENCE_INDIRECT_FEATURE;
 	for (uint32_t off = 0; !bad && off < len; off += VMEM_DESC_LEN) {
-		if (!vmem_read_desc(m, VMEM_INDIRECT, gpa_add(table, off), &d, VMEM_DESC_LEN))
-			return OFFENCE_INDIRECT_RANGE; /* covered by the check of the whole table */
+		/* covered by the check of the whole table */
+		core_check(vmem_read_desc(m, VMEM_INDIRECT, gpa_add(table, off), &d, VMEM_DESC_LEN));
 		bad = walk_buffer(&w, m, gpa(d.addr), d.len, d.half[1] & VRING_DESC_F_WRITE);
 	}
 	return bad ? bad : walk_end(&w);

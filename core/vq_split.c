@@ -79,8 +79,8 @@ static enum offence walk_chain(struct walk *w, struct place *p, const struct vq 
 			return OFFENCE_NEXT_RANGE;
 		if (p->left-- == 0)
 			return OFFENCE_CHAIN_LOOP;
-		if (!vmem_read_desc(m, p->what, gpa_add(p->table, 16ull * p->index), &raw, VMEM_DESC_LEN))
-			return OFFENCE_INDIRECT_RANGE; /* covered when the walk entered the table */
+		gpa_t at = gpa_add(p->table, 16ull * p->index); /* covered when the walk entered the table */
+		core_check(vmem_read_desc(m, p->what, at, &raw, VMEM_DESC_LEN));
 		struct vring_desc d = {raw.addr, raw.len, raw.half[0], raw.half[1]};
 		if (d.flags & VRING_DESC_F_INDIRECT) {
 			bad = enter_table(p, q, m, &d);

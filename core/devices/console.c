@@ -151,9 +151,8 @@ void console_publish(struct console *c)
 static bool takes_input(const struct console *c, uint16_t port)
 {
 	const struct console_port *p = &c->port[port];
-	bool open = multiport(c) ? p->open && !p->gone : port == 0;
-	return open && c->options.port[port].there && vdev_live(&c->vdev) &&
-	       c->vdev.queue[rx_queue(port)].ready;
+	bool open = multiport(c) ? p->open : port == 0; /* one that is gone, or is not there, is not open */
+	return open && vdev_live(&c->vdev) && c->vdev.queue[rx_queue(port)].ready;
 }
 
 bool console_pop_room(struct console *c, uint16_t queue, struct vq_chain *ch)

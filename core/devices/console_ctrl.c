@@ -35,7 +35,7 @@ static void put_bytes(struct message *m, const void *data, uint32_t n)
 static void put_name(struct message *m, const char *name)
 {
 	put_header(m, VIRTIO_CONSOLE_PORT_NAME, 0);
-	for (uint32_t i = 0; i < CONSOLE_NAME_MAX && name[i]; i++)
+	for (uint32_t i = 0; name[i]; i++)
 		put_bytes(m, &name[i], 1);
 }
 

@@ -196,7 +196,7 @@ static enum net_answer __attribute__((noinline)) gather(struct gather *g, uint16
 static bool place_near(const struct net *n, struct net_req *r, const struct vq_chain *c, uint32_t len)
 {
 	const struct vq_seg *s = &c->seg[0];
-	if (c->nread || !c->nwrite || s->len < NET_HEADER_LEN + len)
+	if (c->nread || s->len < NET_HEADER_LEN + len)
 		return false;
 	gpa_t at = gpa_add(s->addr, NET_HEADER_LEN);
 	uint8_t *host = vmem_near(n->vdev.mem, VMEM_BUFFERS, at, len);

@@ -49,12 +49,16 @@ static void finds_the_first_run(void **state)
 	}
 }
 
-static void marks_what_lies_beyond(void **state)
+static void what_lies_beyond_an_arena_is_used(void **state)
 {
 	(void)state;
-	for (uint32_t n = 0; n <= 192; n++)
-		for (uint32_t i = 0; i < 192; i++)
-			assert_int_equal(bits_beyond(i / 64, n) >> (i % 64) & 1, i >= n);
+	static uint8_t base[64];
+	struct arena a;
+	for (uint32_t n = 0; n <= 192; n++) {
+		arena_init(&a, base, 64, n);
+		for (uint32_t i = 0; i < 256; i++)
+			assert_int_equal(a.used[i / 64] >> (i % 64) & 1, i >= n);
+	}
 }
 
 /* Whatever was taken and given back, a piece is the lowest that fits. */
@@ -97,7 +101,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_the_first_run),
-		cmocka_unit_test(marks_what_lies_beyond),
+		cmocka_unit_test(what_lies_beyond_an_arena_is_used),
 		cmocka_unit_test(an_arena_gives_the_lowest_piece),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
