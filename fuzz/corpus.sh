@@ -58,13 +58,13 @@ add() { # FILE TARGET [NAME]
 	local file=$1 target=$2 name=${3:-} to ext
 	known "$target"
 	ext=$(suffix "$target")
-	case $target/$file in trace/*.txt) ext=txt ;; esac # for its reader of lines
+	case $target/$file in trace/*.txt | snapshot/*.txt) ext=txt ;; esac # texts of their own kinds (seeds.sh)
 	[ -r "$file" ] || { echo "corpus: cannot read $file" >&2; exit 2; }
 	case $file in
 	*.txt | *.hex) cp "$file" "$work/text" ;;
 	*) as_text "$target" "$file" >"$work/text" ;;
 	esac
-	[ "$ext" = hex ] || [ "$target" = trace ] || build/plain/ringside assemble "$work/text" -o "$work/seed"
+	[ "$ext" = hex ] || [ "$target" = trace ] || [ "$target" = snapshot ] || build/plain/ringside assemble "$work/text" -o "$work/seed"
 	to=corpus/$target/${name:-found-$(hash_of "$work/text")}.$ext
 	[ ! -e "$to" ] || { echo "corpus: $to is there already" >&2; exit 2; }
 	cp "$work/text" "$to"

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # fuzz/seeds.sh: assembles what is kept in corpus/TARGET/ into build/corpus/TARGET/, one seed for each file, and prints nothing
 # when all is well. They are kept as text, so that a later op can not change what an old input means.
-#   NAME.txt    a program (docs/program-text.md); in corpus/trace any text, for the reader of lines
+#   NAME.txt    a program (docs/program-text.md); in corpus/trace any text, for the reader of lines; in corpus/snapshot two
+#               programs, and between them lines `state 337=05,00 # what`: the state that the device saved then is damaged at that byte
 #   NAME.hex    bytes: two hex digits each, `00*16` for many of one, `#` begins a comment
 # fuzz_device gets the programs of all four devices, each behind the byte that tells its machine (sim-frontend/machine_byte.h); of its
 # own, in corpus/device, the byte is made from the device lines.
@@ -23,9 +24,37 @@ bytes_of() { # FILE.hex
 	}' "$1")"
 }
 
+damaged() { # FILE SEED: for fuzz_snapshot
+	local work device what n m
+	work=$(mktemp -d)
+	device=$(sed -n 's/^device \([a-z]*\)0$/\1/p' "$1")
+	case $device in blk) what=0 ;; rng) what=1 ;; console) what=2 ;; net) what=3 ;; *) echo "seeds: $1: no device line" >&2 && exit 2 ;; esac
+	case $1 in *packed*) what=$((what + 16)) ;; esac
+	sed '/^state/,$d' "$1" >"$work/before.txt"
+	{ echo "device ${device}0" && sed '1,/^state/d; /^state/d' "$1"; } >"$work/after.txt"
+	$ringside assemble "$work/before.txt" -o "$work/before"
+	$ringside assemble "$work/after.txt" -o "$work/after"
+	sed -n 's/#.*//; s/^state//p' "$1" | awk '{
+		for (i = 1; i <= NF; i++) {
+			n = split($i, part, /[=,]/)
+			for (j = 2; j <= n; j++) {
+				at = part[1] + j - 2
+				printf "\\x%02x\\x%02x\\x%s", at % 256, at / 256, part[j]
+			}
+		}
+	}' >"$work/state"
+	n=$(stat -c %s "$work/before") m=$(($(stat -c %s "$work/state") / 12))
+	if [ "$n" -gt 255 ] || [ "$m" -gt 255 ]; then echo "seeds: $1: $n bytes of program or $m of a state are more than 255" >&2 && exit 2; fi
+	printf -v what '\\x%02x\\x%02x' "$what" "$n"
+	printf -v m '\\x%02x' "$m"
+	{ printf '%b' "$what" && cat "$work/before" && printf '%b' "$m$(cat "$work/state")" && cat "$work/after"; } >"$2"
+	rm -r "$work"
+}
+
 assemble() { # FILE SEED
 	case $1 in
 	corpus/trace/*.txt) { printf '\004' && cat "$1"; } >"$2" ;;
+	corpus/snapshot/*.txt) damaged "$1" "$2" ;;
 	corpus/device/*.txt) $ringside assemble --machine-byte "$1" -o "$2" ;;
 	*.txt) $ringside assemble "$1" -o "$2" ;;
 	*.hex) bytes_of "$1" >"$2" ;;
