@@ -11,14 +11,17 @@
  * that is just done, else its end would be told twice: so only where afl-fuzz was told to use SIGTERM
  * (AFL_KILL_SIGNAL=15, as fuzz/run.sh does); elsewhere it is AFL++'s loop.
  *
- * Without afl-fuzz around it, the program reads one test case from standard input.
+ * Without afl-fuzz around it, the program reads one test case from standard input, or those that are named (what is an
+ * option to libFuzzer is none here).
  */
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "files.h"
 #include "machine_byte.h"
 #include "target.h"
 
@@ -86,9 +89,26 @@ static void run(const unsigned char *bytes)
 	running = 0;
 }
 
-int main(void)
+static void run_file(void *ctx, const char *path, const uint8_t *file, size_t n)
+{
+	(void)ctx;
+	fprintf(stderr, "Running: %s\n", path); /* as libFuzzer does: who asks sees which one it was */
+	LLVMFuzzerTestOneInput(file, n);
+}
+
+static int run_files(char **path)
+{
+	for (; *path; path++)
+		if (**path != '-' && files_each(*path, run_file, NULL) < 0)
+			return 2;
+	return 0;
+}
+
+int main(int argc, char **argv)
 {
 	target_sample();
+	if (argc > 1)
+		return run_files(argv + 1);
 	LLVMFuzzerTestOneInput(NULL, 0);
 	for (uint8_t byte = 0; target_chooses() && byte < MACHINE_BYTE_ALL; byte++)
 		LLVMFuzzerTestOneInput(&byte, 1);

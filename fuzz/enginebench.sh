@@ -64,16 +64,15 @@ fuzz_afl() {
 	{ "$built/$1" <"$find" >"$work/out" 2>&1; } 2>/dev/null # bash tells of aborts
 	return 1
 }
+# All in one process, which ends at the first one that shows the bug; then the rest.
 silent_seeds() { # NAME TARGET: into $work/seeds; prints how many others there are
-	local seed shows=0 status
-	mkdir "$work/seeds"
-	for seed in "build/corpus/$2"/*; do
-		status=0
-		case $flavour in
-		fuzz) "$built/$1" -timeout=10 "$seed" >"$work/out" 2>&1 || status=$? ;;
-		afl) "$built/$1" <"$seed" >"$work/out" 2>&1 || status=$? ;;
-		esac
-		if [ $status = 0 ]; then cp "$seed" "$work/seeds/"; else shows=$((shows + 1)); fi
+	local shows=0 seed
+	cp -r "build/corpus/$2" "$work/seeds"
+	until "$built/$1" "${libfuzzer_options[@]}" "$work/seeds"/* >"$work/out" 2>&1; do
+		seed=$(sed -n 's/^Running: //p' "$work/out" | tail -n 1)
+		[ -e "$seed" ] || break
+		rm "$seed"
+		shows=$((shows + 1))
 	done 2>/dev/null # bash tells of aborts
 	echo $shows
 }

@@ -3,7 +3,7 @@ fuzz_main_fuzz := $(B)/fuzz/target.o
 fuzz_programs  := $(B)/fuzz/libfuzzer.o $(B)/fuzz/mutate.o
 # Their inputs are no programs: libFuzzer changes them by itself.
 fuzz_bytes     := trace boot snapshot ring differential
-fuzz_main_afl  := $(B)/fuzz/target.o $(B)/fuzz/afl.o
+fuzz_main_afl  := $(B)/fuzz/target.o $(B)/fuzz/afl.o $(B)/fuzz/files.o
 fuzz_main_cmplog := $(fuzz_main_afl)
 fuzz_main      := $(or $(fuzz_main_$(FLAVOUR)),$(B)/fuzz/target.o $(B)/fuzz/standalone.o $(B)/fuzz/files.o)
 fuzz_link_fuzz := -fsanitize=fuzzer

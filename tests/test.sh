@@ -52,7 +52,7 @@ lane() { # lane COMMAND...: each with its arguments
 		flock "$log" cat "$out"
 	done
 }
-fuzzed=(tests/e2e/services.sh tests/e2e/fuzz.sh tests/e2e/triage.sh tests/e2e/reach.sh)
+fuzzed=(tests/e2e/services.sh tests/e2e/fuzz.sh tests/e2e/corpus.sh tests/e2e/triage.sh tests/e2e/reach.sh)
 for flavour in plain clang asan msan; do
 	fuzzed+=("fuzz/play.sh $flavour")
 done
