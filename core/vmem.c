@@ -77,9 +77,7 @@ bool vmem_covers_slow(struct vmem *m, gpa_t a, uint64_t len)
 		if (len <= left)
 			return true;
 		len -= left;
-		a = gpa_add(a, left);
-		if (a.v == 0) /* ran past the top of the address space: 0 is no continuation of it */
-			return false;
+		a = gpa_add(a, left); /* not 0: no region reaches the last address (vmem_map_valid) */
 	}
 	return true;
 }
