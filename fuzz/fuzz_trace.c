@@ -70,6 +70,26 @@ static void device(const struct trace_device *t)
 	}
 }
 
+/* Of a map that is valid the last byte of each region is covered, and what lies behind the last one is not. */
+static void memory(const struct trace_head *h)
+{
+	struct vmem_map map = {.nregions = h->nregions};
+	struct vmem mem;
+	uint64_t end = 0;
+	for (uint32_t i = 0; i < h->nregions; i++)
+		map.region[i] = (struct vmem_region){h->region[i].gpa, h->region[i].len, NULL};
+	if (!vmem_map_valid(&map))
+		return;
+	vmem_init(&mem, &map);
+	for (uint32_t i = 0; i < map.nregions; i++) {
+		end = map.region[i].gpa + map.region[i].len;
+		must(vmem_covers(&mem, gpa(end - 1), 1) &&
+		     vmem_covers(&mem, gpa(map.region[i].gpa), map.region[i].len));
+	}
+	must(!vmem_covers(&mem, gpa(end), 1) && !vmem_covers(&mem, gpa(end - 1), 2) &&
+	     vmem_covers(&mem, gpa(end), 0));
+}
+
 /* -- the readers ----------------------------------------------------------------------------------------- */
 
 static void head(const uint8_t *p, size_t n)
@@ -86,6 +106,7 @@ static void head(const uint8_t *p, size_t n)
 		;
 	for (uint32_t i = 0; i < h.ndevices; i++)
 		device(&h.device[i]);
+	memory(&h);
 }
 
 /* Printed, read and printed again: the same line. Not where there is no room for all of it. */
