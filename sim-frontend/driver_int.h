@@ -80,7 +80,7 @@ struct plan {
 	struct content_piece piece[CHAIN_MAX];
 	uint32_t bytes_len; /* header and ranges, the beginning of what is readable */
 	uint8_t bytes[BYTES_MAX];
-	uint32_t write_len; /* in all */
+	uint32_t len, write_len; /* in all; of what is writable */
 	bool has_status;
 	uint16_t content;        /* its number for the oracle of its data; 0: none */
 	enum frames_kind frames; /* of a network device */

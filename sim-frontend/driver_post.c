@@ -12,9 +12,8 @@
 
 static uint32_t block_need(const struct plan *p, const struct driver_request *q)
 {
-	uint32_t n = p->indirect ? 16u * p->npieces + 16 + HEAP_BLOCK_LEN : 0;
-	for (uint32_t i = 0; i < p->npieces; i++)
-		n += p->piece[i].len + PIECE_GAP;
+	uint32_t n =
+		p->len + PIECE_GAP * p->npieces + (p->indirect ? 16u * p->npieces + 16 + HEAP_BLOCK_LEN : 0);
 	return q->shape & SHAPE_RIGHT ? n : n - PIECE_GAP;
 }
 
@@ -49,8 +48,8 @@ static void place_pieces(struct plan *p, const struct driver_request *q)
 		 * it is. */
 		at = gpa_add(at, 16u * n + 16 + HEAP_BLOCK_LEN);
 	}
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t k = q->shape & SHAPE_REVERSE ? n - 1 - i : i;
+	bool reverse = q->shape & SHAPE_REVERSE;
+	for (uint32_t k = reverse ? n - 1 : 0, step = reverse ? UINT32_MAX : 1; n--; k += step) {
 		p->piece[k].at = at;
 		at = gpa_add(at, p->piece[k].len + PIECE_GAP);
 	}
@@ -62,11 +61,12 @@ static void place_pieces(struct plan *p, const struct driver_request *q)
  * content, filling all of it would be a good part of what a request costs. */
 static void fill_part(uint8_t *p, uint32_t n, uint64_t v)
 {
-	uint32_t at = 0;
-	for (; at + sizeof(v) <= n; at += STAMP_EVERY, v += 1ull << 32)
-		memcpy(p + at, &v, sizeof(v));
-	if (at < n)
-		memset(p + at, (uint8_t)v, n - at);
+	for (; n >= STAMP_EVERY; n -= STAMP_EVERY, p += STAMP_EVERY, v += 1ull << 32)
+		memcpy(p, &v, sizeof(v));
+	if (n >= sizeof(v))
+		memcpy(p, &v, sizeof(v));
+	else if (n)
+		memset(p, (uint8_t)v, n);
 }
 
 static void fill(struct driver *g, gpa_t a, uint32_t n)
@@ -151,27 +151,31 @@ static void write_tables(const struct driver_queue *q, const struct plan *p, str
 /* -- posting --------------------------------------------------------------------------------------------- */
 
 /* From now on the driver waits for the answer. */
-static struct posted *remember(struct driver_queue *q, uint16_t id, uint32_t type, uint32_t ndesc)
+static void remember(struct driver_queue *q, uint16_t id, const struct posted *r)
 {
-	struct posted *r = &q->posted[id];
-	*r = (struct posted){.generation = q->generation, .type = type, .ndesc = (uint16_t)ndesc};
+	q->posted[id] = *r;
 	if (q->in_order)
 		q->order[(q->oldest + q->nposted) % q->size] = id;
 	q->nposted++;
-	return r;
 }
 
 static void remember_plan(struct driver_queue *q, const struct plan *p, uint32_t type)
 {
-	struct posted *r = remember(q, p->id, type, p->nindex);
-	r->heap = p->heap;
-	r->block = p->block;
-	r->block_len = p->block_len;
-	r->write_len = p->write_len;
-	r->content = p->content;
-	r->has_status = p->has_status && p->npieces > p->nread;
-	if (r->has_status)
-		r->status = gpa_add(p->piece[p->npieces - 1].at, p->piece[p->npieces - 1].len - 1);
+	const struct content_piece *last = &p->piece[p->npieces - 1];
+	bool has_status = p->has_status && p->npieces > p->nread;
+	struct posted r = {
+		.generation = q->generation,
+		.type = type,
+		.ndesc = (uint16_t)p->nindex,
+		.heap = p->heap,
+		.block = p->block,
+		.block_len = p->block_len,
+		.write_len = p->write_len,
+		.content = p->content,
+		.has_status = has_status,
+		.status = has_status ? gpa_add(last->at, last->len - 1) : gpa(0),
+	};
+	remember(q, p->id, &r);
 }
 
 static void choose_table(const struct driver *g, struct plan *p, const struct driver_request *q)
@@ -283,7 +287,8 @@ void driver_chain(struct driver *g, uint16_t queue, uint16_t head, const void *d
 		q->packed ? driver_packed_raw(q, head, desc, ndesc) : driver_split_raw(q, head, desc, ndesc);
 	if (ours) {
 		q->room = (uint16_t)(q->room - ours);
-		remember(q, head, 0, ours);
+		struct posted r = {.generation = q->generation, .ndesc = (uint16_t)ours};
+		remember(q, head, &r);
 	}
 	g->device->machine->stats.requests++;
 }

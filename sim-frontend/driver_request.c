@@ -72,6 +72,14 @@ static void shorten(struct driver *g, struct plan *p, struct wording *c)
 	c->read_data = 0;
 }
 
+static uint32_t sum(const struct plan *p, uint32_t from, uint32_t to)
+{
+	uint32_t n = 0;
+	for (const struct content_piece *piece = &p->piece[from]; piece < &p->piece[to]; piece++)
+		n += piece->len;
+	return n;
+}
+
 bool plan_request(struct driver *g, struct plan *p, uint16_t queue, const struct driver_request *q)
 {
 	struct wording c = {0};
@@ -89,8 +97,7 @@ bool plan_request(struct driver *g, struct plan *p, uint16_t queue, const struct
 	if (g->how == BREAK_SEGMENTS)
 		for (uint32_t n = VQ_SEGS_MAX + 1 + (uint32_t)g->value % 16; p->npieces < n;)
 			add_piece(p, 1);
-	p->write_len = 0;
-	for (uint32_t i = p->nread; i < p->npieces; i++)
-		p->write_len += p->piece[i].len;
+	p->write_len = sum(p, p->nread, p->npieces);
+	p->len = sum(p, 0, p->nread) + p->write_len;
 	return p->npieces > 0;
 }

@@ -165,16 +165,16 @@ static void transfer(struct simdisk *d, const struct blk_io *io, uint32_t bytes,
 	uint32_t at = 0; /* in the request */
 	for (uint16_t i = 0; i < io->nspans && at < bytes; i++) {
 		uint8_t *p = io->span[i].base;
-		uint32_t len = (uint32_t)io->span[i].len;
-		for (uint32_t done = 0, n; done < len && at < bytes; done += n, at += n) {
+		uint32_t left = bytes - at, n;
+		if (left > io->span[i].len)
+			left = (uint32_t)io->span[i].len;
+		for (; left; left -= n, at += n, p += n) {
 			uint64_t sector = io->sector + at / BLK_SECTOR_LEN;
-			uint32_t off = at % BLK_SECTOR_LEN,
-				 left = len - done < bytes - at ? len - done : bytes - at;
+			uint32_t off = at % BLK_SECTOR_LEN;
 			if (!off && left >= BLK_SECTOR_LEN && sector < SIMDISK_SECTORS_KEPT)
-				n = BLK_SECTOR_LEN *
-				    transfer_run(d, sector, left / BLK_SECTOR_LEN, p + done, read);
+				n = BLK_SECTOR_LEN * transfer_run(d, sector, left / BLK_SECTOR_LEN, p, read);
 			else
-				n = transfer_piece(d, sector, off, p + done, left, read);
+				n = transfer_piece(d, sector, off, p, left, read);
 		}
 	}
 }
