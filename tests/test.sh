@@ -13,20 +13,23 @@ jobs=$(nproc)
 start=$SECONDS
 
 build() { # build FLAVOUR TARGET...
+	local begun=$SECONDS
 	echo "test: building $1 ..."
 	if ! make -s -j"$jobs" FLAVOUR="$1" "${@:2}"; then
 		echo "FAIL build-$1: see the compiler's message above" | tee -a "$log"
 		exit 1
 	fi
+	echo "test: $1 is built, $((SECONDS - begun)) s"
 }
 run() { # run COMMAND...: its PASS and FAIL lines count; a command that fails without a FAIL line is one
-	local before status=0
+	local before status=0 begun=$SECONDS
 	before=$(grep -c '^FAIL ' "$log")
 	"$@" 2>&1 </dev/null | tee -a "$log"
 	status=${PIPESTATUS[0]}
 	if [ "$status" != 0 ] && [ "$(grep -c '^FAIL ' "$log")" = "$before" ]; then
 		echo "FAIL $(basename "$1"): status $status" | tee -a "$log"
 	fi
+	echo "test: $(basename "$1") $2: $((SECONDS - begun)) s"
 }
 
 build plain all units corpus-player build/plain/reach
@@ -44,11 +47,12 @@ done
 lane() { # lane COMMAND...: each with its arguments
 	local command
 	for command in "$@"; do
-		local out=$work/$BASHPID.out status=0
+		local out=$work/$BASHPID.out status=0 begun=$SECONDS
 		$command >"$out" 2>&1 </dev/null || status=$?
 		if [ "$status" != 0 ] && ! grep -q '^FAIL ' "$out"; then
 			echo "FAIL $(basename "${command%% *}"): status $status" >>"$out"
 		fi
+		echo "test: $command: $((SECONDS - begun)) s" >>"$out"
 		flock "$log" cat "$out"
 	done
 }
