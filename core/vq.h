@@ -148,18 +148,20 @@ static inline struct vq_cursor vq_writer(const struct vq_chain *c)
 	return (struct vq_cursor){c->seg + c->nread, c->seg + c->nread + c->nwrite, 0, c->write_len};
 }
 
-bool vq_skip_slow(struct vq_cursor *, uint32_t n);
+void vq_skip_slow(struct vq_cursor *, uint32_t n);
 
-/* Move n bytes on; false, and nothing done, when fewer are left. */
-static inline bool vq_skip(struct vq_cursor *cur, uint32_t n)
+/* Moves n bytes on; so many are left. */
+static inline void vq_skip(struct vq_cursor *cur, uint32_t n)
 {
-	if (cur->seg == cur->end || n > cur->seg->len - cur->off)
-		return vq_skip_slow(cur, n);
+	if (cur->seg == cur->end || n > cur->seg->len - cur->off) {
+		vq_skip_slow(cur, n);
+		return;
+	}
 	cur->off += n;
 	cur->left -= n;
-	return true;
 }
 
+/* Moves on by what was copied; false, and nothing done, when fewer are left. */
 bool vq_read(struct vq_cursor *, struct vmem *, enum vmem_for, void *, uint32_t n);
 bool vq_write(struct vq_cursor *, struct vmem *, enum vmem_for, const void *, uint32_t n);
 /* Where the chain's last device-writable byte is; it has one. */

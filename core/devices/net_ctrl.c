@@ -31,7 +31,10 @@ static bool get_macs(struct net *n, struct vq_cursor *in, struct net_macs *t)
 		return false;
 	t->all = count > NET_MACS_MAX;
 	t->n = t->all ? 0 : (uint16_t)count;
-	return t->all ? vq_skip(in, count * MAC_LEN) : get(n, in, t->mac, count * MAC_LEN);
+	if (!t->all)
+		return get(n, in, t->mac, count * MAC_LEN);
+	vq_skip(in, count * MAC_LEN);
+	return true;
 }
 
 static enum offence set_macs(struct net *n, struct vq_cursor *in)

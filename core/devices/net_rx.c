@@ -124,7 +124,8 @@ static bool place(struct gather *g, const struct vq_chain *c, uint32_t skip)
 	r->tok[r->ntoks] = c->tok;
 	r->used[r->ntoks++] = skip + part;
 	g->left -= part;
-	return vq_skip(&out, skip) && net_pin(g->n, r, VMEM_STORE, &out, part);
+	vq_skip(&out, skip);
+	return net_pin(g->n, r, VMEM_STORE, &out, part);
 }
 
 /* All that was taken goes back, unless the guest has broken the device: then it is nobody's. */

@@ -7,12 +7,12 @@ static enum offence decode(struct net *n, const struct vq_chain *c, struct vq_cu
 			   struct net_header *out)
 {
 	struct virtio_net_hdr_v1 h; /* copied out once; its num_buffers means nothing here */
-	bool there = c->nread && c->seg[0].len >= sizeof(h) /* nearly always in one piece */
-			     ? vmem_read(n->vdev.mem, VMEM_HEADER, c->seg[0].addr, &h, sizeof(h)) &&
-				       vq_skip(in, sizeof(h))
-			     : vq_read(in, n->vdev.mem, VMEM_HEADER, &h, sizeof(h));
-	if (!there)
+	if (c->nread && c->seg[0].len >= sizeof(h)) { /* nearly always in one piece */
+		core_check(vmem_read(n->vdev.mem, VMEM_HEADER, c->seg[0].addr, &h, sizeof(h)));
+		vq_skip(in, sizeof(h));
+	} else if (!vq_read(in, n->vdev.mem, VMEM_HEADER, &h, sizeof(h))) {
 		return OFFENCE_NET_TX_HEADER;
+	}
 	if (in->left < NET_ETH_LEN || in->left > NET_FRAME_MAX)
 		return OFFENCE_NET_TX_SIZE;
 	memcpy(out, &h, sizeof(*out));
@@ -38,7 +38,7 @@ static bool send(struct net *n, uint16_t queue, const struct vq_chain *c, struct
 	if (!net_pin(n, r, VMEM_LOAD, in, in->left)) {
 		bool never = net_idle(n) || r->io.nspans == NET_SPANS_MAX;
 		net_slot_drop(n, r);
-		return never && drop(n, queue, c, OFFENCE_NONE);
+		return never ? drop(n, queue, c, OFFENCE_NONE) : false;
 	}
 	r->io.pair = pair < n->pairs ? pair : 0;
 	r->io.header = *h;
