@@ -213,10 +213,10 @@ void vmem_unpin_slow(struct vmem *m, enum vmem_kind kind, gpa_t a, struct vspan 
 	const struct vmem_region *r = vmem_region_at(m, VMEM_BUFFERS, a);
 	uint8_t *host = r->host + (a.v - r->gpa); /* it was pinned, so r is there: regions never change */
 	uint32_t n = (uint32_t)span.len;
-	if (m->tap && m->tap->unpin)
+	if (m->tap->unpin)
 		m->tap->unpin(m->tap_ctx, kind, a, n, host, span.base, stored);
 	if (span.base != host && kind == VMEM_STORE)
 		memcpy(host, span.base, stored);
-	if (m->tap && m->tap->unpinned)
+	if (m->tap->unpinned)
 		m->tap->unpinned(m->tap_ctx, span.base, n);
 }
