@@ -21,8 +21,7 @@ void console_config_read(struct vdev *d, uint8_t *image)
 bool console_config_write(struct vdev *d, uint32_t off, const uint8_t *in, uint32_t n)
 {
 	struct console *c = console_of(d);
-	(void)n;
-	if (off != offsetof(struct virtio_console_config, emerg_wr) ||
+	if (!n || off != offsetof(struct virtio_console_config, emerg_wr) ||
 	    !console_offers(c, VIRTIO_CONSOLE_F_EMERG_WRITE))
 		return false;
 	c->backend.emergency(c->backend.ctx, in[0]);
