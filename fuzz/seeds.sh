@@ -12,52 +12,66 @@
 set -eu
 cd "$(dirname "$0")/.."
 ringside=${RINGSIDE:-build/plain/ringside}
-[ -x $ringside ] || make -s -j"$(nproc)" $ringside
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+[ -x "$ringside" ] || make -s -j"$(nproc)" "$ringside"
 
-bytes_of() { # FILE.hex
-	printf '%b' "$(awk '{
-		sub(/#.*/, "")
-		for (i = 1; i <= NF; i++) {
-			n = split($i, word, "*") > 1 ? word[2] : 1
-			while (n-- > 0) printf "\\x%s", word[1]
+from_hex() { # FILE...: one process for all of them
+	awk '
+		FNR == 1 { printf "%s%s ", (NR > 1 ? "\n" : ""), FILENAME }
+		{
+			sub(/#.*/, "")
+			for (i = 1; i <= NF; i++) {
+				n = split($i, word, "*") > 1 ? word[2] : 1
+				while (n-- > 0) printf "\\x%s", word[1]
+			}
 		}
-	}' "$1")"
+		END { printf "\n" }' "$@" | while read -r file bytes; do
+		file=build/${file%.*}
+		printf '%b' "$bytes" >"$file"
+	done
 }
 
 damaged() { # FILE SEED: for fuzz_snapshot
-	local work device what n m
-	work=$(mktemp -d)
-	device=$(sed -n 's/^device \([a-z]*\)0$/\1/p' "$1")
-	case $device in blk) what=0 ;; rng) what=1 ;; console) what=2 ;; net) what=3 ;; *) echo "seeds: $1: no device line" >&2 && exit 2 ;; esac
+	local line part at byte n device='' what before='' state='' after='' to=before
+	while IFS= read -r line; do
+		case $line in
+		'#'*) ;;
+		device\ *) device=${line#device } ;;
+		state\ *)
+			to=after line=${line%%#*}
+			for part in ${line#state}; do
+				at=${part%%=*} part=${part#*=}
+				for byte in ${part//,/ }; do
+					printf -v byte '\\x%02x\\x%02x\\x%s' $((at % 256)) $((at / 256)) "$byte"
+					state+=$byte at=$((at + 1))
+				done
+			done
+			;;
+		*) printf -v $to '%s%s\n' "${!to}" "$line" ;;
+		esac
+	done <"$1"
+	case $device in blk0) what=0 ;; rng0) what=1 ;; console0) what=2 ;; net0) what=3 ;; *) echo "seeds: $1: no device line" >&2 && exit 2 ;; esac
 	case $1 in *packed*) what=$((what + 16)) ;; esac
-	sed '/^state/,$d' "$1" >"$work/before.txt"
-	{ echo "device ${device}0" && sed '1,/^state/d; /^state/d' "$1"; } >"$work/after.txt"
-	$ringside assemble "$work/before.txt" -o "$work/before"
-	$ringside assemble "$work/after.txt" -o "$work/after"
-	sed -n 's/#.*//; s/^state//p' "$1" | awk '{
-		for (i = 1; i <= NF; i++) {
-			n = split($i, part, /[=,]/)
-			for (j = 2; j <= n; j++) {
-				at = part[1] + j - 2
-				printf "\\x%02x\\x%02x\\x%s", at % 256, at / 256, part[j]
-			}
-		}
-	}' >"$work/state"
-	n=$(stat -c %s "$work/before") m=$(($(stat -c %s "$work/state") / 12))
-	if [ "$n" -gt 255 ] || [ "$m" -gt 255 ]; then echo "seeds: $1: $n bytes of program or $m of a state are more than 255" >&2 && exit 2; fi
+	printf 'device %s\n%s' "$device" "$before" >"$work/text"
+	"$ringside" assemble "$work/text" -o "$work/before"
+	printf 'device %s\n%s' "$device" "$after" >"$work/text"
+	"$ringside" assemble "$work/text" -o "$work/after"
+	n=$(stat -c %s "$work/before")
+	if [ "$n" -gt 255 ] || [ ${#state} -gt $((255 * 12)) ]; then
+		echo "seeds: $1: $n bytes of program or $((${#state} / 12)) of a state are more than 255" >&2 && exit 2
+	fi
 	printf -v what '\\x%02x\\x%02x' "$what" "$n"
-	printf -v m '\\x%02x' "$m"
-	{ printf '%b' "$what" && cat "$work/before" && printf '%b' "$m$(cat "$work/state")" && cat "$work/after"; } >"$2"
-	rm -r "$work"
+	printf -v state '\\x%02x%s' $((${#state} / 12)) "$state"
+	{ printf '%b' "$what" && cat "$work/before" && printf '%b' "$state" && cat "$work/after"; } >"$2"
 }
 
 assemble() { # FILE SEED
 	case $1 in
 	corpus/trace/*.txt) { printf '\004' && cat "$1"; } >"$2" ;;
 	corpus/snapshot/*.txt) damaged "$1" "$2" ;;
-	corpus/device/*.txt) $ringside assemble --machine-byte "$1" -o "$2" ;;
-	*.txt) $ringside assemble "$1" -o "$2" ;;
-	*.hex) bytes_of "$1" >"$2" ;;
+	corpus/device/*.txt) "$ringside" assemble --machine-byte "$1" -o "$2" ;;
+	*.txt) "$ringside" assemble "$1" -o "$2" ;;
 	esac
 }
 
@@ -65,14 +79,19 @@ for from in corpus/*/; do
 	kind=$(basename "$from")
 	[ -e "fuzz/fuzz_$kind.c" ] || continue
 	mkdir -p "build/corpus/$kind"
-	for text in "$from"*.txt "$from"*.hex; do
+	hex=()
+	for text in "$from"*.hex; do
+		[ ! "$text" -nt "build/${text%.*}" ] || hex+=("$text")
+	done
+	[ ${#hex[@]} = 0 ] || from_hex "${hex[@]}"
+	for text in "$from"*.txt; do
 		[ -e "$text" ] || continue
-		seed=build/corpus/$kind/${text##*/}
-		seed=${seed%.*}
-		if [ "$text" -nt "$seed" ] || [ $ringside -nt "$seed" ]; then assemble "$text" "$seed"; fi
+		seed=build/${text%.*}
+		if [ "$text" -nt "$seed" ] || [ "$ringside" -nt "$seed" ]; then assemble "$text" "$seed"; fi
 	done
 	for seed in "build/corpus/$kind"/*; do # what was renamed or removed; KIND-NAME is made of another kind's, below
 		name=${seed##*/}
+		case $kind/$name in trace/text-* | trace/begin-*) continue ;; esac
 		[ -e "$from$name.txt" ] || [ -e "$from$name.hex" ] || [ -e "build/corpus/${name/-//}" ] || rm -f "$seed"
 	done
 done
@@ -85,7 +104,9 @@ for kind in 0-blk 1-rng 2-net 3-console; do
 done
 for text in corpus/blk/[a-f]*.txt corpus/blk/h*.txt corpus/frozen/*.txt; do
 	[ -e "$text" ] || continue
-	{ printf '\004' && head -c 1000 "$text"; } >"build/corpus/trace/text-$(basename "${text%.txt}")"
+	seed=build/corpus/trace/text-${text##*/}
+	seed=${seed%.txt}
+	[ ! "$text" -nt "$seed" ] || { printf '\004' && head -c 1000 "$text"; } >"$seed"
 done
 find build/corpus/{blk,rng,console,net} -type f -size -121c -printf '%s %p\n' | while read -r n program; do
 	name=${program#build/corpus/}
@@ -98,5 +119,7 @@ find build/corpus/{blk,rng,console,net} -type f -size -121c -printf '%s %p\n' | 
 	{ printf '%b' "$head" && cat "$program" && printf '\002\000\002\001\200\000\377' && cat "$program"; } >"$seed"
 done
 for trace in corpus/{traces,frozen}/*.vtrace; do
-	{ printf '\000' && head -c 2000 "$trace"; } >"build/corpus/trace/begin-$(basename "${trace%.vtrace}")"
+	seed=build/corpus/trace/begin-${trace##*/}
+	seed=${seed%.vtrace}
+	[ ! "$trace" -nt "$seed" ] || { printf '\000' && head -c 2000 "$trace"; } >"$seed"
 done
