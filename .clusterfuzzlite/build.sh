@@ -36,9 +36,9 @@ done
 make -s -j"$(nproc)" FLAVOUR=oss BUILD="$build" WARN=-std=gnu11 CC_oss="$CC" CF_oss="$harness" CORE_oss="$core" LD_oss="$CXX" ZSTD="$zstd" \
 	fuzz_main_oss="$build/oss/fuzz/target.o" fuzz_link_oss="$LIB_FUZZING_ENGINE" fuzz_programs="$programs" "${targets[@]}"
 
-# The kept programs are text; `ringside`, built without any of that, assembles them. (RINGSIDE: one that is there already.)
-[ -n "${RINGSIDE:-}" ] || env -u CFLAGS -u CXXFLAGS make -s -j"$(nproc)" FLAVOUR=seeds BUILD="$build" WARN=-std=gnu11 CC_seeds=clang CF_seeds=-O1 ZSTD="$zstd" "$build/seeds/ringside"
-RINGSIDE=${RINGSIDE:-$build/seeds/ringside} fuzz/seeds.sh
+# The kept programs are text; `seeds`, built without any of that, assembles them. (SEEDS: one that is there already.)
+[ -n "${SEEDS:-}" ] || env -u CFLAGS -u CXXFLAGS make -s -j"$(nproc)" FLAVOUR=seeds BUILD="$build" WARN=-std=gnu11 CC_seeds=clang CF_seeds=-O1 ZSTD="$zstd" "$build/seeds/seeds"
+SEEDS=${SEEDS:-$build/seeds/seeds} fuzz/seeds.sh
 for target in "${targets[@]}"; do
 	name=$(basename "$target") kind=${target##*/fuzz_}
 	cp "$target" "$OUT/"

@@ -58,7 +58,7 @@ add() { # FILE TARGET [NAME]
 	local file=$1 target=$2 name=${3:-} to ext
 	known "$target"
 	ext=$(suffix "$target")
-	case $target/$file in trace/*.txt | snapshot/*.txt) ext=txt ;; esac # texts of their own kinds (seeds.sh)
+	case $target/$file in trace/*.txt | snapshot/*.txt) ext=txt ;; esac # texts of their own kinds (seeds.c)
 	[ -r "$file" ] || { echo "corpus: cannot read $file" >&2; exit 2; }
 	case $file in
 	*.txt | *.hex) cp "$file" "$work/text" ;;
@@ -75,7 +75,7 @@ case ${1:-} in
 min)
 	shift
 	[ $# -gt 0 ] || mapfile -t all < <(printf '%s\n' fuzz/fuzz_*.c | sed 's|fuzz/fuzz_||; s|\.c||')
-	fuzz/seeds.sh
+	make -s -j"$(nproc)" build/plain/ringside && fuzz/seeds.sh
 	for target in "${@:-${all[@]}}"; do
 		known "$target"
 		[ ! -d "corpus/$target" ] || min_one "$target"

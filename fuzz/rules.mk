@@ -62,3 +62,6 @@ $(B)/reach: $(B)/fuzz/reach.o $(B)/fuzz/reach_list.o $(B)/fuzz/files.o $(fuzz_li
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $(addprefix -Wl$(comma)--wrap=,$(reach_at)) $^ -lzstd -o $@
 fuzz-bench: $(B)/bench_fuzz_blk $(B)/bench_fuzz_device
 .PHONY: fuzz-bench
+# Assembles what is kept in corpus/.
+$(B)/seeds: $(B)/fuzz/seeds.o $(fuzz_libs)
+	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ $(ZSTD) -o $@

@@ -20,6 +20,30 @@ printf '#!/bin/bash\necho "core/vq.c 100 80 80.00 10 5 50.00 of lines 5 50.00"\n
 chmod +x "$tree/fuzz/coverage.sh"
 ringside=build/plain/ringside
 
+# -- seeds
+seeds=$PWD/build/plain/seeds bad=$work/bad
+mkdir -p "$bad"/{blk,ring,snapshot,device}
+refused() { # NAME WORDS FILE LINE...: a file of that name and these lines
+	local file=$bad/$3 name=$1 words=$2
+	shift 3
+	printf '%s\n' "$@" >"$file"
+	refused_by "seeds-$name" "$words" "$seeds" "$bad" "$work/seeds"
+	rm "$file"
+}
+refused program 'blk/x.txt:2:6: ' blk/x.txt 'device blk0' 'blk0 dance'
+refused byte "ring/x.hex: '1ff' is no byte" ring/x.hex '00*3 1ff'
+refused device 'snapshot/x.txt: no line `device blk0`' snapshot/x.txt 'rng0 kick queue=0' 'state 1=00'
+refused damage "snapshot/x.txt: '7' is no damage" snapshot/x.txt 'device rng0' 'state 7'
+refused machine 'device/x.txt: fuzz_device has no machine' device/x.txt 'device rng0' 'device rng1' 'rng0 kick queue=0'
+refused_by seeds-usage 'usage: seeds CORPUS OUT' "$seeds" "$bad"
+printf '01 ff # two\n00*3\n' >"$bad/ring/x.hex"
+mkdir -p "$work/seeds/ring" && touch "$work/seeds/ring/stray"
+if "$seeds" "$bad" "$work/seeds" && [ "$(od -An -tx1 "$work/seeds/ring/x")" = ' 01 ff 00 00 00' ] && [ ! -e "$work/seeds/ring/stray" ]; then
+	pass seeds-hex
+else
+	fail seeds-hex "$(find "$work/seeds/ring" -type f -exec od -An -tx1 {} \;)"
+fi
+
 # -- corpus-add
 some=$(find build/corpus/rng -type f ! -name 'grown-*' -size +20c | sort | head -n 1)
 out=$("$tree/fuzz/corpus.sh" add "$PWD/$some" rng once-more 2>&1)

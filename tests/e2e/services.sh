@@ -3,14 +3,14 @@
 # The build of the fuzzing services (.clusterfuzzlite/build.sh) without Docker, with the environment that they set: each target
 # lands with its seeds and options, and runs its seeds; fuzz_canary's show its bug.
 # Prints `PASS name` or `FAIL name: why`. SERVICES="engine-sanitizer ..." chooses; all of them: SERVICES=all. Only then build.sh
-# makes its own `ringside` too, for the seeds; else that of make test is taken.
+# makes its own `seeds` too, for the seeds; else that of make test is taken.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 prefix=services-
 . tests/report.sh
 all="libfuzzer-address libfuzzer-undefined libfuzzer-memory libfuzzer-coverage afl-address"
 services=${SERVICES:-libfuzzer-address}
-if [ "$services" = all ]; then services=$all; else export RINGSIDE=$PWD/build/plain/ringside; fi
+if [ "$services" = all ]; then services=$all; else make -s build/plain/seeds && export SEEDS=$PWD/build/plain/seeds; fi
 
 flags() { # SANITIZER: as the services' own
 	case $1 in
