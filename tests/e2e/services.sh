@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The build of the fuzzing services (.clusterfuzzlite/build.sh) without Docker, with the environment that they set: each target
-# lands with its seeds and options, and runs its seeds; fuzz_canary's show its bug.
+# The build of the fuzzing services without Docker, with the environment that they set: each target lands with its seeds and
+# options, and runs its seeds; fuzz_canary's show its bug. It begins with OSS-Fuzz's build.sh (fuzz/oss-fuzz/), where its image puts
+# that, which is all that ClusterFuzzLite's (.clusterfuzzlite/) is; what else the two folders say must be the same.
 # Prints `PASS name` or `FAIL name: why`. SERVICES="engine-sanitizer ..." chooses; all of them: SERVICES=all. Only then build.sh
 # makes its own `seeds` too, for the seeds; else that of make test is taken.
 set -u
@@ -27,7 +28,7 @@ build() { # SERVICE: into $work/SERVICE
 	mkdir -p "$work/$1" "$work/build-$1"
 	(env AFL_QUIET=1 CANARY=1 SRC="$work" OUT="$work/$1" WORK="$work/build-$1" CC=$cc CXX=$cxx CFLAGS="$(flags "$sanitizer")" \
 		CXXFLAGS="$(flags "$sanitizer")" LIB_FUZZING_ENGINE=$lib FUZZING_ENGINE="$engine" SANITIZER="$sanitizer" ARCHITECTURE=x86_64 \
-		.clusterfuzzlite/build.sh >"$work/$1.log" 2>&1)
+		"$work/build.sh" >"$work/$1.log" 2>&1)
 }
 run_seeds() { # SERVICE TARGET: each seed once
 	local seeds=$work/seeds-$2
@@ -39,6 +40,20 @@ run_seeds() { # SERVICE TARGET: each seed once
 	*) (cd "$work" && LLVM_PROFILE_FILE=$work/profile "$work/$1/$2" -runs=0 "$seeds") ;;
 	esac >"$work/run.log" 2>&1
 }
+part() { sed -n "/^$2:/,/^[^ ]*:/p" "$1/project.yaml" | grep '^  - '; } # FOLDER LIST
+differ=
+for list in fuzzing_engines sanitizers; do
+	[ "$(part .clusterfuzzlite $list)" = "$(part fuzz/oss-fuzz $list)" ] || differ+=" $list"
+done
+for line in FROM 'RUN apt-get' WORKDIR; do
+	[ "$(grep "^$line" .clusterfuzzlite/Dockerfile)" = "$(grep "^$line" fuzz/oss-fuzz/Dockerfile)" ] || differ+=" $line"
+done
+for key in homepage main_repo primary_contact language; do
+	grep -q "^$key: ." fuzz/oss-fuzz/project.yaml || differ+=" no $key"
+done
+if [ -z "$differ" ]; then pass same-projects; else fail same-projects ".clusterfuzzlite/ and fuzz/oss-fuzz/ differ in:$differ"; fi
+ln -s "$PWD" "$work/ringside"
+cp fuzz/oss-fuzz/build.sh "$work/build.sh"
 for service in $services; do
 	if ! build "$service"; then
 		fail "$service-builds" "$(tail -n 2 "$work/$service.log" | tr '\n' ' ')"
