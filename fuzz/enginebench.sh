@@ -5,9 +5,10 @@
 # they are are left out, and the fuzzer runs on one core from the rest. A table:
 #   seeds                so many kept programs show it as they are: with them, it is found in 0 s
 #   reached, triggered   how often the fuzzer passed the planted place, and how often the bug mattered there
-#   by, seconds          who told: an oracle, or a sanitizer (asan, ubsan, trap); seconds until then, from the other programs
+#   by, seconds          who told: an oracle, a sanitizer (asan, ubsan, trap), or the clock (timeout: no end in 10 s); seconds until
+#                        then, from the other programs
 # ENGINE=libfuzzer|afl; BENCH_SECONDS=300 for each bug; RINGSIDE_FUZZ_WITHOUT=ORACLE and RINGSIDE_FUZZ_BY_BYTES=1 leave out an oracle,
-# or the mutator: what is lost? BENCH_KEEP=1: the targets are there already, and not built again. Status 1 when a bug is missed.
+# or the mutator: what is lost (fuzz/ablation.sh)? BENCH_KEEP=1: targets and kept programs are built already. Status 1: a bug is missed.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 . fuzz/engines.sh
@@ -27,8 +28,8 @@ mapfile -t names < <(grep -L '^build: msan' fuzz/bugs/*.patch | sed 's|.*/||; s|
 for name in "${names[@]}"; do
 	[ -e fuzz/bugs/"$name".patch ] || { echo "bugbench: no bug $name: see fuzz/bugs/" >&2; exit 2; }
 done
-fuzz/seeds.sh || exit 1
 if [ -z "${BENCH_KEEP:-}" ]; then
+	fuzz/seeds.sh || exit 1
 	echo "bugbench: building ${#names[@]} fuzz targets with a bug each for ${ENGINE:-libfuzzer} ..."
 	ENGINE=$flavour fuzz/bugs/plant.sh "${names[@]}" 2>build/bugs.log || failed=1
 	[ $flavour != afl ] || make -s build/afl/mutator.so || exit 1
@@ -39,6 +40,7 @@ told_by() { # what a run said: an oracle's name, or a sanitizer's
 	local what
 	what=$(sed -n 's/^ORACLE \([a-z-]*\).*/\1/p' "$1" | head -n 1)
 	if [ -n "$what" ]; then echo "$what"
+	elif grep -aq 'libFuzzer: timeout' "$1"; then echo timeout
 	elif grep -aq 'runtime error:' "$1"; then echo ubsan
 	elif grep -aq 'AddressSanitizer: \(ILL\|TRAP\)\|deadly signal' "$1"; then echo trap
 	elif grep -aq 'ERROR: AddressSanitizer' "$1"; then echo asan
@@ -46,8 +48,10 @@ told_by() { # what a run said: an oracle's name, or a sanitizer's
 }
 fuzz_libfuzzer() { # NAME TARGET: status 1 when something is found; what it says in $work/out
 	mkdir "$work/grow"
-	"$built/$1" -max_total_time="$seconds" -max_len="$(max_len_of "$2")" "${libfuzzer_options[@]}" -artifact_prefix="$work/crash/" \
-		"$work/grow" "$work/seeds" >"$work/out" 2>&1
+	{
+		"$built/$1" -max_total_time="$seconds" -max_len="$(max_len_of "$2")" "${libfuzzer_options[@]}" -artifact_prefix="$work/crash/" \
+			"$work/grow" "$work/seeds" >"$work/out" 2>&1
+	} 2>/dev/null # bash tells of aborts
 }
 fuzz_afl() {
 	local find
@@ -62,17 +66,22 @@ fuzz_afl() {
 	fi
 	cp "$find" "$work/crash/"
 	{ "$built/$1" <"$find" >"$work/out" 2>&1; } 2>/dev/null # bash tells of aborts
+	[ $? != 132 ] || echo 'deadly signal' >>"$work/out" # SIGILL: a trap, which says nothing
 	return 1
 }
 # All in one process, which ends at the first one that shows the bug; then the rest.
 silent_seeds() { # NAME TARGET: into $work/seeds; prints how many others there are
-	local shows=0 seed
+	local shows=0 seed rest=()
 	cp -r "build/corpus/$2" "$work/seeds"
-	until "$built/$1" "${libfuzzer_options[@]}" "$work/seeds"/* >"$work/out" 2>&1; do
+	rest=("$work/seeds"/*)
+	until timeout 60 "$built/$1" "${libfuzzer_options[@]}" "${rest[@]}" >"$work/out" 2>&1; do
 		seed=$(sed -n 's/^Running: //p' "$work/out" | tail -n 1)
 		[ -e "$seed" ] || break
+		while [ "${rest[0]}" != "$seed" ]; do rest=("${rest[@]:1}"); done
+		rest=("${rest[@]:1}")
 		rm "$seed"
 		shows=$((shows + 1))
+		[ ${#rest[@]} != 0 ] || break
 	done 2>/dev/null # bash tells of aborts
 	echo $shows
 }

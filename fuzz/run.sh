@@ -3,7 +3,7 @@
 # fuzz/run.sh libfuzzer|afl TARGET SECONDS: fuzzes one target from the kept programs (and what earlier runs here added to them,
 # in build/grown/TARGET), and tells how it goes. Status 1 on a finding; what to do with it is printed.
 #   JOBS=1        so many fuzzers at once, which share what they keep (AFL++: with a second one, one that compares: cmplog)
-#   MAX_LEN=96    longest input in bytes (boot: 4096, trace: 1024, snapshot: 512, ring, differential: 256); OPTIONS: more options for the fuzzer
+#   MAX_LEN=96    longest input in bytes (fuzz/engines.sh tells those of each target); OPTIONS: more options for the fuzzer
 #   FRESH=1       from an empty corpus, in build/fresh/TARGET; tells at the end what it reached of that device's files
 #   REPORT=FILE   writes what libFuzzer did as a page (HTML): over time, findings, what is reached of core/
 #   RING=packed   the device offers packed rings before any op does
@@ -11,7 +11,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 . fuzz/engines.sh
 engine=${1:-libfuzzer} target=${2:-blk} seconds=${3:-60} jobs=${JOBS:-1}
-max_len=${MAX_LEN:-$(max_len_of "$target")}
+max_len=$(max_len_of "$target")
 if [ ! -e "fuzz/fuzz_$target.c" ]; then
 	echo "fuzz: no target $target: TARGET is one of$(printf ' %s' fuzz/fuzz_*.c | sed 's|fuzz/fuzz_||g; s|\.c||g')" >&2
 	exit 2
