@@ -188,7 +188,7 @@ void vdev_config_changed(struct vdev *);
  * types make sure that this does no harm as long as the saver's backend has ended when the loader's begins:
  * disk requests are idempotent, and the guest has not touched the buffers in between.
  *
- * vdev_load resets the device first, and again when it refuses the bytes: then it is as after a reset.
+ * vdev_load resets the device first, and again when it refuses the bytes, or some are left: then it is as after a reset.
  */
 void vdev_save(struct vdev *, struct state_out *);
 bool vdev_load(struct vdev *, struct state_in *);

@@ -144,12 +144,13 @@ bool vdev_load(struct vdev *d, struct state_in *in)
 		load_queues(d, in);
 	if (!in->bad)
 		load_type(d, in);
-	if (in->bad) {
+	bool good = state_close(in);
+	if (!good) {
 		vdev_set_status(d, 0);
 		config_gen = before; /* nobody has read what was refused */
 	}
 	d->config_gen = config_gen;
-	return !in->bad;
+	return good;
 }
 
 void vdev_resume(struct vdev *d)

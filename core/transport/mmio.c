@@ -208,9 +208,8 @@ bool mmio_load(struct mmio *m, const void *buf, size_t len)
 	m->driver_features_sel = state_get_u32(&in);
 	m->queue_sel = state_get_u32(&in);
 	m->shm_sel = state_get_u32(&in);
-	if (vdev_load(m->dev, &in) && state_close(&in))
+	if (vdev_load(m->dev, &in))
 		return true;
-	vdev_set_status(m->dev, 0);
 	mmio_init(m, m->dev);
 	return false;
 }
