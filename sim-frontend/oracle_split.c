@@ -229,7 +229,8 @@ static bool waiting(const struct ring *r, uint16_t word)
 /* What was given back right now is not left there: the device wants more than that. */
 static bool seen_waiting(const struct ring *r)
 {
-	return r->seen != (r->any_slot ? r->taken : r->reach);
+	uint16_t back = r->any_slot ? 0 : (uint16_t)(r->reach - r->taken); /* so many went back to the ring */
+	return (uint16_t)(r->seen - r->taken) > back;
 }
 
 const struct layout oracle_split = {

@@ -137,14 +137,24 @@ level1() {
 		</dev/null 2>"$work/qemu.err" | sed -u 's/\r$//' | show || true
 	kill $! 2>/dev/null || true
 }
-# QEMU's interpreter now and then goes on with old code after a kernel with several processors has patched its own: one start in
-# some hundreds hangs before the first program runs. Nothing of the script has run then, so another start hides no fault of ours.
+# QEMU's interpreter now and then goes on with old code after a kernel with several processors has patched its own, or walks its
+# page tables wrongly: one start in some hundreds hangs before the first program runs, or level 1 is gone at once, without a word of
+# its kernel. No program of level 1 can do that to it, so another start hides no fault of ours; each is told. A script that hangs
+# is none of these: it has used up its time.
 for try in 1 2 3; do
+	begun=$SECONDS
 	level1
-	! is_up || break
-	echo "machine: level 1 did not come up (start $try of 3; it has $up_max s)"
+	tar -C "$out" -xf "$work.out" 2>/dev/null || true
+	if ! is_up; then
+		echo "machine: level 1 did not come up (start $try of 3; it has $up_max s)"
+	elif [ -s "$out/status" ] || [ $((SECONDS - begun)) -ge "$timeout" ] || [ $try = 3 ]; then
+		break
+	else
+		echo "machine: level 1 was gone after $((SECONDS - begun)) s, without a word (start $try of 3)"
+		rm -rf "${out:?}"/* "$work.out"
+		truncate -s 1G "$work.out"
+	fi
 done
-tar -C "$out" -xf "$work.out" 2>/dev/null || true
 if [ ! -s "$out/status" ]; then
 	cat "$work/qemu.err" >&2
 	tail -n 40 "$out.console" >&2

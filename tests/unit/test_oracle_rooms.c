@@ -124,6 +124,18 @@ static void gives_back_this_entry_alone(void **state)
 	feed_silent(f);
 }
 
+/* The driver breaks the rules and takes its index back: then nothing is there, and nothing is left. */
+static void index_goes_back_after_that(void **state)
+{
+	struct feed *f = *state;
+	take_two(f);
+	oracle_given_back(f->oracle, 0, 100);
+	step_back(f, 2);
+	feed_ask(f, 0);
+	feed_look(f, false);
+	feed_silent(f);
+}
+
 static void stores_into_what_it_gave_back(void **state)
 {
 	struct feed *f = *state;
@@ -204,6 +216,7 @@ int main(void)
 		BOTH(takes_both_again),
 		BOTH(gives_none_back),
 		BOTH(gives_back_this_entry_alone),
+		BOTH(index_goes_back_after_that),
 		BOTH(stores_into_what_it_gave_back),
 		BOTH(fails_and_claims_nothing),
 		BOTH(claims_nothing_of_what_it_stored),
