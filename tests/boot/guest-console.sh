@@ -25,7 +25,10 @@ find_port talk
 			[ "$(cat "$f" 2>/dev/null)" = talk ] || continue
 			port=${f%/name} port=/dev/${port##*/}
 			[ -e "$port" ] && exec 3<>"$port" || continue
-			while read -r line <&3; do echo "the guest heard $line" >&3; done
+			while [ -e "$port" ]; do # open also while nobody is at the other end: what comes as it is closed, Linux throws away
+				while read -r line <&3; do echo "the guest heard $line" >&3; done
+				usleep 100000
+			done
 			exec 3<&-
 		done
 		usleep 200000
