@@ -176,8 +176,6 @@ static enum net_answer __attribute__((noinline)) gather(struct gather *g, uint16
 		c = g->other;
 		there = take(g, c, false);
 	}
-	if (there && lent && g->refilled)
-		net_wake_pairs(n, waiting_for(n, g->queue) & ~(1u << pair));
 	if (there && lent)
 		return NET_TAKEN;
 	if (!there)
@@ -247,6 +245,8 @@ static enum net_answer receive(struct net *n, uint16_t pair, uint16_t queue, uin
 		bool merge = net_can_use(n, NET_BIT(MRG_RXBUF));
 		struct gather g = {n, r, queue, merge, len, false, &first, &other};
 		enum net_answer answer = gather(&g, pair, popped);
+		if (g.refilled) /* whatever became of this frame */
+			net_wake_pairs(n, waiting_for(n, queue) & ~(1u << pair));
 		if (answer != NET_TAKEN)
 			return answer;
 	}
