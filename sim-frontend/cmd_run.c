@@ -68,7 +68,7 @@ static bool switch_off(struct machine *m, const char *name)
 {
 	bool known = false;
 	for (uint32_t i = 0; i < m->ndevices; i++) {
-		for (unsigned o = 0; o < ORACLE_COUNT; o++)
+		for (unsigned o = 0; o < ORACLE_OF_ONE_RUN; o++)
 			if (!strcmp(name, oracle_name(o)) || !strcmp(name, "all"))
 				known |= oracle_switch(m->device[i].oracle, oracle_name(o), false);
 		machine_choose_tap(&m->device[i]);

@@ -13,7 +13,8 @@ static const char *const names[ORACLE_COUNT] = {
 	[ORACLE_NOTIFICATION] = "notification", [ORACLE_LIVENESS] = "liveness",
 	[ORACLE_RESOURCES] = "resources",       [ORACLE_STATUS] = "status",
 	[ORACLE_BACKEND] = "backend",           [ORACLE_CONTENT] = "content",
-	[ORACLE_SNAPSHOT] = "snapshot",
+	[ORACLE_SNAPSHOT] = "snapshot",         [ORACLE_DETERMINISM] = "determinism",
+	[ORACLE_DIFFERENTIAL] = "differential",
 };
 
 /* Accesses in one entry: enough for a ring's worth of the longest chains on each queue and for all that was
@@ -56,7 +57,8 @@ bool oracle_switch(struct oracle *o, const char *name, bool on)
 
 bool oracle_is_silent(const struct oracle *o)
 {
-	return o->off == (1u << ORACLE_COUNT) - 1;
+	const uint32_t all = (1u << ORACLE_OF_ONE_RUN) - 1;
+	return (o->off & all) == all;
 }
 
 /* -- making one ------------------------------------------------------------------------------------------ */

@@ -21,6 +21,8 @@
  *                 asked to be run again was, and the next kick is asked for
  *   resources     no pin is left after a reset
  *   status, backend, content, snapshot    have headers of their own
+ *   determinism   the same ops once more end in the same state
+ *   differential  a legal guest is told the same on split and on packed rings
  *
  * Polling of indices and flags, chains given back unread (vq_unpop), overlapping buffers, cyclic chains,
  * rings on top of each other, short answers and early stops are no offences of the device. A notification
@@ -44,6 +46,9 @@ enum oracle_kind {
 	ORACLE_BACKEND,  /* oracle_backend.h */
 	ORACLE_CONTENT,  /* oracle_content.h */
 	ORACLE_SNAPSHOT, /* oracle_snapshot.h */
+	ORACLE_OF_ONE_RUN, /* how many judge a run while it goes on; the others hold two runs against each other: sim.c */
+	ORACLE_DETERMINISM = ORACLE_OF_ONE_RUN,
+	ORACLE_DIFFERENTIAL,
 	ORACLE_COUNT
 };
 
@@ -78,7 +83,7 @@ void oracle_destroy(struct oracle *);
 void oracle_restart(struct oracle *);
 bool oracle_switch(struct oracle *, const char *name, bool on); /* false: no such oracle */
 bool oracle_is_off(const struct oracle *, enum oracle_kind);
-bool oracle_is_silent(const struct oracle *); /* all of them are off */
+bool oracle_is_silent(const struct oracle *); /* all that judge a run while it goes on are off */
 
 /* -- what the guest does to the device ------------------------------------------------------------------- */
 /* The device is entered, and has returned. */

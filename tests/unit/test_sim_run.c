@@ -92,6 +92,23 @@ static void all_of_it_is_drawn(void **state)
 	assert_true(s.count.again > 5);
 }
 
+static void runs_are_done_once_where_nobody_compares(void **state)
+{
+	const uint32_t alone[] = {ORACLE_SNAPSHOT, ORACLE_DETERMINISM};
+	uint64_t again[2];
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		start((struct sim_options){.seed = 2, .faults = ALL, .oracles_off = ~(1u << alone[i])});
+		run(200);
+		again[i] = s.count.again;
+		sim_destroy(&s);
+	}
+	assert_true(again[0] > 0 && again[1] > again[0]); /* only some of them save */
+	start((struct sim_options){.seed = 2, .faults = ALL, .oracles_off = UINT32_MAX});
+	run(200);
+	assert_int_equal(s.count.again, 0);
+}
+
 static void good_guests_do_no_wrong(void **state)
 {
 	static const uint8_t never[] = {OP_CHAIN, OP_BREAK, OP_RACE, OP_PUBLISH, OP_POKE, OP_WRITE, OP_EARLY};
@@ -184,6 +201,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(ops_are_a_program, teardown),
 		cmocka_unit_test_teardown(all_of_it_is_drawn, teardown),
+		cmocka_unit_test_teardown(runs_are_done_once_where_nobody_compares, teardown),
 		cmocka_unit_test_teardown(good_guests_do_no_wrong, teardown),
 		cmocka_unit_test_teardown(faults_can_be_chosen, teardown),
 		cmocka_unit_test_teardown(rings_can_be_chosen, teardown),

@@ -86,7 +86,7 @@ static void an_answer_that_differs_is_found(void **state)
 {
 	(void)state;
 	uint8_t tape[LEN];
-	struct sim *s = make(UINT32_MAX);
+	struct sim *s = make((1u << ORACLE_OF_ONE_RUN) - 1);
 	uint32_t found = 0;
 	for (uint32_t i = 0; i < TAPES; i++) {
 		draw(tape, i);
@@ -102,12 +102,27 @@ static void an_answer_that_differs_is_found(void **state)
 	sim_destroy(s);
 }
 
+static void nobody_looks_where_that_oracle_is_off(void **state)
+{
+	(void)state;
+	uint8_t tape[LEN];
+	struct sim *s = make(UINT32_MAX);
+	planted = true;
+	for (uint32_t i = 0; i < TAPES; i++) {
+		draw(tape, i);
+		assert_true(sim_run_tape(s, tape, LEN));
+	}
+	planted = false;
+	sim_destroy(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers_are_the_tape_and_zeroes_behind_it),
 		cmocka_unit_test(any_tape_is_a_run_and_the_same_each_time),
 		cmocka_unit_test(an_answer_that_differs_is_found),
+		cmocka_unit_test(nobody_looks_where_that_oracle_is_off),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
