@@ -14,13 +14,9 @@
  */
 #include <linux/virtio_ids.h>
 #include <linux/virtio_mmio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "devices/blk.h"
-#include "devices/console.h"
-#include "devices/net.h"
-#include "devices/rng.h"
+#include "forge.h"
+#include "must.h"
 #include "program.h"
 #include "target.h"
 #include "trace/op.h"
@@ -28,12 +24,6 @@
 #define OPS_MAX 256
 
 enum { OWN_BYTES = 4, UNSEALED = 8, OFFER_PACKED = 16 };
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void on_violation(struct machine *m, struct sim_device *d, const struct violation *v)
 {
@@ -58,78 +48,16 @@ static struct machine *machine_of(uint8_t what)
 	return m;
 }
 
-/* Requests that were loaded wait for room: the backend does not know of them, which machine_save could not tell from
- * requests that are invented. */
-static bool waits(const struct vdev *d)
-{
-	switch (d->ops->id) {
-	case VIRTIO_ID_BLOCK:
-		return ((const struct blk *)(const void *)d)->nunsent;
-	case VIRTIO_ID_RNG:
-		return ((const struct rng *)(const void *)d)->unsent;
-	case VIRTIO_ID_CONSOLE:
-		return ((const struct console *)(const void *)d)->unsent;
-	default:
-		return ((const struct net *)(const void *)d)->nunsent;
-	}
-}
-
 static void run(struct machine *m, const uint8_t *p, size_t n)
 {
 	for (int i = 0; n && i < OPS_MAX; i++) {
 		struct op op;
 		size_t used = op_program_decode(p, n, &op);
-		m->no_saves = waits(m->device[0].vdev);
+		m->no_saves = forge_waits(m->device[0].vdev);
 		program_step(m, &op);
 		p += used;
 		n -= used;
 	}
-}
-
-static size_t patch(uint8_t *state, size_t len, const uint8_t *p, size_t n)
-{
-	for (; n >= 3; p += 3, n -= 3)
-		state[(size_t)(p[0] | p[1] << 8) % len] = p[2];
-	return len;
-}
-
-static void seal(uint8_t *state, size_t len)
-{
-	if (len < 16)
-		return;
-	uint32_t head[3] = {STATE_MAGIC, STATE_VERSION | STATE_MMIO << 16, (uint32_t)len};
-	memcpy(state, head, sizeof(head));
-	uint32_t crc = crc32c(0, state, len - 4);
-	memcpy(state + len - 4, &crc, 4);
-}
-
-/* Nobody else may enter meanwhile: what the program wants done at a moment in it waits. */
-static void resume(struct sim_device *d)
-{
-	d->inside = true;
-	vdev_resume(d->vdev);
-	d->inside = false;
-}
-
-/* Exactly as long as it says, so that one byte too far is seen. */
-static void load(struct sim_device *d, uint8_t what, const uint8_t *p, size_t n)
-{
-	size_t saved = mmio_save(&d->mmio, NULL, 0), len = what & OWN_BYTES ? n : saved;
-	uint8_t *state = malloc(len ? len : 1);
-	must(state && saved <= STATE_LEN_MAX);
-	if (what & OWN_BYTES)
-		memcpy(state, p, n);
-	else
-		patch(state, mmio_save(&d->mmio, state, len), p, n);
-	if (!(what & UNSEALED))
-		seal(state, len);
-	machine_write(d, VIRTIO_MMIO_STATUS, 4, 0);
-	uint64_t reset = mmio_hash(&d->mmio);
-	if (mmio_load(&d->mmio, state, len))
-		resume(d);
-	else
-		must(mmio_hash(&d->mmio) == reset);
-	free(state);
 }
 
 static size_t part(const uint8_t **p, size_t *n, size_t unit)
@@ -153,7 +81,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	p += before;
 	n -= before;
 	size_t state = part(&p, &n, what & OWN_BYTES ? 1 : 3);
-	load(d, what, p, state);
+	forge_load(d, &(struct forge){
+			      .own = what & OWN_BYTES, .sealed = !(what & UNSEALED), .bytes = p, .n = state});
 	for (uint16_t q = 0; q < d->vdev->nqueues; q++)
 		machine_run(d, q);
 	run(m, p + state, n - state);

@@ -35,11 +35,15 @@ $(B)/seen/%.o: %.c
 	@mkdir -p $(@D) && $(CC) $(CFLAGS) $(CORE_$(FLAVOUR)) -Icore -Ikvm-frontend -MMD -MP -c $< -o $@
 seen_trace := $(patsubst %.c,$(B)/seen/%.o,$(wildcard core/trace/*.c))
 seen_boot  := $(patsubst %.c,$(B)/seen/%.o,$(wildcard kvm-frontend/boot/*.c))
+# What a target of its own kind needs beside the harness.
+fuzz_with_ring     := $(B)/fuzz/tiny.o
+fuzz_with_snapshot := $(B)/fuzz/forge.o
+fuzz_with_trace    := $(B)/fuzz/roundtrip.o $(B)/fuzz/made.o
 # The bug of fuzz_canary.c.
 planted = $(if $(filter canary,$*),-Wl$(comma)--wrap=blk_io_done)
 .SECONDEXPANSION:
 
-$(B)/fuzz_%: $(B)/fuzz/fuzz_%.o $$(seen_$$*) $$(if $$(filter fuzz oss,$(FLAVOUR)),$$(if $$(filter $$*,$(fuzz_bytes)),,$(fuzz_programs))) $(fuzz_main) $(fuzz_libs)
+$(B)/fuzz_%: $(B)/fuzz/fuzz_%.o $$(fuzz_with_$$*) $$(seen_$$*) $$(if $$(filter fuzz oss,$(FLAVOUR)),$$(if $$(filter $$*,$(fuzz_bytes)),,$(fuzz_programs))) $(fuzz_main) $(fuzz_libs)
 	@$(or $(LD_$(FLAVOUR)),$(CC)) $(CFLAGS) $(LINK_$(FLAVOUR)) $(fuzz_link_$(FLAVOUR)) $(planted) $^ $(ZSTD) -o $@
 $(B)/tests/test_mutate: $(B)/fuzz/mutate.o $(B)/sim-frontend/machine_byte.o
 # The difference that it plants.
@@ -48,9 +52,9 @@ $(B)/tests/test_sim_tape: LINK_$(FLAVOUR) += -Wl$(comma)--wrap=vq_complete
 $(BUILD)/afl/mutator.so: fuzz/afl_mutator.c fuzz/mutate.c sim-frontend/machine_byte.c core/trace/op.c core/hash.c
 	@mkdir -p $(@D) && clang $(WARN) -O2 -shared -fPIC $(I_fuzz) $^ -o $@
 # The same objects without a fuzzer around them: replay of files, and speed.
-$(B)/replay_%: $(B)/fuzz/fuzz_%.o $$(seen_$$*) $(B)/fuzz/target.o $(B)/fuzz/standalone.o $(B)/fuzz/files.o $(fuzz_libs)
+$(B)/replay_%: $(B)/fuzz/fuzz_%.o $$(fuzz_with_$$*) $$(seen_$$*) $(B)/fuzz/target.o $(B)/fuzz/standalone.o $(B)/fuzz/files.o $(fuzz_libs)
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $(planted) $^ -lzstd -o $@
-$(B)/bench_fuzz_%: $(B)/fuzz/fuzz_%.o $(B)/fuzz/target.o $(B)/fuzz/bench_fuzz.o $(B)/fuzz/files.o $(fuzz_libs)
+$(B)/bench_fuzz_%: $(B)/fuzz/fuzz_%.o $$(fuzz_with_$$*) $(B)/fuzz/target.o $(B)/fuzz/bench_fuzz.o $(B)/fuzz/files.o $(fuzz_libs)
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -o $@
 fuzzers: $(patsubst %,$(B)/fuzz_%,$(targets)) $(patsubst %,$(B)/replay_%,$(targets))
 .PHONY: fuzzers
