@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "cmd.h"
 #include "machine_byte.h"
+#include "outfile.h"
 #include "textfile.h"
 #include "tracefile.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <limits.h>
-#include <unistd.h>
 
 static const char *output;
 static bool machine_byte;
@@ -60,40 +60,33 @@ static bool find_machine(const struct textfile *text, uint8_t *byte)
 	return false;
 }
 
+/* False: the text is no good, and its error tells. */
 static bool put_program(struct textfile *text, FILE *file)
 {
 	uint8_t bytes[OP_ENCODED_MAX + OP_PROGRAM_DATA_MAX];
 	struct op op;
 
-	while (textfile_next(text, &op)) {
-		size_t n = op_program_encode(&op, bytes, sizeof(bytes));
-
-		if (fwrite(bytes, 1, n, file) != n)
-			return false;
-	}
+	while (textfile_next(text, &op))
+		fwrite(bytes, 1, op_program_encode(&op, bytes, sizeof(bytes)), file);
 	return !*text->error;
 }
 
 static int assemble_program(struct textfile *text)
 {
-	FILE *file;
+	struct outfile out;
 	uint8_t byte;
-	bool ok;
 
 	if (machine_byte && !find_machine(text, &byte))
 		return EXIT_USAGE;
-	file = fopen(output, "wb");
-	if (!file)
+	if (!outfile_open(&out, output))
 		return fail("%s: cannot create: %s", output, strerror(errno));
-	ok = (!machine_byte || fputc(byte, file) != EOF) && put_program(text, file);
-	if (!fclose(file) && ok)
-		return EXIT_SUCCESS;
-	if (*text->error)
-		fail("%s", text->error);
-	else
-		fail("%s: cannot write: %s", output, strerror(errno));
-	unlink(output);
-	return EXIT_USAGE;
+	if (machine_byte)
+		fputc(byte, out.file);
+	if (!put_program(text, out.file)) {
+		outfile_drop(&out);
+		return fail("%s", text->error);
+	}
+	return outfile_done(&out) ? EXIT_SUCCESS : fail("%s: cannot write: %s", output, strerror(errno));
 }
 
 /* Writing would destroy what is being read. */

@@ -4,10 +4,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "cmd.h"
 #include "export.h"
+#include "outfile.h"
 #include "replay.h"
 #include "trace/text.h"
 
@@ -118,33 +118,27 @@ static bool is_same_file(const char *a, const char *b)
 	return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* What was begun and not finished is no good, but only a file of our own goes. */
-static int abandon(FILE *out, const char *path, const char *why)
+static int abandon(struct outfile *out, const char *why)
 {
-	struct stat st;
-	bool regular = !fstat(fileno(out), &st) && S_ISREG(st.st_mode);
-	fclose(out);
-	if (regular)
-		unlink(path);
-	return fail("%s: %s", path, why);
+	outfile_drop(out);
+	return fail("%s: %s", out->path, why);
 }
 
 static int write_form(const struct form *form, struct exporter *x)
 {
 	const char *path = *form->path;
+	struct outfile out;
 	if (is_same_file(x->path, path))
 		return fail("export: %s %s is the trace itself", form->option, path);
-	x->out = fopen(path, "wb");
-	if (!x->out)
+	if (!outfile_open(&out, path))
 		return fail("%s: cannot create: %s", path, strerror(errno));
+	x->out = out.file;
 	if (!form->write(x))
-		return abandon(x->out, path, x->error);
+		return abandon(&out, x->error);
 	if (x->trace->bad)
-		return abandon(x->out, path, x->trace->error);
-	errno = 0;
-	if (fflush(x->out) || ferror(x->out))
-		return abandon(x->out, path, errno ? strerror(errno) : "cannot write it");
-	fclose(x->out);
+		return abandon(&out, x->trace->error);
+	if (!outfile_done(&out))
+		return fail("%s: cannot write: %s", path, strerror(errno));
 	if (x->ncut)
 		printf("%s: only the first of %" PRIu64 " ops\n", path, x->nops + x->ncut);
 	bool frames = form->write == export_pcapng;

@@ -8,6 +8,7 @@
 #ifndef RINGSIDE_TRACEFILE_H
 #define RINGSIDE_TRACEFILE_H
 
+#include "outfile.h"
 #include "trace/file.h"
 #include "trace/op.h"
 
@@ -49,19 +50,19 @@ struct trace_writer {
 	char error[512]; /* after anything returned false */
 	/* private */
 	const char *path;
-	FILE *file;
+	struct outfile out;
 	uint8_t *plain, *stored;
 	size_t len;
 	uint64_t seq;
 	void *zstd;
 };
 
-/* Creates the file with its head. False: error tells; nothing to close. */
+/* Begins a file with its head; it is there when it is finished (outfile.h). False: error tells; nothing to close. */
 bool trace_create(struct trace_writer *, const char *path, const struct trace_head *);
 bool trace_write(struct trace_writer *, const struct op *);
 /* Writes what is left, and an END chunk unless end is negative, and closes. */
 bool trace_finish(struct trace_writer *, int end);
-/* Closes and removes the file: what it holds is no good. */
+/* What was written is no good; a file that was there before still is. */
 void trace_abandon(struct trace_writer *);
 
 #endif

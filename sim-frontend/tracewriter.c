@@ -4,8 +4,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
-#include <sys/stat.h>
 #include <zstd.h>
 
 #define CHUNK_FULL (256u << 10) /* bytes of ops after which a chunk is written */
@@ -34,17 +32,14 @@ static bool put_chunk(struct trace_writer *w, uint32_t type, const uint8_t *payl
 	}
 	trace_put_chunk(header, &c);
 	errno = 0;
-	if (fwrite(header, 1, sizeof(header), w->file) == sizeof(header) &&
-	    fwrite(c.payload, 1, c.stored_len, w->file) == c.stored_len)
+	if (fwrite(header, 1, sizeof(header), w->out.file) == sizeof(header) &&
+	    fwrite(c.payload, 1, c.stored_len, w->out.file) == c.stored_len)
 		return true;
 	return failed(w, strerror(errno));
 }
 
 static void release(struct trace_writer *w)
 {
-	if (w->file)
-		fclose(w->file);
-	w->file = NULL;
 	free(w->plain);
 	free(w->stored);
 	ZSTD_freeCCtx(w->zstd);
@@ -58,7 +53,7 @@ static bool put_start(struct trace_writer *w, const struct trace_head *head)
 	if (!n)
 		return failed(w, "the head is out of bounds");
 	trace_put_preamble(preamble);
-	if (fwrite(preamble, 1, sizeof(preamble), w->file) != sizeof(preamble))
+	if (fwrite(preamble, 1, sizeof(preamble), w->out.file) != sizeof(preamble))
 		return failed(w, strerror(errno));
 	return put_chunk(w, TRACE_HEAD, w->plain, n);
 }
@@ -67,8 +62,7 @@ bool trace_create(struct trace_writer *w, const char *path, const struct trace_h
 {
 	memset(w, 0, sizeof(*w));
 	w->path = path;
-	w->file = fopen(path, "wb");
-	if (!w->file) {
+	if (!outfile_open(&w->out, path)) {
 		snprintf(w->error, sizeof(w->error), "%s: cannot create: %s", path, strerror(errno));
 		return false;
 	}
@@ -116,19 +110,13 @@ bool trace_finish(struct trace_writer *w, int end)
 		trace_abandon(w);
 		return false;
 	}
-	errno = 0;
-	if (fclose(w->file))
-		ok = failed(w, strerror(errno));
-	w->file = NULL;
+	ok = outfile_done(&w->out) || failed(w, strerror(errno));
 	release(w);
 	return ok;
 }
 
 void trace_abandon(struct trace_writer *w)
 {
-	struct stat st;
-
-	if (w->file && !fstat(fileno(w->file), &st) && S_ISREG(st.st_mode))
-		unlink(w->path);
+	outfile_drop(&w->out);
 	release(w);
 }

@@ -163,11 +163,16 @@ refused_by other-version 'trace format version 7' "$ringside" show "$work/v7"
 cmp -s "$work/damaged" "$work/a.vtrace" && fail damaged "the test does not damage it"
 refused_by damaged 'damaged: chunk 1, at byte' bash -c "'$ringside' show '$work/damaged' >'$work/before'" # what stands before it is shown
 refused_by text-mistake "a.bad:3:12: this op has no such field" bash -c "printf 'device blk0\n\nblk0 write que=1\n' >'$work/a.bad'; '$ringside' assemble '$work/a.bad' -o '$work/x'"
-[ -e "$work/x" ] && fail no-leftover "a file was left behind"
+[ -e "$work/x" ] || [ -e "$work/x.part" ] && fail no-leftover "a file was left behind"
+cp "$work/a.vtrace" "$work/kept"
+refused_by text-mistake-kept 'no such field' "$ringside" assemble "$work/a.bad" -o "$work/kept"
+cmp -s "$work/a.vtrace" "$work/kept" || fail text-mistake-kept "the file that was there is gone"
 refused_by over-itself 'is the text itself' "$ringside" assemble "$work/a.txt" -o "$work/a.txt"
 refused_by no-directory 'cannot create' "$ringside" assemble "$work/a.txt" -o "$work/none/x"
 if [ -w /dev/full ]; then
 	refused_by full-disk 'No space left' "$ringside" assemble "$work/a.txt" -o /dev/full
+	refused_by full-device 'no such field' "$ringside" assemble "$work/a.bad" -o /dev/full
+	[ -c /dev/full ] || fail full-device "/dev/full is gone"
 	refused_by full-output 'cannot write' bash -c "'$ringside' show '$work/a.vtrace' 3>&1 >/dev/full"
 fi
 check help bash -c "'$ringside' --help | grep -q '^  assemble'"

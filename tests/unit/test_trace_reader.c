@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -331,14 +332,23 @@ static void what_cannot_be_opened(void **state)
 	assert_non_null(strstr(w.error, "No space left"));
 }
 
-static void an_abandoned_file_is_gone(void **state)
+static void an_abandoned_file_leaves_nothing_and_takes_nothing(void **state)
 {
 	struct trace_writer w;
+	struct stat before, after;
+	char part[sizeof(path) + 8];
 
 	(void)state;
+	snprintf(part, sizeof(part), "%s.part", path);
+	save(file, 10);
+	assert_int_equal(stat(path, &before), 0);
 	assert_true(trace_create(&w, path, &head));
+	assert_int_equal(access(part, F_OK), 0);
 	trace_abandon(&w);
-	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(access(part, F_OK), -1);
+	assert_int_equal(stat(path, &after), 0);
+	assert_int_equal(after.st_ino, before.st_ino);
+	assert_int_equal(after.st_size, 10);
 	save(file, 0);
 }
 
@@ -422,7 +432,7 @@ int main(void)
 		cmocka_unit_test(what_checksums_do_not_tell),
 		cmocka_unit_test(what_a_later_build_wrote_is_skipped),
 		cmocka_unit_test(what_cannot_be_opened),
-		cmocka_unit_test(an_abandoned_file_is_gone),
+		cmocka_unit_test(an_abandoned_file_leaves_nothing_and_takes_nothing),
 		cmocka_unit_test(texts_of_programs),
 		cmocka_unit_test(texts_of_traces),
 		cmocka_unit_test(a_program_is_about_one_disk_unless_it_says_so),
