@@ -42,7 +42,7 @@ struct net_tap {
 	bool gone;         /* the interface was deleted */
 	bool published;    /* something was answered outside of submit */
 	struct tap_queue *queue;
-	const struct tap_queue *receiving; /* whose frame is being given to the device */
+	const struct tap_queue *receiving; /* whose frame is being given to the device, or NULL */
 };
 
 /* -- readiness -------------------------------------------------------------------------------------------- */
@@ -144,6 +144,7 @@ static void receive(struct tap_queue *q)
 		net_host_describe(&f, &q->header, q->bytes, q->held);
 		t->receiving = q;
 		q->waiting = t->side.receive(t->side.ctx, q->pair, &f) == NET_LATER;
+		t->receiving = NULL;
 		if (q->waiting)
 			return;
 		q->held = 0;
@@ -159,7 +160,9 @@ static void submit(void *ctx, struct net_io *io)
 	struct tap_queue *q = &t->queue[io->pair < t->npairs ? io->pair : 0];
 	enum net_result result = NET_DONE;
 
-	if (io->type == NET_IO_RX) {
+	if (io->type == NET_IO_RX && !t->receiving) {
+		result = NET_FAILED; /* a saved state says that one was under way: its frame is gone */
+	} else if (io->type == NET_IO_RX) {
 		/* nested in `receive`; the device may have chosen another pair */
 		net_host_scatter(io, t->receiving->bytes);
 	} else if (q->count || !send_frame(q, io, &result)) {

@@ -36,6 +36,7 @@ struct net_user {
 	bool changed;    /* libslirp may want to wait for something else by now */
 	bool paused;     /* sockets are not read */
 	bool waiting;    /* the guest has no buffers; wake comes */
+	bool giving;     /* a frame is being given to the device */
 	int nlisted;
 	int listed[FDS_MAX];
 	struct user_fd fd[FDS_MAX];
@@ -259,8 +260,11 @@ static bool wanted(const uint8_t *frame, uint32_t len)
 static void submit(void *ctx, struct net_io *io)
 {
 	struct net_user *u = ctx;
+	enum net_result result = NET_DONE;
 
-	if (io->type == NET_IO_RX) {
+	if (io->type == NET_IO_RX && !u->giving) {
+		result = NET_FAILED; /* a saved state says that one was under way: its frame is gone */
+	} else if (io->type == NET_IO_RX) {
 		net_host_scatter(io, slot(u, 0)); /* nested in `give` */
 	} else if (io->len <= sizeof(u->sent)) {
 		net_host_gather(io, u->sent);
@@ -270,7 +274,7 @@ static void submit(void *ctx, struct net_io *io)
 		pthread_mutex_unlock(&one_at_a_time);
 		u->changed = true;
 	}
-	u->side.done(u->side.ctx, io, NET_DONE);
+	u->side.done(u->side.ctx, io, result);
 }
 
 static void drain(void *ctx)
@@ -300,7 +304,9 @@ static void give(struct net_user *u)
 
 	while (u->count && !u->waiting) {
 		net_host_describe(&f, &plain, slot(u, 0), u->len[u->first]);
+		u->giving = true;
 		u->waiting = u->side.receive(u->side.ctx, 0, &f) == NET_LATER;
+		u->giving = false;
 		if (u->waiting)
 			return;
 		u->first = (u->first + 1) % NET_USER_QUEUE_LEN;

@@ -238,9 +238,11 @@ static enum offence read_ranges(struct decode *d, struct blk_io *io, uint8_t *st
 	enum offence bad = OFFENCE_NONE;
 	*status = VIRTIO_BLK_S_IOERR;
 	if (n == 0 || n > BLK_RANGES_MAX || d->in.left % sizeof(w))
-		return OFFENCE_BLK_SEGMENTS;
-	io->nranges = (uint16_t)n;
-	for (uint32_t i = 0; i < n; i++) {
+		bad = OFFENCE_BLK_SEGMENTS;
+	io->nranges = (uint16_t)(n < BLK_RANGES_MAX
+					 ? n
+					 : BLK_RANGES_MAX); /* of a longer list that many are looked at */
+	for (uint32_t i = 0; i < io->nranges; i++) {
 		core_check(vq_read(&d->in, d->b->vdev.mem, VMEM_HEADER, &w, sizeof(w)));
 		bool unmap = w.flags & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP;
 		if ((w.flags & ~(uint32_t)VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP) ||

@@ -28,6 +28,7 @@
 #define NET_CTRL_SIZE    64
 #define NET_INFLIGHT_MAX 256 /* requests at the backend, all queues together */
 #define NET_TX_MAX       192 /* of them transmissions, so that a backend which sends nothing can still receive */
+#define NET_RX_MAX       (NET_INFLIGHT_MAX - NET_TX_MAX) /* receptions: one that keeps them all can still send */
 /* Bytes of one frame without its virtio header: a segment of 64 KiB with an Ethernet header, and a VLAN tag. */
 #define NET_FRAME_MAX   65554u
 #define NET_HEAD_MAX    18u /* bytes of a frame that filters look at: addresses, VLAN tag */

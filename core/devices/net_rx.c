@@ -235,7 +235,7 @@ static enum net_answer receive(struct net *n, uint16_t pair, uint16_t queue, uin
 			       const struct net_header *h)
 {
 	struct vq_chain first, other;
-	struct net_req *r = net_slot_get(n, NET_IO_RX);
+	struct net_req *r = n->inflight - n->sending < NET_RX_MAX ? net_slot_get(n, NET_IO_RX) : NULL;
 	if (!r) {
 		n->starved |= 1u << pair;
 		return NET_LATER;

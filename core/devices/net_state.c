@@ -177,7 +177,8 @@ static void load_request(struct net *n, struct state_in *in)
 	bool tx = r->io.type == NET_IO_TX;
 	load_toks(n, r, in);
 	load_spans(n, r, in);
-	if (!state_need(in, !in->bad && (!tx || n->sending < NET_TX_MAX)))
+	uint32_t same = tx ? n->sending : n->inflight - n->sending;
+	if (!state_need(in, !in->bad && same < (tx ? NET_TX_MAX : NET_RX_MAX)))
 		return;
 	r->nr = n->nsubmits++;
 	n->busy[id / 64] |= 1ull << (id % 64);

@@ -33,7 +33,7 @@ static bool send(struct net *n, uint16_t queue, const struct vq_chain *c, struct
 {
 	struct net_req *r = net_slot_get(n, NET_IO_TX);
 	uint16_t pair = queue / 2;
-	core_check(r != NULL); /* NET_TX_MAX leaves some */
+	core_check(r != NULL); /* NET_TX_MAX and NET_RX_MAX are all there are */
 	r->io.len = in->left;
 	if (!net_pin(n, r, VMEM_LOAD, in, in->left)) {
 		bool never = net_idle(n) || r->io.nspans == NET_SPANS_MAX;

@@ -39,6 +39,7 @@ struct net_guest {
 	struct net_io io[NET_INFLIGHT_MAX]; /* those that were sent */
 	unsigned next;
 	uint32_t answered; /* bytes of RX requests, so that each is answered once */
+	unsigned refused;  /* RX requests that were answered NET_FAILED */
 };
 
 /* Before an end is opened with `side`, and before the loop runs. */
@@ -52,6 +53,8 @@ void net_guest_send(struct net_guest *, uint16_t pair, const struct net_header *
 		    uint32_t piece);
 /* There are buffers again. Returns how many frames had come when the backend was done with that. */
 unsigned net_guest_wake(struct net_guest *, uint16_t pair);
+/* Asks for a frame of which the backend knows nothing, as a saved state may. How often it was refused so far. */
+unsigned net_guest_claim(struct net_guest *, uint32_t len);
 void net_guest_tune(struct net_guest *, uint16_t pairs, uint32_t offloads);
 /* Waits until n frames have come, in all; fails after ten seconds. */
 void net_guest_await(struct net_guest *, unsigned n);

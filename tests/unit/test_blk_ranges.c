@@ -85,6 +85,21 @@ static void flags(void **state)
 	}
 }
 
+/* Also where the list is broken or longer than offered: of that, so many are looked at as a good one may have. */
+static void flags_of_bad_lists(void **state)
+{
+	(void)state;
+	static const uint32_t len[] = {16 * BLK_RANGES_MAX - 1, 16 * (BLK_RANGES_MAX + 1)};
+	for (int k = 0; k < 2; k++) {
+		for (uint32_t i = 0; i <= BLK_RANGES_MAX; i++)
+			put_range(i, i, 1, 0);
+		put_range(BLK_RANGES_MAX, 0, 1, 2);
+		refused(VIRTIO_BLK_T_DISCARD, len[k], VIRTIO_BLK_S_IOERR, OFFENCE_BLK_SEGMENTS);
+		put_range(BLK_RANGES_MAX - 2, 0, 1, 2);
+		refused(VIRTIO_BLK_T_DISCARD, len[k], VIRTIO_BLK_S_UNSUPP, OFFENCE_BLK_FLAGS);
+	}
+}
+
 static void ranges_within_capacity(void **state)
 {
 	(void)state;
@@ -248,6 +263,7 @@ int main(void)
 		T(zeroes_what_was_asked_and_no_more),
 		T(unmap_is_passed_on_for_write_zeroes),
 		T(flags),
+		T(flags_of_bad_lists),
 		T(ranges_within_capacity),
 		T(list_lengths),
 		T(range_as_long_as_offered),

@@ -142,6 +142,16 @@ static void hides_hints(void **state)
 }
 
 /* More than one batch: others have their turn between two, and nothing is left behind. */
+/* As a damaged or foreign saved state may have it. */
+static void no_frame_for_what_it_never_gave(void **state)
+{
+	(void)state;
+	assert_int_equal(net_guest_claim(g, NET_FRAME_MAX), 1);
+	come(&(struct net_header){0}, 60, 1);
+	net_guest_await(g, 1);
+	assert_int_equal(net_guest_claim(g, NET_HOST_FRAME_MIN), 2);
+}
+
 static void many_frames(void **state)
 {
 	const struct net_header h = {0};
@@ -257,6 +267,7 @@ int main(void)
 		TEST(receives_header_and_frame),
 		TEST(drops_what_is_no_frame),
 		TEST(hides_hints),
+		TEST(no_frame_for_what_it_never_gave),
 		TEST(many_frames),
 		TEST(waits_for_buffers),
 		TEST(waits_for_the_kernel),

@@ -217,6 +217,15 @@ static void ping(void **state)
 }
 
 /* A server on the loopback is at the router's address; its answer comes by the loop. */
+/* As a damaged or foreign saved state may have it. */
+static void no_frame_for_what_it_never_gave(void **state)
+{
+	(void)state;
+	assert_int_equal(net_guest_claim(g, NET_FRAME_MAX), 1);
+	introduce();
+	assert_int_equal(net_guest_claim(g, NET_HOST_FRAME_MIN), 2);
+}
+
 static void udp_both_ways(void **state)
 {
 	struct sockaddr_in from;
@@ -427,6 +436,7 @@ int main(void)
 		TEST(arp_of_the_router),
 		TEST(dhcp),
 		TEST(ping),
+		TEST(no_frame_for_what_it_never_gave),
 		TEST(udp_both_ways),
 		TEST(waits_for_buffers),
 		TEST(queue_is_bounded),
