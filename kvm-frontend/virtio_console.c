@@ -129,14 +129,16 @@ void virtio_console_resize(struct virtio_dev *d)
 	virtio_dev_leave(d);
 }
 
-/* Another terminal, and nobody is connected to a socket yet. */
+/* Another terminal, ports that had been pulled out, and nobody is connected to a socket yet. */
 static void resumed(struct virtio_dev *d)
 {
 	struct virtio_console *c = virtio_console(d);
 
 	follow_size(c);
 	for (uint16_t i = 1; i < c->con.options.nports; i++)
-		if (c->host.port[i].there)
+		if (!c->con.options.port[i].there)
+			console_host_unplug(&c->host, i);
+		else if (c->host.port[i].there)
 			console_port_open(&c->con, i, console_host_is_open(&c->host, i));
 }
 

@@ -132,19 +132,22 @@ static bool flags_fit(const struct console *c, uint16_t port, uint32_t f)
 	       (!talked || ((f & KNOWN) && !(f & GONE)));
 }
 
+/* A port of ours may have been pulled out when it was saved; one that we do not have can not have been there. */
 static void load_port(struct console *c, uint16_t port, struct state_in *in)
 {
 	struct console_port_options *o = &c->options.port[port];
 	struct console_port *p = &c->port[port];
 	uint32_t f = state_get_u16(in);
-	state_need(in, flags_fit(c, port, f) && o->there == !!(f & THERE) && o->console == !!(f & TERMINAL));
+	state_need(in, flags_fit(c, port, f) && (o->there || !(f & THERE)) && o->console == !!(f & TERMINAL));
+	o->there = f & THERE;
 	o->open = f & HOST_OPEN;
 	p->known = f & KNOWN;
 	p->ever = f & EVER;
 	p->gone = f & GONE;
 	p->ready = f & READY;
 	p->told_open = f & TOLD_OPEN;
-	p->waits = (f & WAITS) || p->waits; /* ours, which was told to wait, is woken in any case */
+	p->waits = o->there &&
+		   ((f & WAITS) || p->waits); /* ours, which was told to wait, is woken in any case */
 	p->open = f & OPEN;
 	state_match(in, o->name, sizeof(o->name));
 	p->tell = state_get_u8(in);

@@ -393,6 +393,28 @@ static void damaged_bytes_do_no_harm(void **state)
 	end();
 }
 
+/* It is pulled out of the fresh device too, and can be put in again. */
+static void port_that_was_pulled_out(void **state)
+{
+	(void)state;
+	struct console_port_options o;
+	size_t n;
+	start(0);
+	o = t->con.options.port[1];
+	console_port_remove(&t->con, 1);
+	uint8_t *bytes = tty_saved(t, &n);
+	t->con.options.port[1].there = true;
+	tty_fresh(t);
+	tty_type(t, 1, 1); /* it waits */
+	assert_true(mmio_load(&t->mmio, bytes, n));
+	assert_false(t->con.options.port[1].there || t->con.port[1].waits);
+	vdev_resume(&t->con.vdev);
+	console_port_add(&t->con, 1, &o);
+	assert_true(t->con.options.port[1].there);
+	free(bytes);
+	end();
+}
+
 /* Another's ports are not ours. */
 static void foreign_ports(void **state)
 {
@@ -428,6 +450,7 @@ int main(void)
 		cmocka_unit_test(ends_before_all_were_sent),
 		cmocka_unit_test(broken_device_stays_broken),
 		cmocka_unit_test(damaged_bytes_do_no_harm),
+		cmocka_unit_test(port_that_was_pulled_out),
 		cmocka_unit_test(foreign_ports),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
