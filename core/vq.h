@@ -3,11 +3,12 @@
  * vq: one virtqueue, seen from the device. Devices speak to this interface and do not know which ring they
  * are on; only vq_split.c (virtio 1.4, 2.7) and vq_packed.c (2.8) know a layout.
  *
- *   vq_pop       takes the next available chain, checked whole: ids, order of buffers, every range in guest
- * memory vq_read ...  walk a chain with forward-only cursors: no byte is fetched twice vq_complete  stages
- * one used entry; any order. With IN_ORDER it waits for those of all earlier chains (vq_order.c) vq_publish
- * one store makes all staged entries visible; tells whether an interrupt is due vq_kicks_*   when the driver
- * need not notify us, and the second look that makes that safe
+ *   vq_pop       takes the next available chain, checked whole: ids, order of buffers, ranges
+ *   vq_read ...  walk a chain with forward-only cursors: no byte is fetched twice
+ *   vq_complete  stages one used entry; any order. With IN_ORDER it waits for those of all
+ *                earlier chains (vq_order.c)
+ *   vq_publish   one store makes all staged entries visible; tells whether an interrupt is due
+ *   vq_kicks_*   when the driver need not notify us, and the second look that makes that safe
  *
  * The driver may rewrite everything in the ring at any time. Each descriptor is copied out once, at pop; a
  * chain that breaks a rule is an offence, never an end of chain, and after it the queue must not be popped

@@ -4,12 +4,13 @@
  * that any engine (io_uring, plain calls, a test's) can run them, and whatever one answers is judged in one
  * place.
  *
- *   READ, WRITE      one transfer, continued where it falls short
- *   FLUSH            fdatasync
- *   DISCARD          ranges in order: BLKDISCARD on a device, a punched hole in a file; where neither is
- * known, nothing (a discard is a hint, blk.op.6) WRITE_ZEROES     ranges in order: a hole where the guest
- * allows one, else the range zeroed, else zeroes written `sync`           writes carry RWF_DSYNC; the others
- * end with an fdatasync
+ *   READ, WRITE   one transfer, continued where it falls short
+ *   FLUSH         fdatasync
+ *   DISCARD       ranges in order: BLKDISCARD on a device, a punched hole in a file; where neither
+ *                 is known, nothing (a discard is a hint, blk.op.6)
+ *   WRITE_ZEROES  ranges in order: a hole where the guest allows one, else the range zeroed, else
+ *                 zeroes written
+ *   `sync`        writes carry RWF_DSYNC; the others end with an fdatasync
  */
 #ifndef KVM_DISK_STEP_H
 #define KVM_DISK_STEP_H

@@ -9,16 +9,19 @@
  * in three descriptors of the ring, at the lowest free address):
  *
  *   bits 0-2    number of data segments less one
- *   bits 3-4    header: 0 a segment of its own, 1 in two, 2 in sixteen of one byte, 3 in one with the data
- * that follows bit 5       the status byte is in one segment with the data before it bits 6-7    0 in the
- * ring, 1 and 2 in an indirect table, 3 the first segment in the ring and the rest in an indirect table
- *               (where INDIRECT_DESC is negotiated; else in the ring)
+ *   bits 3-4    header: 0 a segment of its own, 1 in two, 2 in sixteen of one byte,
+ *               3 in one with the data that follows
+ *   bit 5       the status byte is in one segment with the data before it
+ *   bits 6-7    0 in the ring, 1 and 2 in an indirect table, 3 the first segment in the ring and
+ *               the rest in an indirect table (where INDIRECT_DESC is negotiated; else in the ring)
  *   bits 8-9    the indirect table's address: a multiple of 16, plus 0, 1, 2, 8
- *   bits 10-11  where the buffers are: 0 first free, 1 at the very end of region 1, 2 across the seam of
- * regions 0 and 1, 3 in region 2, across 4 GiB or up to its end bit 12      justified to the right: the last
- * byte is the last of its 64-byte block, so that the first is unaligned bit 13      an empty segment ahead of
- * the data bit 14      segments in memory in the opposite order bit 15      data cut into uneven pieces (no
- * multiples of 512)
+ *   bits 10-11  where the buffers are: 0 first free, 1 at the very end of region 1, 2 across the
+ *               seam of regions 0 and 1, 3 in region 2, across 4 GiB or up to its end
+ *   bit 12      justified to the right: the last byte is the last of its 64-byte block, so that
+ *               the first is unaligned
+ *   bit 13      an empty segment ahead of the data
+ *   bit 14      segments in memory in the opposite order
+ *   bit 15      data cut into uneven pieces (no multiples of 512)
  */
 #ifndef RINGSIDE_DRIVER_H
 #define RINGSIDE_DRIVER_H

@@ -7,9 +7,9 @@
  * checked before use, a bad file gives an error line, never a crash, and nothing outside boot_ram is written.
  *
  * Order of calls: boot_load_kernel, boot_load_initrd (if any), boot_load_cmdline, boot_write_info. The vCPU
- * then starts at image.entry in the mode that image.kind names: BOOT_LINUX64  64-bit Linux boot protocol:
- * long mode, identity page tables, RSI = LAYOUT_BOOT_PARAMS BOOT_PVH      x86/HVM direct boot: 32-bit
- * protected mode, no paging, EBX = LAYOUT_START_INFO
+ * then starts at image.entry in the mode that image.kind names:
+ *   BOOT_LINUX64  64-bit Linux boot protocol: long mode, identity page tables, RSI = LAYOUT_BOOT_PARAMS
+ *   BOOT_PVH      x86/HVM direct boot: 32-bit protected mode, no paging, EBX = LAYOUT_START_INFO
  */
 #ifndef BOOT_BOOT_H
 #define BOOT_BOOT_H

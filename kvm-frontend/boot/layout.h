@@ -8,10 +8,14 @@
  *   0x0000_7000  boot_params ("zero page") of the 64-bit Linux boot protocol
  *   0x0000_9000  identity page tables: PML4, PDPT, four page directories (2 MiB pages, the first 4 GiB)
  *   0x0002_0000  kernel command line
- *   0x000a_0000  no RAM for the guest up to 1 MiB; the ACPI tables lie at 0xe0000, where old code looks for
- * the RSDP 0x0010_0000  RAM: kernel, and the initrd at its top 0xc000_0000  the hole for devices; RAM that is
- * left over goes on at 4 GiB 0xd000_0000  virtio-mmio windows 0xfec0_0000  I/O APIC; 0xfee0_0000 local APIC;
- * 0xfffb_c000 four pages that KVM on Intel wants for itself
+ *   0x000a_0000  no RAM for the guest up to 1 MiB
+ *   0x000e_0000  ACPI tables, where old code looks for the RSDP
+ *   0x0010_0000  RAM: kernel, and the initrd at its top
+ *   0xc000_0000  the hole for devices; RAM that is left over goes on at 4 GiB
+ *   0xd000_0000  virtio-mmio windows
+ *   0xfec0_0000  I/O APIC
+ *   0xfee0_0000  local APIC
+ *   0xfffb_c000  four pages that KVM on Intel wants for itself
  */
 #ifndef BOOT_LAYOUT_H
 #define BOOT_LAYOUT_H
