@@ -6,7 +6,6 @@
  * byte that tells their machine. RINGSIDE_FUZZ_MAX_LEN is what afl-fuzz was told by -G: it does not tell, but cuts off
  * what is longer behind our back, so that the next time the same program is cut once more and runs differently.
  */
-#include <linux/virtio_ids.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,10 +37,11 @@ static void mutate_for_target(const char *name)
 	static const struct {
 		const char *name;
 		uint16_t id;
-	} device[] = {{"blk", VIRTIO_ID_BLOCK},
-		      {"rng", VIRTIO_ID_RNG},
-		      {"net", VIRTIO_ID_NET},
-		      {"console", VIRTIO_ID_CONSOLE}};
+	} device[] = {
+#define DEVICE(name, id) {#name, id},
+#include "devices/list.def"
+#undef DEVICE
+	};
 	for (size_t i = 0; i < sizeof(device) / sizeof(device[0]); i++)
 		if (!strcmp(name, device[i].name))
 			mutate_for(device[i].id);

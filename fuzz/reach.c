@@ -14,7 +14,11 @@
 #include "reach.h"
 #include "sim_net.h"
 
-static const uint16_t ids[] = {VIRTIO_ID_BLOCK, VIRTIO_ID_RNG, VIRTIO_ID_NET, VIRTIO_ID_CONSOLE};
+static const uint16_t ids[] = {
+#define DEVICE(name, id) id,
+#include "devices/list.def"
+#undef DEVICE
+};
 #define NTYPES (sizeof(ids) / sizeof(ids[0]))
 
 struct reach reach;

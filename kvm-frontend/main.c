@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "options.h"
+#include "version.h"
 #include "virtio.h"
 #include "vmm.h"
 
-#define VERSION      "0.1"
 #define STATUS_USAGE 2
 
 /*
@@ -62,7 +62,7 @@ int main(int argc, char *argv[])
 		fputs(options_help(), stdout);
 		return 0;
 	case OPTIONS_VERSION:
-		puts("ringside-vmm " VERSION);
+		puts("ringside-vmm " RINGSIDE_VERSION);
 		return 0;
 	case OPTIONS_BAD:
 		fprintf(stderr, "ringside-vmm: %s\n", err);

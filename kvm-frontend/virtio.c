@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include "version.h"
 #include "virtio.h"
 #include <errno.h>
 #include <signal.h>
@@ -12,7 +13,7 @@
 #include "virtio_console.h"
 #include "virtio_net.h"
 
-#define BUILD "ringside-vmm"
+#define BUILD "ringside-vmm " RINGSIDE_VERSION
 
 struct virtio {
 	struct record *record; /* NULL: not recording */

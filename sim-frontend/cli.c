@@ -24,7 +24,7 @@ int fail(const char *format, ...)
 
 static void print_help(const struct usage *u)
 {
-	printf("Usage: ringside %s %s%s\n\n%s\n", u->command, u->operands,
+	printf("Usage: ringside %s%s%s%s\n\n%s\n", u->command, *u->operands ? " " : "", u->operands,
 	       u->option[0].name ? " [options]" : "", u->about);
 	if (u->option[0].name)
 		puts("");

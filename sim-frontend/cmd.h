@@ -8,8 +8,7 @@
 #define RINGSIDE_CMD_H
 
 #include "cli.h"
-
-#define RINGSIDE_VERSION "0.1.0"
+#include "version.h"
 
 int cmd_assemble(int argc, char **argv);
 int cmd_clauses(int argc, char **argv);

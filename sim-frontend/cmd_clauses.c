@@ -17,7 +17,7 @@ static const struct usage usage = {
 		 "many of the clauses for devices an oracle checks in every simulated run, a unit test "
 		 "shows,\n"
 		 "never apply to us (vacuous), or are not covered yet.\n"
-		 "AREA: basic, split, packed, mmio, block, entropy or console.",
+		 "AREA: basic, split, packed, mmio, block, entropy, network or console.",
 	.operands_min = 0,
 	.operands_max = 1,
 	.option =

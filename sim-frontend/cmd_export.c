@@ -15,7 +15,7 @@ static const char *perfetto_path, *html_path, *pcapng_path;
 
 static const struct usage usage = {
 	.command = "export",
-	.operands = "FILE",
+	.operands = "FILE --html OUT|--perfetto OUT|--pcapng OUT",
 	.about = "Writes a trace (.vtrace) in a form that one can look at; docs/looking.md shows pictures. "
 		 "Several\n"
 		 "forms may be asked for at once. The trace is replayed first, so that a violation, or where "

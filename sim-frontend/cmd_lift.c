@@ -150,7 +150,7 @@ int cmd_lift(int argc, char **argv)
 	    !cli_number("--most", most_text, 10000, &most))
 		return EXIT_USAGE;
 	if (!out_dir)
-		return fail("lift: where to? give -o DIR");
+		return fail("lift: missing option -o DIR: the folder to write to");
 	if (bytes < 64 || most == 0)
 		return fail("lift: --max-bytes is at least 64, --most at least 1");
 	if (!trace_open(&trace, argv[0]))

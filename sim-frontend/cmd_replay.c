@@ -113,6 +113,8 @@ static int replay_strict(const char *path, struct trace_reader *trace)
 	double seconds = seconds_since(&start);
 	if (trace->bad) {
 		status = fail("%s", trace->error);
+	} else if (!r.count.events) {
+		status = fail("%s: holds no op: nothing was compared", path);
 	} else if (r.violated) {
 		print_violation(&r, path);
 		status = EXIT_FAILURE;
@@ -161,9 +163,10 @@ static bool is_trace(const char *path)
 			fclose(f);
 		return true;
 	}
-	bool text = fread(magic, 1, sizeof(magic), f) == 0 || memcmp(magic, TRACE_MAGIC, sizeof(magic)) != 0;
+	size_t got = fread(magic, 1, sizeof(magic), f);
 	fclose(f);
-	return !text;
+	return !got || !memcmp(magic, TRACE_MAGIC,
+			       sizeof(magic)); /* an empty file is no program that anybody meant */
 }
 
 static void print_gdb(const char *where, const char *path)

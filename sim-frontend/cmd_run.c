@@ -20,9 +20,10 @@ static bool quiet;
 static const struct usage usage = {
 	.command = "run",
 	.operands = "FILE.txt",
-	.about = "Runs a program (docs/program-text.md) against fresh devices with simulated memory and a "
-		 "disk in memory,\n"
-		 "tells what happens, and judges each step by the specification.",
+	.about = "Runs a program (docs/program-text.md) against fresh devices with simulated memory and "
+		 "backends,\n"
+		 "tells what happens, and judges each step by the specification.\n"
+		 "Exit status: 0 nothing was violated, 1 something was, 2 bad usage or file.",
 	.operands_min = 1,
 	.operands_max = 1,
 	.option =

@@ -11,13 +11,12 @@
 #include "shrink_out.h"
 
 #define SECONDS_DEFAULT 60
-#define PROGRESS_TRIES  256
 
 static const char *output, *seconds;
 
 static const struct usage usage = {
 	.command = "shrink",
-	.operands = "FILE.txt",
+	.operands = "FILE.txt -o OUT",
 	.about = "Takes out of a failing program whatever is not needed for the same check to fail: devices, "
 		 "queues, ops, features,\n"
 		 "sizes, values. FILE is a program (docs/program-text.md), as `ringside sim` writes it, or "

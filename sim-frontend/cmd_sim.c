@@ -2,7 +2,6 @@
 /* ringside sim: seeded guests and hosts against the devices, until something is found or the time is over. */
 #include <errno.h>
 #include <inttypes.h>
-#include <linux/virtio_ids.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,7 +120,11 @@ static bool take_oracles(uint32_t *off)
 		names[i] = oracle_name(i);
 	names[ORACLE_COUNT] = "all";
 	for (int i = 0; i < ORACLES_MAX && oracle[i]; i++) {
-		if (!word("--oracle", oracle[i] + (oracle[i][0] == '-'), names, ORACLE_COUNT + 1, &o))
+		if (oracle[i][0] != '-') {
+			fail("sim: option --oracle: all judge; -%s leaves that one out", oracle[i]);
+			return false;
+		}
+		if (!word("--oracle", oracle[i] + 1, names, ORACLE_COUNT + 1, &o))
 			return false;
 		*off |= o < ORACLE_COUNT ? 1u << o : (1u << ORACLE_COUNT) - 1;
 	}
@@ -189,13 +192,21 @@ static bool take_numbers(struct sim_jobs *j)
 
 static bool take_options(struct sim_jobs *j)
 {
-	static const char *const devices[] = {"all", "blk", "rng", "net", "console"};
-	static const uint16_t ids[] = {0, VIRTIO_ID_BLOCK, VIRTIO_ID_RNG, VIRTIO_ID_NET, VIRTIO_ID_CONSOLE};
+#define DEVICE(name, id) #name,
+	static const char *const devices[] = {
+#include "devices/list.def"
+		"all"};
+#undef DEVICE
+#define DEVICE(name, id) id,
+	static const uint16_t ids[] = {
+#include "devices/list.def"
+		0};
+#undef DEVICE
 	static const char *const guests[] = {"mix", "good", "sloppy", "hostile"};
 	static const char *const rings[] = {"any", "split", "packed", "both"};
 	struct sim_options *o = &j->options;
 	uint32_t n;
-	if (!word("--device", device, devices, 5, &n))
+	if (!word("--device", device, devices, sizeof(ids) / sizeof(ids[0]), &n))
 		return false;
 	o->device_id = ids[n];
 	if (!word("--guest", guest, guests, 4, &n))
@@ -232,7 +243,7 @@ static void tell_options(const struct sim_jobs *j)
 		printf("seconds %.0f, ", j->seconds);
 	printf("oracles all");
 	for (int i = 0; i < ORACLES_MAX && oracle[i]; i++)
-		printf(" -%s", oracle[i] + (oracle[i][0] == '-'));
+		printf(" %s", oracle[i]);
 	printf(", out %s\n", directory());
 	fflush(stdout);
 }

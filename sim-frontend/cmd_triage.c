@@ -16,7 +16,7 @@ static const char *output, *device, *ring, *seconds;
 
 static const struct usage usage = {
 	.command = "triage",
-	.operands = "FILE|DIR...",
+	.operands = "FILE|DIR... -o OUT",
 	.about =
 		"Runs failing programs, puts those together that fail at the same check, and shrinks the "
 		"shortest "
@@ -141,6 +141,8 @@ static int triage_all(struct triage *t, int n, char **path, double limit)
 		triage_add(t, path[i]);
 	if (t->broken)
 		return fail("out of memory");
+	if (!t->nfiles)
+		return fail("triage: %s holds no file", path[0]);
 	triage_sort(t);
 	if (t->nbuckets) {
 		if (!make_folder(output))

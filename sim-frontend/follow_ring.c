@@ -11,7 +11,6 @@
 
 #define DESC_LEN    VMEM_DESC_LEN
 #define FLAGS_AT    14u /* in a packed descriptor */
-#define USED_LEN_AT 8u
 #define F_AVAIL     (1u << VRING_PACKED_DESC_F_AVAIL)
 #define F_USED      (1u << VRING_PACKED_DESC_F_USED)
 

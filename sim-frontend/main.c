@@ -30,20 +30,24 @@ static const char intro[] =
 	"ringside: virtio devices without a machine.\n"
 	"\n"
 	"A trace (.vtrace) is what passed the doors of a real guest's devices: register accesses, loads and\n"
-	"stores of guest memory, interrupts, requests to the disk. A program is a short list of things\n"
-	"to do to a device. Both have a text form, one op a line, that can be read, compared and edited.\n"
+	"stores of guest memory, interrupts, requests to a backend (disk, network, terminal). A program is "
+	"a\n"
+	"short list of things to do to a device. Both have a text form, one op a line, that can be read,\n"
+	"compared and edited.\n"
 	"\n"
 	"Commands (ringside COMMAND --help tells more):\n";
 
 static const char examples[] =
 	"\n"
 	"Try:\n"
+	"  ringside sim --seconds 10                     # finds something? it tells which file to run\n"
+	"  ringside run find.txt --record find.vtrace    # the same again, step by step\n"
+	"  ringside shrink find.txt -o small\n"
+	"  ringside replay boot.vtrace                   # recorded by ringside-vmm --record\n"
 	"  ringside show boot.vtrace | less\n"
-	"  ringside show boot.vtrace > boot.txt && ringside assemble boot.txt -o copy.vtrace\n"
-	"  ringside diff boot.vtrace copy.vtrace\n"
 	"\n"
-	"Exit status: 0 all well; 1 the answer is no (traces differ, replay diverged);\n"
-	"2 bad usage or file.\n";
+	"Exit status: 0 all well; 1 the answer is no (traces differ, a replay diverged, a violation was\n"
+	"found; shrink: nothing fails); 2 bad usage or file.\n";
 
 static int help(void)
 {

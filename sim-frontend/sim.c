@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Runs: from a seed, and once more from their logs. */
 #include <linux/virtio_config.h>
-#include <linux/virtio_ids.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -68,7 +67,11 @@ static const struct machine_events events = {
 
 uint32_t sim_device_ids(const struct sim_options *o, uint16_t ids[MACHINE_DEVICES_MAX])
 {
-	static const uint16_t all[] = {VIRTIO_ID_BLOCK, VIRTIO_ID_RNG, VIRTIO_ID_NET, VIRTIO_ID_CONSOLE};
+	static const uint16_t all[] = {
+#define DEVICE(name, id) id,
+#include "devices/list.def"
+#undef DEVICE
+	};
 	uint32_t n = o->device_id ? 1 : sizeof(all) / sizeof(all[0]);
 	for (uint32_t i = 0; i < n; i++)
 		ids[i] = o->device_id ? o->device_id : all[i];

@@ -22,6 +22,17 @@ static bool wrong_at(struct textfile *t, size_t column, const char *format, ...)
 	return false;
 }
 
+/* What is wrong, and the word that is. */
+static bool wrong_word(struct textfile *t, size_t column, const char *what)
+{
+	const char *word = column && column <= t->line_len ? t->line + column - 1 : "";
+	size_t n = 0;
+
+	while (word[n] > ' ' && word[n] != '=' && n < 40)
+		n++;
+	return wrong_at(t, column, "%s%s%.*s", what, n ? ": " : "", (int)n, word);
+}
+
 static bool read_line(struct textfile *t)
 {
 	ssize_t n;
@@ -69,7 +80,7 @@ static bool parse_op(struct textfile *t, struct op *op, bool *none)
 		return false;
 	wrong = op_parse(t->line, t->line_len, t->ids, t->text.head.ndevices, op, t->data, t->data_max, none,
 			 &at);
-	return wrong ? wrong_at(t, at, "%s", wrong) : true;
+	return wrong ? wrong_word(t, at, wrong) : true;
 }
 
 static bool check_program(struct textfile *t, const struct op *op)
@@ -122,7 +133,7 @@ static bool parse_head(struct textfile *t, bool *taken)
 	size_t at;
 	const char *wrong = trace_parse_head(t->line, t->line_len, &t->text, taken, &at);
 
-	return wrong ? wrong_at(t, at, "%s", wrong) : true;
+	return wrong ? wrong_word(t, at, wrong) : true;
 }
 
 /* A line with nothing but blanks and a comment. */
@@ -135,6 +146,13 @@ static bool is_blank(const struct textfile *t)
 	return i == t->line_len || t->line[i] == '#';
 }
 
+/* The first line of a trace is all of its magic. */
+static bool is_trace(const struct textfile *t)
+{
+	return t->line_number == 1 && t->line_len + 1 == sizeof(TRACE_MAGIC) - 1 &&
+	       !memcmp(t->line, TRACE_MAGIC, t->line_len);
+}
+
 static bool read_head(struct textfile *t)
 {
 	bool taken = true;
@@ -142,6 +160,12 @@ static bool read_head(struct textfile *t)
 	while (taken && !t->text.ended) {
 		if (!read_line(t))
 			return !*t->error && finish_head(t);
+		if (is_trace(t)) {
+			snprintf(t->error, sizeof(t->error),
+				 "%s: is a trace, not a text: ringside replay or ringside show takes it",
+				 t->path);
+			return false;
+		}
 		if (!parse_head(t, &taken))
 			return false;
 		taken = taken || is_blank(t);

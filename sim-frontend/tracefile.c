@@ -87,7 +87,10 @@ static bool read_preamble(struct trace_reader *r)
 	case TRACE_DAMAGED:
 		return bad(r, "damaged: preamble, at byte 12");
 	default:
-		return bad(r, "not a trace (a .vtrace file begins with RVTRACE)");
+		return bad(
+			r,
+			"not a trace (a .vtrace file begins with RVTRACE); of a text ringside assemble makes "
+			"one, and ringside run runs a program");
 	}
 }
 

@@ -68,12 +68,12 @@ static bool read_bytes(struct listing *l, const char *path, const struct program
 	struct program_text_options o = *given;
 	size_t n, length;
 	char *text = NULL;
+	if (!read_file(path, bytes, &n, err, max))
+		return false;
 	if (!o.id && !o.chosen && !take_device(&o, path)) {
 		snprintf(err, max, "%s: which device is it about? say --device blk, or another", path);
 		return false;
 	}
-	if (!read_file(path, bytes, &n, err, max))
-		return false;
 	FILE *f = open_memstream(&text, &length);
 	bool good = f && program_text(f, bytes, n, &o);
 	if (f && fclose(f))

@@ -14,10 +14,9 @@
 #include <linux/virtio_ring.h>
 
 const struct name name_devices[] = {
-	{VIRTIO_ID_NET, "net"},
-	{VIRTIO_ID_BLOCK, "blk"},
-	{VIRTIO_ID_CONSOLE, "console"},
-	{VIRTIO_ID_RNG, "rng"},
+#define DEVICE(name, id) {id, #name},
+#include "devices/list.def"
+#undef DEVICE
 	{0, NULL},
 };
 

@@ -13,7 +13,7 @@
  *
  * Ahead of the ops, a whole trace's text carries its head, a line each, and after them why it ended:
  *
- *   trace version=0 payload=hash build="ringside 0.1"
+ *   trace version=1 payload=hash build="ringside 0.1.0"
  *   ram gpa=0x0 len=0x10000000
  *   device blk0 id=2 transport=mmio features=0x130001c76 queues=256 config=00... ident=00...
  *   end done

@@ -8,7 +8,6 @@
 
 #include "vdev.h"
 
-#define MMIO_WINDOW_LEN 0x1000u     /* bytes of address space per device */
 #define MMIO_VENDOR_ID  0x45444953u /* "SIDE" */
 
 struct mmio {

@@ -59,6 +59,7 @@ refused device 'no such thing as balloon (all, blk, rng, net, console)' --device
 refused guest 'no such thing as nice (mix, good, sloppy, hostile)' --guest nice
 refused fault 'no such thing as fire (eio,' --faults eio,fire
 refused oracle 'no such thing as delphi (ownership,' --oracle -delphi
+refused oracle-on 'leaves that one out' --oracle ownership
 refused commit "expected a commit's hash" --seed-from HEAD
 refused two-seeds 'only one of them' --seed 1 --seed-from 0123abcd
 refused both-hostile 'legal programs' --ring both --guest hostile
