@@ -117,9 +117,9 @@ install: all ## PREFIX=/usr/local
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(B)/ringside $(B)/ringside-vmm
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
-clean: ## remove build/
+clean: ## remove build/, with what fuzzers grew and found there (build/grown, build/finds)
 	rm -rf $(BUILD)
-TARGET       ?= blk
+TARGET       ?= device
 FUZZ_SECONDS ?= 60
 JOBS         ?= 1
 ENGINE       ?= sim

@@ -71,12 +71,18 @@ plain_words() {
 }
 
 # The fuzzer replaces programs by shorter ones all the time; on a disk, making those files is a fifth of its time.
-# So it works on a copy in memory, which is kept when it ends, however it does.
-live=
+# So it works on a copy in memory, which is kept when it ends, and now and then before that, as not every end can be seen coming.
+live='' saver='' save_seconds=600
+save_grown() {
+	rm -rf "$grown.new"
+	cp -r "$live" "$grown.new" 2>/dev/null # some are gone meanwhile
+	[ -d "$grown.new" ] && rm -rf "$grown" && mv "$grown.new" "$grown"
+}
 keep_grown() {
 	[ -n "$live" ] || return 0
-	rm -rf "$grown.new"
-	cp -r "$live" "$grown.new" && rm -rf "$grown" && mv "$grown.new" "$grown"
+	kill "$saver" 2>/dev/null
+	wait "$saver" 2>/dev/null
+	save_grown
 	rm -rf "$live"
 	live=
 }
@@ -98,6 +104,8 @@ libfuzzer() {
 	echo "fuzz: $target for $seconds s, programs of at most $max_len bytes, from $(if [ -n "$kept" ]; then find "$kept" -type f | wc -l; else echo no; fi) kept ones, $jobs at once"
 	live=$(mktemp -d /dev/shm/ringside-fuzz.XXXXXX 2>/dev/null || mktemp -d)
 	cp -r "$grown/." "$live"
+	while sleep "$save_seconds"; do save_grown; done &
+	saver=$!
 	[ "$jobs" = 1 ] || reload=10 # seconds: how often each looks at what the others keep
 	for ((job = 2; job <= jobs; job++)); do
 		one "$job" -reload=$reload >"$log.$job" &
@@ -115,21 +123,33 @@ libfuzzer() {
 	return "$status"
 }
 
+# What AFL++ found to reach something new, under the names that libFuzzer would give: the next run of either begins with it.
+keep_queue() { # its folder
+	local program
+	find "$1"/*/queue -name 'id:*' ! -name '*,orig:*' ! -name '*,sync:*' 2>/dev/null | while read -r program; do
+		cp -n "$program" "$grown/$(sha1sum <"$program" | cut -c 1-40)"
+	done
+}
+
 # The main one, and secondaries: the first of them looks at what the program compares (cmplog); all change programs op by op too
 # (mutator.so), where they are programs.
 afl() {
-	local out=build/afl/out-$target job others=() status=0 more
+	local out=build/afl/out-$target${RING:+-$RING} in=build/afl/in-$target${RING:+-$RING} job others=() status=0 more
 	make -s -j"$(nproc)" FLAVOUR=afl "build/afl/fuzz_$target" build/afl/mutator.so || exit 1
 	[ "$jobs" = 1 ] || make -s -j"$(nproc)" FLAVOUR=cmplog "build/cmplog/fuzz_$target" || exit 1
-	rm -rf "$out"
-	[ -n "$kept" ] || { mkdir -p build/afl/nothing && printf '\0' >build/afl/nothing/byte && kept=build/afl/nothing; } # it wants a byte
+	[ -n "${FRESH:-}" ] || keep_queue "$out" # of a run that was killed
+	rm -rf "$out" "$in"
+	mkdir -p "$in"
+	[ -z "$kept" ] || cp -r "$kept/." "$in"
+	[ "$target" = canary ] || cp -r "$grown/." "$in"
+	[ -n "$(ls -A "$in")" ] || printf '\0' >"$in/byte" # it wants one
 	echo "fuzz: $target under AFL++ for $seconds s, programs of at most $max_len bytes, $jobs at once"
 	afl_environment "$target" "$max_len"
 	for ((job = 1; job <= jobs; job++)); do
 		more=(-S "more$job")
 		[ $job != 1 ] || more=(-M main)
 		[ $job != 2 ] || more=(-S cmplog -c "build/cmplog/fuzz_$target")
-		pinned $job afl-fuzz -V "$seconds" -G "$max_len" "${afl_options[@]}" -i "$kept" -o "$out" "${more[@]}" -- "build/afl/fuzz_$target" \
+		pinned $job afl-fuzz -V "$seconds" -G "$max_len" "${afl_options[@]}" -i "$in" -o "$out" "${more[@]}" -- "build/afl/fuzz_$target" \
 			>"$log.$job" 2>&1 &
 		others+=($!)
 	done
@@ -137,6 +157,7 @@ afl() {
 		wait "$job" || status=$?
 	done
 	cat "$log".[0-9]* >"$log"
+	keep_queue "$out"
 	[ -r "$out/main/fuzzer_stats" ] || { tail -n 20 "$log.1"; exit 1; }
 	awk -F' *: *' '{ v[FILENAME, $1] = $2; name[FILENAME] = 1 } END {
 		for (f in name) {
