@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # fuzz/ablation.sh [NAME...]: what is lost without the mutator, and without each oracle? Runs fuzz/enginebench.sh as it is, then with
-# changes byte by byte alone (only libFuzzer's crossover goes on op by op), then for each oracle that told of a bug once more without
-# that one, on those bugs: what finds the others stays switched on, so they do not depend on it. A table for docs/bugbench.md.
+# changes byte by byte alone, then for each oracle that told of a bug once more without that one, on those bugs: what finds the others
+# stays switched on, so they do not depend on it. A table for docs/bugbench.md.
 #   ENGINE=libfuzzer|afl
 #   BENCH_SECONDS=300     for each bug as it is; LESS_SECONDS=30: for each bug where something is left out
 #   SHOW=1                runs nothing, and shows what is there

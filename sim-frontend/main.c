@@ -2,6 +2,7 @@
 #include "cmd.h"
 #include "trace/file.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,16 +65,27 @@ static int version(void)
 	return EXIT_SUCCESS;
 }
 
+/* Nobody takes what was not written for an answer. */
+static int finish(int status)
+{
+	errno = 0;
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	if (status != EXIT_USAGE) /* else it has been told already */
+		fail("cannot write standard output: %s", errno ? strerror(errno) : "an earlier write failed");
+	return status ? status : EXIT_USAGE;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2)
 		return fail("no command given; see ringside --help");
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
-		return help();
+		return finish(help());
 	if (!strcmp(argv[1], "--version"))
 		return version();
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (!strcmp(argv[1], commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
+			return finish(commands[i].run(argc - 1, argv + 1));
 	return fail("no such command: %s; see ringside --help", argv[1]);
 }

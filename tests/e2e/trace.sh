@@ -173,6 +173,8 @@ if [ -w /dev/full ]; then
 	refused_by full-disk 'No space left' "$ringside" assemble "$work/a.txt" -o /dev/full
 	refused_by full-device 'no such field' "$ringside" assemble "$work/a.bad" -o /dev/full
 	[ -c /dev/full ] || fail full-device "/dev/full is gone"
+	refused_by full-help 'cannot write standard output' bash -c "'$ringside' --help 3>&1 >/dev/full"
+	refused_by full-clauses 'cannot write standard output' bash -c "'$ringside' clauses --list 3>&1 >/dev/full"
 	refused_by full-output 'cannot write' bash -c "'$ringside' show '$work/a.vtrace' 3>&1 >/dev/full"
 fi
 check help bash -c "'$ringside' --help | grep -q '^  assemble'"
