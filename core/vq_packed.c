@@ -156,6 +156,7 @@ enum vq_err packed_pop(struct vq *q, struct vmem *m, struct vq_chain *c)
 	if (q->offence)
 		return VQ_OFFENCE;
 	q->next_avail = packed_add(q, l.at, (uint16_t)l.ndesc);
+	c->ndesc = (uint16_t)l.ndesc;
 	pop_chain(q, c, l.id, (uint16_t)l.ndesc);
 	return VQ_OK;
 }

@@ -42,7 +42,7 @@ bool split_fits(const struct vq *q, struct vmem *m, bool event_idx)
 struct place {
 	gpa_t table;
 	uint32_t entries, left;
-	uint16_t index;
+	uint16_t index, direct; /* direct: entries of the ring's table that lead to an indirect one */
 	enum vmem_for what;
 };
 
@@ -59,6 +59,7 @@ static enum offence enter_table(struct place *p, const struct vq *q, struct vmem
 	enum offence bad = walk_table(m, gpa(d->addr), d->len);
 	if (bad)
 		return bad;
+	p->direct = (uint16_t)(q->size - p->left);
 	p->table = gpa(d->addr);
 	p->entries = p->left = d->len / VMEM_DESC_LEN;
 	p->index = 0;
@@ -99,12 +100,13 @@ static enum offence walk_chain(struct walk *w, struct place *p, const struct vq 
 static enum offence take_chain(const struct vq *q, struct vmem *m, uint16_t head, struct vq_chain *c)
 {
 	struct walk w = walk_begin(c);
-	struct place p = {q->area[VQ_DESC], q->size, q->size, head, VMEM_DESC};
+	struct place p = {q->area[VQ_DESC], q->size, q->size, head, 0, VMEM_DESC};
 	if (head >= q->size)
 		return OFFENCE_HEAD_RANGE;
 	if (q->live[head])
 		return OFFENCE_HEAD_IN_FLIGHT;
 	enum offence bad = walk_chain(&w, &p, q, m);
+	c->ndesc = p.what == VMEM_INDIRECT ? p.direct : (uint16_t)(q->size - p.left);
 	return bad ? bad : walk_end(&w);
 }
 

@@ -73,6 +73,7 @@ struct gather {
 	uint16_t queue;
 	bool merge;
 	uint32_t left;                  /* bytes of the frame without a place yet */
+	uint32_t ndesc;                 /* the driver's descriptors in the buffers that were taken */
 	bool refilled;                  /* buffers came while we looked: the driver need not notify of them */
 	struct vq_chain *first, *other; /* the buffer that has the header, and the one behind it */
 };
@@ -124,6 +125,7 @@ static bool place(struct gather *g, const struct vq_chain *c, uint32_t skip)
 	r->tok[r->ntoks] = c->tok;
 	r->used[r->ntoks++] = skip + part;
 	g->left -= part;
+	g->ndesc += c->ndesc;
 	vq_skip(&out, skip);
 	return net_pin(g->n, r, VMEM_STORE, &out, part);
 }
@@ -154,10 +156,7 @@ static void wish_moved(const struct gather *g, uint16_t pair)
 /* The driver can post no more before these buffers are used. */
 static bool fills_ring(const struct gather *g)
 {
-	uint32_t entries = 0;
-	for (uint16_t i = 0; i < g->r->ntoks; i++)
-		entries += g->r->tok[i].ndesc;
-	return entries == g->n->vdev.queue[g->queue].size;
+	return g->ndesc == g->n->vdev.queue[g->queue].size;
 }
 
 /*
@@ -243,7 +242,7 @@ static enum net_answer receive(struct net *n, uint16_t pair, uint16_t queue, uin
 	bool popped = vdev_pop(&n->vdev, queue, &first);
 	if (!popped || !place_near(n, r, &first, len)) {
 		bool merge = net_can_use(n, NET_BIT(MRG_RXBUF));
-		struct gather g = {n, r, queue, merge, len, false, &first, &other};
+		struct gather g = {n, r, queue, merge, len, 0, false, &first, &other};
 		enum net_answer answer = gather(&g, pair, popped);
 		if (g.refilled) /* whatever became of this frame */
 			net_wake_pairs(n, waiting_for(n, queue) & ~(1u << pair));

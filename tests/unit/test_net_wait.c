@@ -170,6 +170,23 @@ static void full_ring(void **state)
 	}
 }
 
+/* Full of descriptors: buffers of two each are half as many. What comes behind the frame is not held up. */
+static void full_ring_of_longer_buffers(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < NRINGS; i++) {
+		make(rings[i].offer, rings[i].without, 4, 1);
+		for (uint32_t k = 0; k < 2; k++) {
+			const struct buf b[2] = {{RXBUFS + 256 * k, HDR, true},
+						 {RXBUFS + 256 * k + 64, 50, true}};
+			assert_int_equal(nic_arrive(n, 200), NET_LATER);
+			nic_post(n, RX, b, 2);
+		}
+		assert_int_equal(nic_arrive(n, 200), NET_DROPPED);
+		assert_int_equal(nic_arrive(n, 60), NET_TAKEN);
+	}
+}
+
 /* With others in flight more buffers will come: those wait. */
 static void full_ring_with_frames_in_flight(void **state)
 {
@@ -416,6 +433,7 @@ int main(void)
 		T(no_kicks_while_nothing_waits),
 		T(second_look),
 		T(full_ring),
+		T(full_ring_of_longer_buffers),
 		T(full_ring_with_frames_in_flight),
 		T(no_driver_yet),
 		T(waits_for_a_completion),
