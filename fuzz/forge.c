@@ -53,7 +53,7 @@ void forge_load(struct sim_device *d, const struct forge *f)
 {
 	size_t saved = mmio_save(&d->mmio, NULL, 0), len = f->own ? f->n : saved;
 	uint8_t *state = malloc(len ? len : 1);
-	must(state && saved <= STATE_LEN_MAX);
+	must(state && saved && saved <= STATE_LEN_MAX);
 	if (f->own) {
 		memcpy(state, f->bytes, f->n);
 	} else {

@@ -66,8 +66,11 @@ static bool put_program(struct textfile *text, FILE *file)
 	uint8_t bytes[OP_ENCODED_MAX + OP_PROGRAM_DATA_MAX];
 	struct op op;
 
-	while (textfile_next(text, &op))
-		fwrite(bytes, 1, op_program_encode(&op, bytes, sizeof(bytes)), file);
+	while (textfile_next(text, &op)) {
+		size_t n = op_program_encode(&op, bytes, sizeof(bytes));
+
+		fwrite(bytes, 1, n, file);
+	}
 	return !*text->error;
 }
 

@@ -9,10 +9,10 @@
 #include "follow_int.h"
 #include "tracemem.h"
 
-#define DESC_LEN    VMEM_DESC_LEN
-#define FLAGS_AT    14u /* in a packed descriptor */
-#define F_AVAIL     (1u << VRING_PACKED_DESC_F_AVAIL)
-#define F_USED      (1u << VRING_PACKED_DESC_F_USED)
+#define DESC_LEN VMEM_DESC_LEN
+#define FLAGS_AT 14u /* in a packed descriptor */
+#define F_AVAIL  (1u << VRING_PACKED_DESC_F_AVAIL)
+#define F_USED   (1u << VRING_PACKED_DESC_F_USED)
 
 static uint16_t load16(const struct follow *f, uint64_t a)
 {

@@ -8,7 +8,7 @@
 
 #include "vdev.h"
 
-#define MMIO_VENDOR_ID  0x45444953u /* "SIDE" */
+#define MMIO_VENDOR_ID 0x45444953u /* "SIDE" */
 
 struct mmio {
 	struct vdev *dev;
