@@ -42,8 +42,7 @@ struct vq_tok {
 struct vq_chain {
 	struct vq_tok tok;
 	uint16_t nread, nwrite;
-	uint16_t
-		ndesc; /* descriptors of the ring (split: of its table) that the driver can not use meanwhile */
+	uint16_t ndesc;               /* entries of the descriptor ring, or table, that it takes */
 	uint32_t read_len, write_len; /* bytes; neither sum overflows */
 	struct vq_seg seg[VQ_SEGS_MAX];
 };

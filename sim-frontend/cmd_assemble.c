@@ -77,7 +77,7 @@ static bool put_program(struct textfile *text, FILE *file)
 static int assemble_program(struct textfile *text)
 {
 	struct outfile out;
-	uint8_t byte;
+	uint8_t byte = 0;
 
 	if (machine_byte && !find_machine(text, &byte))
 		return EXIT_USAGE;
