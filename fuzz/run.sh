@@ -78,6 +78,10 @@ save_grown() {
 	cp -r "$live" "$grown.new" 2>/dev/null # some are gone meanwhile
 	[ -d "$grown.new" ] && rm -rf "$grown" && mv "$grown.new" "$grown"
 }
+saving() { # until it is told to end, and its sleep with it
+	trap 'kill $!; exit' TERM
+	while sleep "$save_seconds" & wait $!; do save_grown; done
+}
 keep_grown() {
 	[ -n "$live" ] || return 0
 	kill "$saver" 2>/dev/null
@@ -104,7 +108,7 @@ libfuzzer() {
 	echo "fuzz: $target for $seconds s, programs of at most $max_len bytes, from $(if [ -n "$kept" ]; then find "$kept" -type f | wc -l; else echo no; fi) kept ones, $jobs at once"
 	live=$(mktemp -d /dev/shm/ringside-fuzz.XXXXXX 2>/dev/null || mktemp -d)
 	cp -r "$grown/." "$live"
-	while sleep "$save_seconds"; do save_grown; done &
+	saving >/dev/null 2>&1 &
 	saver=$!
 	[ "$jobs" = 1 ] || reload=10 # seconds: how often each looks at what the others keep
 	for ((job = 2; job <= jobs; job++)); do
