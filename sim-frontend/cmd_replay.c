@@ -113,14 +113,14 @@ static int replay_strict(const char *path, struct trace_reader *trace)
 	double seconds = seconds_since(&start);
 	if (trace->bad) {
 		status = fail("%s", trace->error);
-	} else if (!r.count.events) {
-		status = fail("%s: holds no op: nothing was compared", path);
 	} else if (r.violated) {
 		print_violation(&r, path);
 		status = EXIT_FAILURE;
 	} else if (r.diverged) {
 		print_divergence(&r, path);
 		status = EXIT_FAILURE;
+	} else if (!r.count.events) {
+		status = fail("%s: holds no op: nothing was compared", path);
 	} else {
 		bool exact = trace->head.payload == TRACE_PAYLOAD_FULL;
 		print_counts(path, "every output matched", &r.count, seconds);

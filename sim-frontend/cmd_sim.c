@@ -194,13 +194,15 @@ static bool take_options(struct sim_jobs *j)
 {
 #define DEVICE(name, id) #name,
 	static const char *const devices[] = {
+		"all",
 #include "devices/list.def"
-		"all"};
+	};
 #undef DEVICE
 #define DEVICE(name, id) id,
 	static const uint16_t ids[] = {
+		0,
 #include "devices/list.def"
-		0};
+	};
 #undef DEVICE
 	static const char *const guests[] = {"mix", "good", "sloppy", "hostile"};
 	static const char *const rings[] = {"any", "split", "packed", "both"};

@@ -58,6 +58,9 @@ else
 fi
 
 trace=${traces[0]}
+head -c 300 "$trace" >"$work/cut.vtrace"
+out=$(build/plain/ringside replay "$work/cut.vtrace" 2>&1)
+if [ $? = 2 ] && grep -q 'holds no op' <<<"$out"; then pass replay-nothing; else fail replay-nothing "$out"; fi
 head -c $(($(stat -c %s "$trace") * 2 / 3)) "$trace" >"$work/cut.vtrace"
 if out=$(build/plain/ringside replay "$work/cut.vtrace" 2>&1) && grep -q 'cut short' <<<"$out"; then
 	pass replay-truncated
