@@ -247,10 +247,11 @@ void frames_answered(struct frames *f, uint16_t slot, uint32_t used_len)
 		return;
 	if (s->era == f->era && s->kind == FRAMES_SEND)
 		judge_sent(f, s);
-	else if (s->era == f->era && s->kind == FRAMES_ROOM)
-		frames_receive(f, s, used_len);
-	else if (s->kind == FRAMES_ROOM)
+	else if (s->era != f->era && s->kind == FRAMES_ROOM)
 		f->rx[s->queue / 2].lost = true;
+	else if (s->kind == FRAMES_ROOM &&
+		 f->vdev->queue[s->queue].ready) /* else what was given is forgotten */
+		frames_receive(f, s, used_len);
 	drop(f, slot);
 }
 
