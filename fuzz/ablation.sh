@@ -24,7 +24,7 @@ bench() {
 	mv "$file.part" "$file"
 }
 row() { [ ! -e "$1" ] || awk '$6 ~ /^[a-zA-Z]/ && $7 ~ /^[0-9.]+$/' "$1"; }
-last() { if [ -e "$1" ]; then sed -n 's/^bugbench: //p' "$1"; else echo "not tried"; fi; }
+last() { if [ -e "$1" ]; then sed -n 's/^bugbench: \(.*median.*\)/\1/p' "$1"; else echo "not tried"; fi; }
 
 bench base fuzz/enginebench.sh "$@"
 export BENCH_KEEP=1
