@@ -73,21 +73,20 @@ plain_words() {
 # The fuzzer replaces programs by shorter ones all the time; on a disk, making those files is a fifth of its time.
 # So it works on a copy in memory, which is kept when it ends, and now and then before that, as not every end can be seen coming.
 live='' saver='' save_seconds=600
-save_grown() {
-	rm -rf "$grown.new"
-	cp -r "$live" "$grown.new" 2>/dev/null # some are gone meanwhile
-	[ -d "$grown.new" ] && rm -rf "$grown" && mv "$grown.new" "$grown"
-}
 saving() { # until it is told to end, and its sleep with it
 	trap 'kill $!; exit' TERM
-	while sleep "$save_seconds" & wait $!; do save_grown; done
+	while sleep "$save_seconds" & wait $!; do cp -rn "$live/." "$grown"; done
 }
 keep_grown() {
 	[ -n "$live" ] || return 0
 	kill "$saver" 2>/dev/null
 	wait "$saver" 2>/dev/null
-	save_grown
-	rm -rf "$live"
+	rm -rf "$grown.new"
+	if cp -r "$live" "$grown.new" && rm -rf "$grown" && mv "$grown.new" "$grown"; then
+		rm -rf "$live"
+	else
+		echo "fuzz: what has grown is in $live: it can not be saved to $grown" >&2
+	fi
 	live=
 }
 trap keep_grown EXIT

@@ -165,8 +165,8 @@ static bool is_trace(const char *path)
 	}
 	size_t got = fread(magic, 1, sizeof(magic), f);
 	fclose(f);
-	return !got || !memcmp(magic, TRACE_MAGIC,
-			       sizeof(magic)); /* an empty file is no program that anybody meant */
+	/* An empty file is no program that anybody meant. */
+	return !got || !memcmp(magic, TRACE_MAGIC, sizeof(magic));
 }
 
 static void print_gdb(const char *where, const char *path)

@@ -239,9 +239,8 @@ static enum offence read_ranges(struct decode *d, struct blk_io *io, uint8_t *st
 	*status = VIRTIO_BLK_S_IOERR;
 	if (n == 0 || n > BLK_RANGES_MAX || d->in.left % sizeof(w))
 		bad = OFFENCE_BLK_SEGMENTS;
-	io->nranges = (uint16_t)(n < BLK_RANGES_MAX
-					 ? n
-					 : BLK_RANGES_MAX); /* of a longer list that many are looked at */
+	/* Of a longer list that many are looked at. */
+	io->nranges = (uint16_t)(n < BLK_RANGES_MAX ? n : BLK_RANGES_MAX);
 	for (uint32_t i = 0; i < io->nranges; i++) {
 		core_check(vq_read(&d->in, d->b->vdev.mem, VMEM_HEADER, &w, sizeof(w)));
 		bool unmap = w.flags & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP;

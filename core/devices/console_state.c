@@ -146,8 +146,8 @@ static void load_port(struct console *c, uint16_t port, struct state_in *in)
 	p->gone = f & GONE;
 	p->ready = f & READY;
 	p->told_open = f & TOLD_OPEN;
-	p->waits = o->there &&
-		   ((f & WAITS) || p->waits); /* ours, which was told to wait, is woken in any case */
+	/* Ours, which was told to wait, is woken in any case. */
+	p->waits = o->there && ((f & WAITS) || p->waits);
 	p->open = f & OPEN;
 	state_match(in, o->name, sizeof(o->name));
 	p->tell = state_get_u8(in);
