@@ -137,23 +137,28 @@ level1() {
 		</dev/null 2>"$work/qemu.err" | sed -u 's/\r$//' | show || true
 	kill $! 2>/dev/null || true
 }
-# QEMU's interpreter now and then goes on with old code after a kernel with several processors has patched its own, or walks its
-# page tables wrongly: one start in some hundreds hangs before the first program runs, or level 1 is gone at once, without a word of
-# its kernel. No program of level 1 can do that to it, so another start hides no fault of ours; each is told. A script that hangs
-# is none of these: it has used up its time.
+# QEMU's interpreter now and then goes on with old code after a kernel has patched its own, or walks its page tables wrongly. One
+# start in some hundreds then hangs before the first program runs, or level 1 is gone at once, without a word of its kernel, or a
+# guest of level 2 ends in a triple fault. So the script is begun anew, twice at most, and each time is told. A script that hangs is
+# none of these: it has used up its time. A triple fault alone could be a fault of ours: one that comes for a reason comes again.
 for try in 1 2 3; do
 	begun=$SECONDS
 	level1
 	tar -C "$out" -xf "$work.out" 2>/dev/null || true
+	took=$((SECONDS - begun))
 	if ! is_up; then
-		echo "machine: level 1 did not come up (start $try of 3; it has $up_max s)"
-	elif [ -s "$out/status" ] || [ $((SECONDS - begun)) -ge "$timeout" ] || [ $try = 3 ]; then
-		break
+		why="level 1 did not come up in $up_max s"
+	elif [ ! -s "$out/status" ] && [ $took -lt "$timeout" ]; then
+		why="level 1 was gone after $took s, without a word"
+	elif why=$(grep -rahom 1 'the guest ended in a triple fault.*' "$out"); then
+		why="level 2: ${why%%$'\n'*}"
 	else
-		echo "machine: level 1 was gone after $((SECONDS - begun)) s, without a word (start $try of 3)"
-		rm -rf "${out:?}"/* "$work.out"
-		truncate -s 1G "$work.out"
+		break
 	fi
+	echo "machine: $why (start $try of 3)"
+	[ $try -lt 3 ] || break
+	rm -rf "${out:?}"/* "$work.out"
+	truncate -s 1G "$work.out"
 done
 if [ ! -s "$out/status" ]; then
 	cat "$work/qemu.err" >&2

@@ -7,7 +7,8 @@ sum() { sha256sum "$1" | cut -d ' ' -f 1; }
 size() { stat -c %s "$1"; }
 # seconds since the machine started, as 1234 (hundredths): busybox date knows no fractions
 now() { cut -d ' ' -f 1 /proc/uptime | tr -d .; }
-quiet="console=ttyS0 panic=-1 quiet"
+# earlyprintk: a kernel that panics before it has a console says so, and is not just a triple fault
+quiet="console=ttyS0 earlyprintk=ttyS0 panic=-1 quiet"
 
 # vmm CONSOLE CMDLINE [ringside-vmm option]...: boots the stock guest; its console goes to $OUT/CONSOLE and is shown;
 # the exit status goes to $vmm_status
