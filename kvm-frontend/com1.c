@@ -155,8 +155,10 @@ int com1_start(struct com1 *c, int irq_fd, char err[ERR_MAX])
 	c->irq_fd = irq_fd;
 	if (c->serial.line)
 		signal_fd(c->irq_fd); /* a restored port's: KVM may have taken it, and not raised it yet */
-	if (c->terminal.stream.in_fd < 0)
+	if (c->terminal.stream.in_fd < 0) {
+		terminal_start(&c->terminal);
 		return 0;
+	}
 	c->room_fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK); /* 1: a regular file is read at once */
 	if (c->room_fd < 0)
 		return err_set(err, "console: eventfd: %s", strerror(errno));

@@ -18,6 +18,7 @@
 
 #include "boot/err.h"
 #include "devices/console.h"
+#include "listener.h"
 #include "loop.h"
 #include "terminal.h"
 
@@ -41,9 +42,7 @@ struct port_host {
 	bool there;
 	struct terminal terminal; /* of a socket or a file only the stream */
 	struct loop_fd *in, *out; /* out: where it is another descriptor */
-	char path[108];           /* of a socket that we listen on; "": none */
-	int listen_fd;
-	struct loop_fd *listen;
+	struct listener listener;
 	/* to the guest */
 	bool deaf;             /* nothing will come any more, from this client */
 	bool waits;            /* the device has no room, and will call wake */
@@ -86,7 +85,7 @@ void console_host_plug(struct console_host *, uint16_t port);
 /* Whether its host's side is open as long as nobody connects. */
 static inline bool console_host_is_open(const struct console_host *h, uint16_t port)
 {
-	return h->port[port].listen_fd < 0;
+	return h->port[port].listener.fd < 0;
 }
 
 /* After the guest: writes what is in flight while somebody reads it. True: something was answered. */
@@ -95,11 +94,12 @@ bool console_host_flush(struct console_host *);
 /* -- between the parts ----------------------------------------------------------------------------------- */
 /* Joins the port to what its stream is now. -1 with errno. */
 int port_join(struct port_host *);
-void port_leave(struct port_host *); /* and closes the stream */
-void port_pump(struct port_host *);  /* whatever can go on, both ways */
-void port_drain(struct port_host *); /* what is in flight ends, and what was not written is lost */
+void port_leave(struct port_host *);          /* and closes the stream */
+void port_pump(struct port_host *);           /* whatever can go on, both ways */
+void port_ask_for_a_look(struct port_host *); /* on the loop's thread, soon */
+void port_drain(struct port_host *);          /* what is in flight ends, and what was not written is lost */
 /* port_socket.c: the client has gone when nothing comes any more and nothing can be sent. */
 void port_look_after_client(struct port_host *);
-void port_unlisten(struct port_host *);
+void port_take_client(struct port_host *); /* the next one, where there is none; on the loop's thread */
 
 #endif

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#define _GNU_SOURCE /* accept4 */
 #include "control.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
+#include "listener.h"
 
 struct command {
 	const char *usage, *what;
@@ -25,11 +23,8 @@ struct client {
 };
 
 struct control {
-	const char *path;
 	struct loop *loop;
-	int fd;
-	bool bound; /* the file is ours */
-	struct loop_fd *watch;
+	struct listener listener;
 	unsigned ncommands;
 	struct command command[CONTROL_COMMANDS_MAX];
 	struct client client[CONTROL_CLIENTS_MAX];
@@ -154,14 +149,10 @@ static struct client *free_client(struct control *k)
 	return NULL;
 }
 
-static void on_connection(void *ctx)
+static void welcome(struct control *k, int fd)
 {
-	struct control *k = ctx;
-	int fd = accept4(k->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct client *c = free_client(k);
 
-	if (fd < 0)
-		return;
 	if (c) {
 		*c = (struct client){.control = k, .fd = fd};
 		c->watch = loop_add_fd(k->loop, fd, on_client, c);
@@ -173,59 +164,16 @@ static void on_connection(void *ctx)
 	close(fd);
 }
 
+static void on_connection(void *ctx)
+{
+	struct control *k = ctx;
+	int fd;
+
+	while ((fd = listener_accept(&k->listener)) >= 0)
+		welcome(k, fd);
+}
+
 /* -- life ------------------------------------------------------------------------------------------------- */
-
-/* Left behind by a process that was killed. */
-static bool is_abandoned(const struct sockaddr_un *a)
-{
-	struct stat s;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool refused = fd >= 0 && !lstat(a->sun_path, &s) && S_ISSOCK(s.st_mode) &&
-		       connect(fd, (const struct sockaddr *)a, sizeof(*a)) && errno == ECONNREFUSED;
-
-	if (fd >= 0)
-		close(fd);
-	return refused;
-}
-
-/* For its owner alone from the first moment on. */
-static int bind_privately(int fd, const struct sockaddr_un *a)
-{
-	mode_t before = umask(0177);
-	int r = bind(fd, (const struct sockaddr *)a, sizeof(*a)), saved = errno;
-
-	umask(before);
-	errno = saved;
-	return r;
-}
-
-static int listen_at(struct control *k, char err[ERR_MAX])
-{
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-
-	if (strlen(k->path) >= sizeof(a.sun_path))
-		return err_set(err, "--control: %.64s...: a socket's path has %zu characters at the most",
-			       k->path, sizeof(a.sun_path) - 1);
-	memcpy(a.sun_path, k->path, strlen(k->path) + 1);
-	k->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (k->fd < 0)
-		return err_set(err, "--control: socket: %s", strerror(errno));
-	if (bind_privately(k->fd, &a)) {
-		if (errno == EADDRINUSE && is_abandoned(&a) && !unlink(k->path) && !bind_privately(k->fd, &a))
-			errno = 0;
-		if (errno == EADDRINUSE)
-			return err_set(
-				err,
-				"--control: %s is there already, and in use or no socket; take another path",
-				k->path);
-		if (errno)
-			return err_set(err, "--control: cannot make %s: %s", k->path, strerror(errno));
-	}
-	k->bound = true;
-	if (!listen(k->fd, CONTROL_CLIENTS_MAX))
-		k->watch = loop_add_fd(k->loop, k->fd, on_connection, k);
-	return k->watch ? 0 : err_set(err, "--control: listen: %s", strerror(errno));
-}
 
 struct control *control_create(const char *path, struct loop *loop, char err[ERR_MAX])
 {
@@ -235,12 +183,11 @@ struct control *control_create(const char *path, struct loop *loop, char err[ERR
 		err_set(err, "--control: out of memory");
 		return NULL;
 	}
-	k->path = path;
-	k->fd = -1;
 	k->loop = loop;
 	for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++)
 		k->client[i].fd = -1;
-	if (!listen_at(k, err))
+	if (!listener_open(&k->listener, "--control", path, true, CONTROL_CLIENTS_MAX, loop, on_connection, k,
+			   err))
 		return k;
 	control_destroy(k);
 	return NULL;
@@ -253,12 +200,7 @@ void control_destroy(struct control *k)
 	for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++)
 		if (k->client[i].fd >= 0)
 			drop(&k->client[i]);
-	if (k->watch)
-		loop_remove_fd(k->loop, k->watch);
-	if (k->fd >= 0)
-		close(k->fd);
-	if (k->bound)
-		unlink(k->path);
+	listener_close(&k->listener);
 	free(k);
 }
 

@@ -116,12 +116,15 @@ static int parse_save_on(struct options *o, const char *text, char err[ERR_MAX])
 	static const char signal[] = "SIGUSR1=", stop[] = ",stop";
 	size_t len = strlen(text), tail = strlen(stop);
 
-	if (strncmp(text, signal, strlen(signal)) != 0 || !text[strlen(signal)])
+	if (strncmp(text, signal, strlen(signal)) != 0)
+		len = 0;
+	else
+		len -= strlen(signal);
+	o->save_stop = len >= tail && !strcmp(text + strlen(text) - tail, stop);
+	len -= o->save_stop ? tail : 0;
+	if (!len)
 		return err_set(err, "--save-on: %s; write SIGUSR1=FILE, or SIGUSR1=FILE,stop", text);
 	text += strlen(signal);
-	len -= strlen(signal);
-	o->save_stop = len > tail && !strcmp(text + len - tail, stop);
-	len -= o->save_stop ? tail : 0;
 	if (len >= sizeof(o->save))
 		return err_set(err, "--save-on: the path is too long");
 	memcpy(o->save, text, len);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* One port's two streams of bytes (console_host.h). All of it under the device's lock. */
+#define _GNU_SOURCE /* F_OFD_GETLK */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -114,7 +115,7 @@ static bool fill(struct port_host *p)
 	return p->count;
 }
 
-static void ask_for_a_look(struct port_host *p)
+void port_ask_for_a_look(struct port_host *p)
 {
 	uint64_t one = 1;
 
@@ -132,7 +133,7 @@ static void pump_in(struct port_host *p)
 		p->waits = !p->host->door->input(p->host->ctx, p->nr, p->count);
 	}
 	if (!p->waits)
-		ask_for_a_look(p);
+		port_ask_for_a_look(p);
 }
 
 void port_pump(struct port_host *p)
@@ -167,7 +168,7 @@ static void wake(void *ctx, uint16_t port)
 	struct console_host *h = ctx;
 
 	h->port[port].waits = false;
-	ask_for_a_look(&h->port[port]);
+	port_ask_for_a_look(&h->port[port]);
 }
 
 /* A guest that opens or closes a port changes nothing here: the device takes input or not. */
@@ -222,6 +223,8 @@ static void on_wake(void *ctx)
 		h->woken &= ~(1u << p->nr);
 		if (p->there)
 			port_pump(p);
+		if (p->listener.fd >= 0)
+			port_take_client(p);
 	}
 	h->door->leave(h->ctx);
 }
@@ -239,7 +242,7 @@ int port_join(struct port_host *p)
 	if (s->out_fd >= 0 && s->out_fd != s->in_fd &&
 	    !(p->out = loop_add_edge(p->host->loop, s->out_fd, on_stream, p)) && errno != EPERM)
 		return -1;
-	ask_for_a_look(p);
+	port_ask_for_a_look(p);
 	return 0;
 }
 
@@ -277,7 +280,7 @@ int console_host_create(struct console_host *h, struct loop *loop, const struct 
 	for (uint16_t i = 0; i < CONSOLE_PORTS_MAX; i++) {
 		h->port[i].host = h;
 		h->port[i].nr = i;
-		h->port[i].listen_fd = -1;
+		h->port[i].listener = LISTENER_NONE;
 		stream_none(&h->port[i].terminal.stream, "hvc0");
 	}
 	h->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -293,7 +296,7 @@ void console_host_remove(struct console_host *h, uint16_t port)
 	p->there = p->waits = false;
 	p->count = 0;
 	port_leave(p);
-	port_unlisten(p);
+	listener_close(&p->listener);
 }
 
 void console_host_unplug(struct console_host *h, uint16_t port)
@@ -302,11 +305,8 @@ void console_host_unplug(struct console_host *h, uint16_t port)
 
 	p->there = p->waits = false;
 	p->count = 0;
-	if (p->listen_fd < 0)
-		return;
-	if (p->in)
+	if (p->listener.fd >= 0 && p->in)
 		port_leave(p);
-	loop_pause(h->loop, p->listen);
 }
 
 void console_host_plug(struct console_host *h, uint16_t port)
@@ -314,8 +314,7 @@ void console_host_plug(struct console_host *h, uint16_t port)
 	struct port_host *p = &h->port[port];
 
 	p->there = true;
-	if (p->listen)
-		loop_resume(h->loop, p->listen);
+	port_ask_for_a_look(p);
 }
 
 void console_host_destroy(struct console_host *h)
@@ -348,11 +347,14 @@ int console_host_append(struct console_host *h, uint16_t port, const char *what,
 			char err[ERR_MAX])
 {
 	struct port_host *p = &h->port[port];
+	struct flock by = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
 
 	if (fd < 0)
 		return err_set(err, "%s: %s: %s", what, path, strerror(errno));
 	stream_fds(&p->terminal.stream, what, -1, fd);
+	if (!fcntl(fd, F_OFD_GETLK, &by) && by.l_type != F_UNLCK)
+		return err_set(err, "%s: %s: is in use, as a disk, a recording or a console", what, path);
 	p->there = true;
 	return port_join(p) ? err_set(err, "%s: epoll: %s", what, strerror(errno)) : 0;
 }

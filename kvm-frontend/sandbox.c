@@ -7,6 +7,8 @@
 #include <linux/fs.h>
 #include <linux/if_tun.h>
 #include <linux/kvm.h>
+#include <linux/sockios.h>
+#include <malloc.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -142,6 +144,11 @@ int sandbox_prepare(char err[ERR_MAX])
 {
 	struct sigaction action;
 
+#ifdef M_ARENA_MAX
+	/* Where malloc has an arena for each thread, it opens a file of /proc when one that is not main's shrinks. */
+	mallopt(M_ARENA_MAX, 1);
+#endif
+
 	for (int nr = 0; nr < NAMES_MAX; nr++)
 		if (!names[nr])
 			names[nr] = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, nr);
@@ -183,6 +190,7 @@ int __lsan_is_turned_off(void)
 
 struct rule {
 	unsigned threads, need;
+	uint32_t action;
 	int call;
 	unsigned arg_count; /* 0: whatever the arguments */
 	unsigned arg;
@@ -191,9 +199,11 @@ struct rule {
 
 static int add_rules(scmp_filter_ctx filter, enum sandbox_thread thread, unsigned needs)
 {
-#define CALL(threads, need, call, why) {threads, need, SCMP_SYS(call), 0, 0, 0, 0},
+#define CALL(threads, need, call, why) {threads, need, SCMP_ACT_ALLOW, SCMP_SYS(call), 0, 0, 0, 0},
 #define CALL_ARG(threads, need, call, arg, mask, value, why) \
-	{threads, need, SCMP_SYS(call), 1, arg, mask, value},
+	{threads, need, SCMP_ACT_ALLOW, SCMP_SYS(call), 1, arg, mask, value},
+#define REFUSED(threads, need, call, arg, mask, value, why) \
+	{threads, need, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(call), 1, arg, mask, value},
 #define IOCTL(threads, need, request, why) CALL_ARG(threads, need, ioctl, 1, UINT32_MAX, request, why)
 	const struct rule rules[] = {
 #include "sandbox_calls.def"
@@ -204,7 +214,7 @@ static int add_rules(scmp_filter_ctx filter, enum sandbox_thread thread, unsigne
 		const struct rule *r = &rules[i];
 
 		if ((r->threads & 1u << thread) && (r->need == ALWAYS || (r->need & needs)))
-			rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, r->call, r->arg_count,
+			rc = seccomp_rule_add(filter, r->action, r->call, r->arg_count,
 					      SCMP_CMP(r->arg, SCMP_CMP_MASKED_EQ, r->mask, r->value));
 	}
 	return rc;

@@ -161,12 +161,13 @@ static void close_others(struct helper *h)
 static _Noreturn void be_helper(struct helper *h, const char *option, const char *path,
 				const struct privilege *p, bool sandboxed)
 {
+	static const int ours[] = {SIGINT, SIGQUIT, SIGTSTP, SIGHUP, SIGTERM, SIGUSR1, SIGUSR2};
 	char err[ERR_MAX] = "";
 	struct privilege mine = *p;
 
-	signal(SIGINT, SIG_IGN); /* a key on our terminal is for the machine */
-	signal(SIGQUIT, SIG_IGN);
-	signal(SIGTSTP, SIG_IGN);
+	/* A key on our terminal is for the machine, and so is what `pkill ringside-vmm` sends. */
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		signal(ours[i], SIG_IGN);
 	if (!privilege_drop(&mine, err) && !check_folder(h, option, path, err)) {
 		close_others(h);
 		if (sandboxed && !sandbox_prepare(err))

@@ -84,6 +84,21 @@ static int open_pty(struct terminal *t, const char *what, char err[ERR_MAX])
 	return 0;
 }
 
+/* Emptied only once all is open and this lock is met by nobody: a disk given here by mistake stays as it is. */
+static int take_file(struct terminal *t, const char *where, char err[ERR_MAX])
+{
+	struct flock fl = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct stat st;
+
+	if (fstat(t->stream.out_fd, &st) || !S_ISREG(st.st_mode))
+		return 0;
+	if (fcntl(t->stream.out_fd, F_OFD_SETLK, &fl) && (errno == EAGAIN || errno == EACCES))
+		return err_set(err, "--console %.150s: is in use, as a disk, a recording or another console",
+			       where);
+	t->old = true;
+	return 0;
+}
+
 int terminal_open(struct terminal *t, const char *where, const char *what, char err[ERR_MAX])
 {
 	int fd;
@@ -98,15 +113,19 @@ int terminal_open(struct terminal *t, const char *where, const char *what, char 
 		stream_stdio(&t->stream, what);
 		return 0;
 	}
-	fd = open(where, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+	fd = open(where, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
 	if (fd < 0)
 		return err_set(err, "--console %s: %s", where, strerror(errno));
 	stream_fds(&t->stream, what, -1, fd);
-	return 0;
+	return take_file(t, where, err);
 }
 
 void terminal_start(struct terminal *t)
 {
+	if (t->old && ftruncate(t->stream.out_fd, 0))
+		fprintf(stderr, "ringside-vmm: %s: its file can not be emptied: %s\n", t->stream.what,
+			strerror(errno));
+	t->old = false;
 	t->raw = t->stream.in_fd >= 0 && t->stream.kind == STREAM_PLAIN && make_raw();
 }
 

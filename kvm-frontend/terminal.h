@@ -21,6 +21,7 @@
 
 struct terminal {
 	struct stream stream;
+	bool old;    /* a file that is still to be emptied */
 	bool raw;    /* standard input is a terminal, in raw mode */
 	bool escape; /* Ctrl-A was typed */
 	bool quit;   /* Ctrl-A x was typed */
@@ -31,7 +32,7 @@ struct terminal {
  * terminal's name is told with it.
  */
 int terminal_open(struct terminal *, const char *where, const char *what, char err[ERR_MAX]);
-void terminal_start(struct terminal *); /* raw from here on, where it is a terminal */
+void terminal_start(struct terminal *); /* raw from here on, where it is a terminal; a file begins anew */
 void terminal_stop(struct terminal *);  /* as it was; messages of our own may follow. Harmless when stopped */
 void terminal_close(struct terminal *); /* stops, too */
 void terminal_restore(void);            /* from a signal handler that ends the process */

@@ -11,8 +11,15 @@
 
 #define MSRS_MAX         1024
 #define MSR_TSC_DEADLINE 0x6e0u
-#define XSAVE_MAX        65536u
-#define NESTED_MAX       65536u
+
+/* What kinds of memory there are (MTRRs): KVM has them, and does not list them. */
+static const uint16_t unlisted[] = {
+	0x2ff, 0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f, 0x200, 0x201,
+	0x202, 0x203, 0x204, 0x205, 0x206, 0x207, 0x208, 0x209, 0x20a, 0x20b, 0x20c, 0x20d, 0x20e, 0x20f,
+};
+#define UNLISTED   (sizeof(unlisted) / sizeof(unlisted[0]))
+#define XSAVE_MAX  65536u
+#define NESTED_MAX 65536u
 
 /* A piece of it: how many bytes, or -1 with errno. Those whose size varies have functions of their own. */
 struct piece {
@@ -183,7 +190,7 @@ static int list_msrs(const struct vcpu *v, struct kvm_msrs *m)
 	m->nmsrs = 0;
 	if (!list)
 		return -1;
-	list->nmsrs = MSRS_MAX - 1;
+	list->nmsrs = MSRS_MAX - 1 - (uint32_t)UNLISTED;
 	if (ioctl(v->vmm->kvm_fd, KVM_GET_MSR_INDEX_LIST, list)) {
 		free(list);
 		return -1;
@@ -193,6 +200,8 @@ static int list_msrs(const struct vcpu *v, struct kvm_msrs *m)
 		if (list->indices[i] != MSR_TSC_DEADLINE)
 			m->entries[m->nmsrs++].index = list->indices[i];
 	}
+	for (size_t i = 0; i < UNLISTED; i++)
+		m->entries[m->nmsrs++].index = unlisted[i];
 	if (deadline)
 		m->entries[m->nmsrs++].index = MSR_TSC_DEADLINE;
 	free(list);

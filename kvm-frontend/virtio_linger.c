@@ -10,8 +10,10 @@
 
 #define REQUESTS_MAX 32 /* that one interrupt waits for */
 #define PATIENCE     2  /* times what the last request took */
-#define TRY_EVERY    32 /* kicks */
-#define HOPES        8  /* kicks of one request in a row, after which waiting is not worth it */
+#define PATIENCE_NS \
+	100000       /* and no longer, whatever it took: we hold the device's lock, and the loop may be us */
+#define TRY_EVERY 32 /* kicks */
+#define HOPES     8  /* kicks of one request in a row, after which waiting is not worth it */
 
 void virtio_linger_begin(struct virtio_dev *d)
 {
@@ -28,7 +30,7 @@ bool virtio_linger(void *ctx, uint16_t queue)
 {
 	struct virtio_dev *d = ctx;
 	struct virtio_linger *l = &d->linger;
-	uint64_t since, now;
+	uint64_t since, now, patience;
 
 	if (!l->begun_ns)
 		return false;
@@ -37,7 +39,10 @@ bool virtio_linger(void *ctx, uint16_t queue)
 	if (!d->irq_due || d->finished - l->first >= REQUESTS_MAX)
 		return false;
 	since = virtio_dev_clock_ns(NULL);
-	while ((now = virtio_dev_clock_ns(NULL)) - since < PATIENCE * (since - l->begun_ns)) {
+	patience = PATIENCE * (since - l->begun_ns);
+	if (patience > PATIENCE_NS)
+		patience = PATIENCE_NS;
+	while ((now = virtio_dev_clock_ns(NULL)) - since < patience) {
 		if (vdev_waiting(d->vdev, queue)) {
 			l->begun_ns = now;
 			return true;

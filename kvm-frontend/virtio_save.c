@@ -40,7 +40,8 @@ int virtio_dev_save(struct virtio_dev *d, struct savefile_out *out, uint32_t nr,
 	state_put(&o, id.name, sizeof(id.name));
 	state_put(&o, id.what, sizeof(id.what));
 	len = mmio_save(&d->mmio, bytes + o.len, STATE_LEN_MAX);
-	savefile_put(out, SAVEFILE_DEVICE, nr, bytes, o.len + len);
+	if (len <= STATE_LEN_MAX)
+		savefile_put(out, SAVEFILE_DEVICE, nr, bytes, o.len + len);
 	free(bytes);
 	return len <= STATE_LEN_MAX ? 0 : err_set(err, "%s has more to save than there is room for", d->name);
 }

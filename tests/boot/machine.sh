@@ -130,7 +130,7 @@ is_up() { grep -q '^RINGSIDE-LEVEL1 up' "$out.console" 2>/dev/null; }
 level1() {
 	rm -f "$out.console"
 	watch_it_come_up >/dev/null 2>&1 &
-	timeout --foreground "$timeout" qemu-system-x86_64 -accel tcg,thread=multi -smp "$cpus" -cpu max,+svm,+npt -m "$memory" \
+	timeout --foreground "$timeout" qemu-system-x86_64 -accel tcg,thread=multi -smp "$cpus" -cpu max,-la57,+svm,+npt -m "$memory" \
 		-display none -monitor none -serial stdio -no-reboot -nodefaults -pidfile "$work/pid" \
 		-kernel "$cache/kernel/vmlinuz" -initrd "$cache/level1.cpio" -append "console=ttyS0 panic=-1 quiet loglevel=1 transparent_hugepage=never" \
 		-drive "file=$work.in,format=raw,if=virtio,readonly=on" -drive "file=$work.out,format=raw,if=virtio,cache=unsafe" "${drives[@]}" \

@@ -88,7 +88,10 @@ struct net_side net_guest_side(struct net_guest *g)
 static void *run(void *ctx)
 {
 	struct net_guest *g = ctx;
+	char err[ERR_MAX];
 
+	if (g->needs)
+		must(!sandbox_prepare(err) && !sandbox_enter(SANDBOX_MAIN, g->needs, "main", err));
 	loop_run(&g->loop);
 	return NULL;
 }

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "net_host.h"
+#include "sandbox.h"
 
 #define GUEST_FRAMES_MAX 2048
 
@@ -29,6 +30,7 @@ struct net_guest {
 	pthread_cond_t changed;
 	pthread_t thread;
 	bool running;
+	unsigned needs; /* enum sandbox_need: what the loop's thread is confined to; 0: it is not */
 	struct loop loop;
 	struct net_host host;
 	bool no_room;               /* receive answers NET_LATER */

@@ -25,12 +25,13 @@ static void names_of_sockets(void **state)
 	assert_int_equal(console_host_listen(&ports.host, 1, "--port a", longest, ports.err), -1);
 	assert_non_null(strstr(ports.err, "107 bytes at the most"));
 	assert_int_equal(console_host_listen(&ports.host, 1, "--port a", "/nowhere/at/all", ports.err), -1);
-	assert_string_equal(ports.err, "--port a: /nowhere/at/all: No such file or directory");
+	assert_string_equal(ports.err, "--port a: cannot make /nowhere/at/all: No such file or directory");
 	console_host_remove(&ports.host, 1);
 	/* a file in the way stays, a socket that somebody listens on too */
 	fd = open(ports.path, O_CREAT | O_WRONLY, 0600);
 	close(fd);
-	snprintf(text, sizeof(text), "--port a: %s: Address already in use", ports.path);
+	snprintf(text, sizeof(text),
+		 "--port a: %s is there already, and in use or no socket; take another path", ports.path);
 	assert_int_equal(console_host_listen(&ports.host, 1, "--port a", ports.path, ports.err), -1);
 	assert_string_equal(ports.err, text);
 	console_host_remove(&ports.host, 1);
@@ -40,10 +41,7 @@ static void names_of_sockets(void **state)
 	assert_int_equal(console_host_listen(&ports.host, 2, "--port a", ports.path, ports.err), -1);
 	assert_string_equal(ports.err, text);
 	/* what somebody who was killed has left does not */
-	fd = dup(ports.host.port[1].listen_fd);
-	close(ports.host.port[1].listen_fd);
-	ports.host.port[1].listen_fd = fd;
-	ports.host.port[1].path[0] = 0;
+	ports.host.port[1].listener.name[0] = 0;
 	console_host_remove(&ports.host, 1);
 	console_host_remove(&ports.host, 2);
 	assert_int_equal(access(ports.path, F_OK), 0);
@@ -66,6 +64,10 @@ static void file_is_appended_to(void **state)
 	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
 	ports_expect(fd, "old new");
 	ports_stop();
+	/* a disk's, or a recording */
+	assert_int_equal(fcntl(fd, F_OFD_SETLK, &(struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET}), 0);
+	assert_int_equal(console_host_append(&ports.host, 5, "--port log", ports.path, ports.err), -1);
+	assert_non_null(strstr(ports.err, "is in use, as a disk"));
 	close(fd);
 	assert_int_equal(console_host_append(&ports.host, 4, "--port log", "/nowhere/at/all", ports.err), -1);
 	assert_string_equal(ports.err, "--port log: /nowhere/at/all: No such file or directory");

@@ -271,7 +271,7 @@ static void paths(void **state)
 	refused("/nowhere/at/all", "cannot make /nowhere/at/all: No such file");
 	memset(long_path, 'x', sizeof(long_path));
 	long_path[sizeof(long_path) - 1] = 0;
-	refused(long_path, "107 characters at the most");
+	refused(long_path, "107 bytes at the most");
 	assert_true(fcntl(STDIN_FILENO, F_GETFD) >= 0); /* nor did it close what is not its own */
 	/* a file is not taken away */
 	snprintf(other, sizeof(other), "%s/other", dir);

@@ -30,6 +30,7 @@ static int setup(void **state)
 	setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &len, sizeof(len));
 	kernel = pair[0];
 	fds.fd[0] = pair[1];
+	g->needs = SANDBOX_TAP;
 	side = net_guest_side(g);
 	if (net_tap_create(&g->host, &fds, &g->loop, &side, err))
 		fail_msg("%s", err);

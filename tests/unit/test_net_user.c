@@ -99,6 +99,7 @@ static void open_user(const struct option_net *o)
 	g = malloc(sizeof(*g));
 	assert_non_null(g);
 	net_guest_init(g);
+	g->needs = SANDBOX_USER_NET;
 	side = net_guest_side(g);
 	if (net_user_open(&g->host, o, &g->loop, &side, err))
 		fail_msg("%s", err);

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <linux/kvm.h>
+#include <net/if.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -299,7 +300,7 @@ static void do_netlink(void)
 
 static void do_unlink(void)
 {
-	unlink("/no/such/file");
+	unlinkat(NO_FD, "no such file", 0);
 }
 
 static void do_pwrite(void)
@@ -328,7 +329,7 @@ static void needs_are_asked_for(void **state)
 		{SANDBOX_DISK, {do_pause, "clock_nanosleep("}, true},
 		{SANDBOX_USER_NET, {do_socket, "socket("}, true},
 		{SANDBOX_TAP, {do_tap, "ioctl("}, true},
-		{SANDBOX_CONTROL | SANDBOX_PORT, {do_unlink, "unlink("}, false},
+		{SANDBOX_CONTROL | SANDBOX_PORT, {do_unlink, "unlinkat("}, false},
 		{SANDBOX_RECORD, {do_pwrite, "pwrite64("}, true},
 		{SANDBOX_SAVE, {do_chip, "ioctl("}, false},
 	};
@@ -351,6 +352,72 @@ static void needs_are_asked_for(void **state)
 	for (int t = 0; t < SANDBOX_SAVER; t++)
 		is_forbidden((enum sandbox_thread)t, &(struct forbidden){do_netlink, "socket(0x10,"});
 	needs = 0;
+}
+
+/* What libslirp asks of a name server fe80::1%lo: it gets no answer, and goes on. */
+static void do_scope(void)
+{
+	if (if_nametoindex("lo"))
+		_exit(NOT_THAT);
+}
+
+static void do_flags(void)
+{
+	if (fcntl(STDERR_FILENO, F_GETFL) < 0)
+		_exit(NOT_THAT);
+}
+
+static void what_is_refused_ends_nothing(void **state)
+{
+	(void)state;
+	for (int t = 0; t < SANDBOX_SAVER; t++) {
+		needs = 0;
+		is_forbidden((enum sandbox_thread)t, &(struct forbidden){do_scope, "socket("});
+		needs = SANDBOX_USER_NET;
+		confined((enum sandbox_thread)t, do_scope);
+		if (WEXITSTATUS(status) != DID_ALL)
+			fail_msg("%s: %s", name[t], said);
+	}
+	needs = SANDBOX_DISK;
+	confined(SANDBOX_MAIN, do_flags); /* an image that grew by half a sector of its disk */
+	assert_int_equal(WEXITSTATUS(status), DID_ALL);
+	needs = 0;
+}
+
+/* Waves of large blocks in a thread that is not the first, as libslirp has them for connections. */
+static void *waves(void *arg)
+{
+	char err[ERR_MAX];
+	void *block[16];
+
+	if (sandbox_enter(SANDBOX_VCPU, SANDBOX_USER_NET, "vCPU 0", err))
+		return NULL;
+	for (int wave = 0; wave < 16; wave++) {
+		for (int i = 0; i < 16; i++)
+			memset(block[i] = malloc(100000), wave, 100000);
+		for (int i = 16; i-- > 0;)
+			free(block[i]);
+	}
+	return arg;
+}
+
+static void memory_comes_and_goes_in_every_thread(void **state)
+{
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		char err[ERR_MAX];
+		pthread_t thread;
+		void *did;
+
+		_exit(sandbox_prepare(err) || pthread_create(&thread, NULL, waves, err) ||
+				      pthread_join(thread, &did) || !did
+			      ? NOT_THAT
+			      : DID_ALL);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(WEXITSTATUS(status), DID_ALL);
 }
 
 /* -- the lent file ----------------------------------------------------------------------------------------- */
@@ -490,6 +557,8 @@ int main(void)
 		cmocka_unit_test(another_abi_is_no_way_out),
 		cmocka_unit_test(what_is_needed_is_allowed),
 		cmocka_unit_test(needs_are_asked_for),
+		cmocka_unit_test(what_is_refused_ends_nothing),
+		cmocka_unit_test(memory_comes_and_goes_in_every_thread),
 		cmocka_unit_test(one_file_is_lent),
 		cmocka_unit_test(a_crash_stays_a_crash),
 		cmocka_unit_test(other_threads_stay_free),

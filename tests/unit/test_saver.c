@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -136,6 +137,28 @@ static void the_old_one_stays_until_the_end(void **state)
 	assert_holds(path, "new");
 }
 
+/* What `pkill ringside-vmm` and the like send is for the machine. The child has a process group of its own. */
+static void signals_of_the_machine(void **state)
+{
+	static const int sent[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
+	int status, fd;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		if (setpgid(0, 0) || saver_start(&s, "--save-on", path, &as_we_are, true, err))
+			_exit(2);
+		for (size_t i = 0; i < sizeof(sent) / sizeof(sent[0]); i++) {
+			signal(sent[i], SIG_IGN);
+			kill(0, sent[i]);
+		}
+		fd = saver_begin(&s, err);
+		_exit(fd < 0 || saver_commit(&s, err));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 /* Ours is killed in the midst of it. */
 static void our_end(void **state)
 {
@@ -248,6 +271,7 @@ int main(void)
 		T(again_and_again),
 		T(an_older_one_that_is_kept_elsewhere),
 		T(the_old_one_stays_until_the_end),
+		T(signals_of_the_machine),
 		T(our_end),
 		T(what_a_killed_save_left),
 		T(commit_without_begin),

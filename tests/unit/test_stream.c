@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -270,7 +271,8 @@ static void one_terminal_is_known_by_two_names(void **state)
 	close(mkstemp(path));
 	snprintf(other, sizeof(other), "/tmp/../%s", path);
 	assert_int_equal(terminal_open(&a, path, "a", err), 0);
-	assert_int_equal(terminal_open(&b, other, "b", err), 0);
+	assert_int_equal(terminal_open(&b, other, "b", err), -1);
+	assert_non_null(strstr(err, "is in use, as a disk, a recording or another console"));
 	assert_true(terminal_same(&a, &b));
 	terminal_close(&a);
 	terminal_close(&b);
@@ -287,6 +289,36 @@ static void one_terminal_is_known_by_two_names(void **state)
 	unlink(path);
 }
 
+/* A disk, given here by mistake, is locked; a log of the last time is not, and begins anew once all is open. */
+static void a_file_is_emptied_late_and_a_disk_never(void **state)
+{
+	struct flock fl = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+	char path[] = "/tmp/ringside-terminal.XXXXXX";
+	int fd = mkstemp(path);
+	struct terminal t;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(write(fd, "old", 3), 3);
+	assert_int_equal(fcntl(fd, F_OFD_SETLK, &fl), 0);
+	assert_int_equal(terminal_open(&t, path, "a", err), -1);
+	terminal_close(&t);
+	fl.l_type = F_UNLCK;
+	assert_int_equal(fcntl(fd, F_OFD_SETLK, &fl), 0);
+	assert_int_equal(terminal_open(&t, path, "a", err), 0);
+	fl.l_type = F_RDLCK;
+	assert_int_equal(fcntl(fd, F_OFD_SETLK, &fl), -1); /* who opens the disk afterwards */
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, 3);
+	terminal_start(&t);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, 0);
+	assert_int_equal(put(&t.stream, "x"), 1);
+	terminal_close(&t);
+	close(fd);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -296,6 +328,7 @@ int main(void)
 		cmocka_unit_test(full_is_not_broken),
 		cmocka_unit_test(broken_is_told_once_and_the_end_is_an_end),
 		cmocka_unit_test(nowhere_takes_everything),
+		cmocka_unit_test(a_file_is_emptied_late_and_a_disk_never),
 		cmocka_unit_test(pty_outlives_who_has_it_open),
 		cmocka_unit_test(pty_has_a_size_and_a_slow_reader_is_waited_for),
 		cmocka_unit_test(one_terminal_is_known_by_two_names),
