@@ -7,6 +7,7 @@
 #include <linux/virtio_ring.h>
 
 #include "devices/blk.h"
+#include "host.h"
 #include "hash.h"
 #include "lift.h"
 #include "lift_blk.h"
@@ -20,6 +21,8 @@
 #define STEP_MAX   256 /* requests that one kick may have posted */
 #define QUEUES_MAX 8   /* that a program can name */
 #define PIECE_ROOM 32  /* bytes that one more step needs, at least */
+#define OPS_ROOM \
+	16 /* ops that one input is told in, at most, between two looks at whether the piece is full */
 
 /* A register file's worth of what the driver told the device. */
 struct lift_queue {
@@ -66,8 +69,7 @@ static void emit(struct lift *l, struct op op)
 {
 	uint8_t bytes[OP_ENCODED_MAX + 256];
 	op.dev = 0;
-	if (l->piece.nops == LIFT_OPS_MAX)
-		return;
+	core_check(l->piece.nops < LIFT_OPS_MAX); /* end_step cuts before */
 	l->piece.nbytes += (uint32_t)op_program_encode(&op, bytes, sizeof(bytes));
 	l->piece.nrequests += op.code == OP_POST;
 	if (op.len) {
@@ -297,17 +299,27 @@ static void answer(struct lift *l, uint64_t what)
 	l->framed = what == NET_DROPPED;
 }
 
+static bool is_long(const struct lift *l)
+{
+	return l->piece.nbytes + PIECE_ROOM > l->o->bytes_max;
+}
+
+static bool has_many_ops(const struct lift *l)
+{
+	return l->piece.nops + OPS_ROOM > LIFT_OPS_MAX;
+}
+
 /* Requests that were answered later are held back; those of the step are told first, then the kick that set
  * it off. */
 static void end_step(struct lift *l)
 {
 	close_chain(l);
-	if (l->nposts && l->piece.nbytes + PIECE_ROOM > l->o->bytes_max)
+	if ((l->nposts && is_long(l)) || has_many_ops(l))
 		cut(l);
 	if (l->nposts && l->nsubmits)
 		emit(l, (struct op){.code = OP_HOLD, .arg = {l->nsubmits}});
 	for (uint32_t i = 0; i < l->nposts; i++) {
-		if (l->piece.nbytes + PIECE_ROOM > l->o->bytes_max)
+		if (is_long(l) || has_many_ops(l))
 			cut(l);
 		put_post(l, l->post[i]);
 	}

@@ -57,6 +57,12 @@ else
 	fail lift-console-both-ways "no input, or no output of port 2"
 fi
 
+# Longer pieces tell the same boot: none of it is lost.
+rm -rf "$work/lifted"
+out=$(build/plain/ringside lift corpus/traces/debian-boot.vtrace --max-bytes 4096 -o "$work/lifted")
+n=$(grep -o '[0-9]* requests' <<<"$out")
+if [ "${n% *}" -gt 900 ]; then pass "lift-long-pieces ($n)"; else fail lift-long-pieces "$out"; fi
+
 trace=${traces[0]}
 head -c 300 "$trace" >"$work/cut.vtrace"
 out=$(build/plain/ringside replay "$work/cut.vtrace" 2>&1)
