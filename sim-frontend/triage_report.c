@@ -2,6 +2,7 @@
 /* The page of a bucket: what fails, in which files, the short program, op by op, and what to do now. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,7 +13,8 @@
 #include "shrink.h"
 #include "triage.h"
 
-#define FILES_TOLD 12
+#define FILES_TOLD  12
+#define SECONDS_MAX 5 /* for a run */
 
 /* A file, or what a file descriptor holds, as an indented block; a report of a sanitizer can be long. */
 static void put_block(FILE *f, FILE *from, uint32_t lines_max)
@@ -30,32 +32,40 @@ static void put_block(FILE *f, FILE *from, uint32_t lines_max)
 	}
 }
 
-/* What `ringside run` prints of it: by a child, since the program may be its death. */
+static _Noreturn void be_run(const char *path, int told)
+{
+	dup2(told, STDOUT_FILENO);
+	dup2(told, STDERR_FILENO);
+	setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+	signal(SIGALRM, SIG_DFL);
+	alarm(SECONDS_MAX);
+	int status = run_program(path);
+	fflush(NULL);
+	_exit(status);
+}
+
+/* What `ringside run` prints of it: by a child, since the program may be its death, or not end. */
 static void put_run(FILE *f, const char *path)
 {
-	int fd = memfd_create("run", MFD_CLOEXEC);
-	if (fd < 0)
-		return;
+	int status = 0, fd = memfd_create("run", MFD_CLOEXEC);
+	FILE *told = fd < 0 ? NULL : fdopen(fd, "r");
 	fflush(NULL);
-	pid_t child = fork();
-	if (child == 0) {
-		dup2(fd, STDOUT_FILENO);
-		dup2(fd, STDERR_FILENO);
-		setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
-		int status = run_program(path);
-		fflush(NULL);
-		_exit(status);
-	}
-	if (child > 0)
-		waitpid(child, NULL, 0);
-	FILE *told = fdopen(fd, "r");
-	if (!told) {
+	pid_t child = told ? fork() : -1;
+	if (child == 0)
+		be_run(path, fd);
+	if (child < 0)
+		fprintf(f, "It could not be run: %s.\n", strerror(errno));
+	else
+		waitpid(child, &status, 0);
+	if (told) {
+		rewind(told);
+		put_block(f, told, 200);
+		fclose(told);
+	} else if (fd >= 0) {
 		close(fd);
-		return;
 	}
-	rewind(told);
-	put_block(f, told, 200);
-	fclose(told);
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+		fprintf(f, "\nIt does not end: stopped after %d seconds.\n", SECONDS_MAX);
 }
 
 static void put_files(FILE *f, const struct bucket *b)

@@ -10,9 +10,12 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "shrink.h"
+#include "triage.h"
 
 /* Stands for trial.c: the rule decides. True: fails, at that op. */
 static bool (*rule)(const struct listing *, uint64_t *op);
@@ -202,6 +205,44 @@ static void time_ends_it(void **state)
 	listing_free(&l);
 }
 
+int run_program(const char *path); /* cmd.h has a name that cmocka has too */
+
+/* Stands for cmd_run.c, in a child: does not end, but for the time that it was given, which is made short. */
+int run_program(const char *path)
+{
+	printf("runs %s\n", path);
+	if (!alarm(0))
+		return EXIT_FAILURE;
+	ualarm(1000, 0);
+	for (;;)
+		pause();
+}
+
+/* The page of a bucket tells so. */
+static void page_of_endless_work(void **state)
+{
+	struct triage_file file = {.path = "crash-1", .nops = 3};
+	const struct bucket b = {.file = &file, .nfiles = 1, .name = "01-signal"};
+	struct listing best = {.nops = 1};
+	const struct shrink done = {.best = &best,
+				    .verdict = {.check = "signal 27", .what = "it does not end"}};
+	char dir[] = "/tmp/page-XXXXXX", path[64], err[512], page[4096];
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/shrunk.txt", dir);
+	fclose(fopen(path, "w"));
+	signal(SIGALRM, SIG_IGN);
+	assert_true(triage_report(&b, &done, dir, false, err, sizeof(err)));
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/report.md", dir);
+	FILE *f = fopen(path, "r");
+	page[fread(page, 1, sizeof(page) - 1, f)] = 0;
+	fclose(f);
+	assert_non_null(strstr(page, "\nIt does not end: stopped after 5 seconds.\n"));
+	unlink(path);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -213,6 +254,7 @@ int main(void)
 		cmocka_unit_test(same_twice),
 		cmocka_unit_test(nothing_may_be_left),
 		cmocka_unit_test(time_ends_it),
+		cmocka_unit_test(page_of_endless_work),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
