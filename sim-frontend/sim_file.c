@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "outfile.h"
 #include "sim_file.h"
 #include "textout.h"
 
@@ -19,7 +20,7 @@ static void put_comments(FILE *f, const struct sim_options *o, const struct sim_
 		o->seed, log->seed);
 }
 
-static void put_ops(FILE *f, const struct sim_options *o, const struct sim_log *log)
+static bool put_ops(FILE *f, const struct sim_options *o, const struct sim_log *log)
 {
 	struct textout out = {.file = f};
 	uint16_t ids[OP_DEV_MAX] = {0};
@@ -28,7 +29,7 @@ static void put_ops(FILE *f, const struct sim_options *o, const struct sim_log *
 		fprintf(f, "device %s%u\n", sim_type(ids[i])->name, i);
 	for (uint32_t i = 0; i < log->nops; i++)
 		textout_op(&out, &log->op[i], ids);
-	textout_close(&out);
+	return textout_close(&out);
 }
 
 /* build/sim: both. */
@@ -61,10 +62,14 @@ bool sim_file_write(const char *dir, const struct sim_options *o, const struct s
 	if (!make_directory(dir))
 		return false;
 	snprintf(path, max, "%s/%s-%016" PRIx64 ".txt", dir, v->v.oracle, log->seed);
-	FILE *f = fopen(path, "w");
-	if (!f)
+	struct outfile out;
+	if (!outfile_open(&out, path))
 		return false;
-	put_comments(f, o, log, v);
-	put_ops(f, o, log);
-	return fclose(f) == 0;
+	put_comments(out.file, o, log, v);
+	if (put_ops(out.file, o, log))
+		return outfile_done(&out);
+	int error = errno;
+	outfile_drop(&out);
+	errno = error;
+	return false;
 }

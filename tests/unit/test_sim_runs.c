@@ -8,12 +8,17 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <linux/virtio_ids.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "listing.h"
 #include "program.h"
 #include "sim.h"
+#include "sim_file.h"
 
 #define RUNS 150
 
@@ -102,9 +107,37 @@ static void difference_that_a_save_makes(void **state)
 	sim_destroy(&s);
 }
 
+/* A finding is written whole or not at all: where there is no room (here: for a file longer than nothing), this is said. */
+static void finding_without_room(void **state)
+{
+	struct sim_options o = {.device_id = VIRTIO_ID_BLOCK};
+	struct sim_violation v = {.v = {.oracle = "work", .clause = "", .what = "too much"}, .op = 1};
+	struct rlimit before, none;
+	char dir[] = "/tmp/finding-XXXXXX", path[64];
+	(void)state;
+	assert_true(sim_create(&s, &o, &log_of_run));
+	assert_true(sim_run(&s, 1));
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	none = (struct rlimit){0, before.rlim_max};
+	signal(SIGXFSZ, SIG_IGN);
+	setrlimit(RLIMIT_FSIZE, &none);
+	bool written = sim_file_write(dir, &o, &log_of_run, &v, path, sizeof(path));
+	int error = errno;
+	setrlimit(RLIMIT_FSIZE, &before);
+	assert_false(written);
+	assert_int_equal(error, EFBIG);
+	assert_int_not_equal(access(path, F_OK), 0);
+	assert_true(sim_file_write(dir, &o, &log_of_run, &v, path, sizeof(path)));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+	sim_destroy(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(logs_are_programs),
-					   cmocka_unit_test(difference_that_a_save_makes)};
+					   cmocka_unit_test(difference_that_a_save_makes),
+					   cmocka_unit_test(finding_without_room)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
