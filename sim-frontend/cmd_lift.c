@@ -53,6 +53,7 @@ struct lifted {
 	uint64_t nrequests;
 	uint32_t kept_max;
 	struct lift_piece **kept;
+	struct lift_told told;
 };
 
 /* Keeps the pieces with the most requests, in the order in which they came. */
@@ -119,7 +120,7 @@ static int lift(const char *path, struct trace_reader *trace, const struct lift_
 	struct lifted l = {.stem = stem, .id = trace->head.device[o->device].id, .kept_max = most};
 	l.name = sim_type(l.id) ? sim_type(l.id)->name : "";
 	l.kept = calloc(most, sizeof(*l.kept));
-	bool ok = l.kept && lift_trace(trace, o, keep, &l);
+	bool ok = l.kept && lift_trace(trace, o, keep, &l, &l.told);
 	if (trace->bad)
 		return fail("%s", trace->error);
 	if (!ok)
@@ -132,6 +133,9 @@ static int lift(const char *path, struct trace_reader *trace, const struct lift_
 		return EXIT_USAGE;
 	printf("%s: %u different pieces, %u written to %s with %" PRIu64 " requests\n", path, l.npieces,
 	       l.nkept, out_dir, l.nrequests);
+	if (l.told.broken + l.told.lost)
+		printf("of the guest's offences %" PRIu64 " are told again, %" PRIu64 " are not\n", l.told.broken,
+		       l.told.lost);
 	for (uint32_t i = 0; i < l.nkept; i++)
 		free(l.kept[i]);
 	free(l.kept);

@@ -7,65 +7,20 @@
 #include <linux/virtio_ring.h>
 
 #include "devices/blk.h"
-#include "host.h"
+#include "driver.h"
 #include "hash.h"
-#include "lift.h"
+#include "host.h"
 #include "lift_blk.h"
+#include "lift_break.h"
 #include "lift_console.h"
+#include "lift_int.h"
 #include "lift_net.h"
 #include "machine.h"
 #include "lift_shape.h"
 
-#define SEEN_MAX   4096 /* kinds of pieces that are told apart */
-#define SETUP_MAX  32
-#define STEP_MAX   256 /* requests that one kick may have posted */
-#define QUEUES_MAX 8   /* that a program can name */
-#define PIECE_ROOM 32  /* bytes that one more step needs, at least */
-#define OPS_ROOM \
-	16 /* ops that one input is told in, at most, between two looks at whether the piece is full */
-
-/* A register file's worth of what the driver told the device. */
-struct lift_queue {
-	uint32_t size;
-	uint64_t desc_area, driver_area;
-};
-
-struct lift {
-	const struct lift_options *o;
-	const struct trace_device *head;
-	bool (*give)(void *ctx, const struct lift_piece *);
-	void *ctx;
-	bool ok;
-	/* registers */
-	uint32_t features_sel, queue_sel, status;
-	uint64_t accepted;
-	struct lift_queue queue[VDEV_QUEUES_MAX];
-	/* the guest's set-up, for the pieces after the first */
-	uint32_t nsetup;
-	struct op setup[SETUP_MAX];
-	/* the step: one input and what followed from it */
-	bool kicked;
-	uint16_t kick_queue;
-	uint32_t nposts, nsubmits;
-	struct op post[STEP_MAX];
-	struct lift_chain chain;
-	bool chain_open;
-	bool framed; /* the step is a frame that arrives, or bytes for a console */
-	struct op frame;
-	uint8_t frame_data[LIFT_DATA_LEN];
-	uint32_t closed; /* bit per port of a console that the driver has closed */
-	uint16_t polled; /* packed: flags of the slot that was looked at last */
-	/* requests at the recorded backend, oldest first */
-	uint32_t nheld;
-	uint16_t held[BLK_INFLIGHT_MAX];
-	struct lift_piece piece;
-	uint32_t nseen;
-	uint64_t seen[SEEN_MAX];
-};
-
 /* -- pieces ---------------------------------------------------------------------------------------------- */
 
-static void emit(struct lift *l, struct op op)
+void lift_emit(struct lift *l, struct op op)
 {
 	uint8_t bytes[OP_ENCODED_MAX + 256];
 	op.dev = 0;
@@ -102,7 +57,7 @@ static bool is_new(struct lift *l, uint64_t h)
 	return true;
 }
 
-static void begin(struct lift *l)
+void lift_begin(struct lift *l)
 {
 	struct op make = {.code = OP_MAKE};
 	if (l->head->id == VIRTIO_ID_BLOCK)
@@ -112,29 +67,29 @@ static void begin(struct lift *l)
 	else if (l->head->id == VIRTIO_ID_CONSOLE)
 		make = lift_console_make(l->head);
 	if (make.arg[0] || l->head->id == VIRTIO_ID_NET)
-		emit(l, make);
+		lift_emit(l, make);
 	if (l->head->features & VDEV_FEATURES_MORE)
-		emit(l, (struct op){.code = OP_OFFER, .arg = {l->head->features & VDEV_FEATURES_MORE}});
+		lift_emit(l, (struct op){.code = OP_OFFER, .arg = {l->head->features & VDEV_FEATURES_MORE}});
 }
 
 /* Ends the piece; the next one begins with the guest's set-up. What is in flight ends with the piece. */
-static void cut(struct lift *l)
+void lift_cut(struct lift *l)
 {
 	if (l->ok && l->piece.nrequests && is_new(l, signature(&l->piece)))
 		l->ok = l->give(l->ctx, &l->piece);
 	l->piece.nops = l->piece.nbytes = l->piece.nrequests = 0;
 	l->nheld = 0;
 	l->closed = 0;
-	begin(l);
+	lift_begin(l);
 	for (uint32_t i = 0; i < l->nsetup; i++)
-		emit(l, l->setup[i]);
+		lift_emit(l, l->setup[i]);
 }
 
-static void set_up(struct lift *l, struct op op)
+void lift_set_up(struct lift *l, struct op op)
 {
 	if (l->nsetup < SETUP_MAX)
 		l->setup[l->nsetup++] = op;
-	emit(l, op);
+	lift_emit(l, op);
 }
 
 /* -- requests -------------------------------------------------------------------------------------------- */
@@ -156,11 +111,21 @@ static bool post_of(struct lift *l, const struct lift_chain *c, struct op *op)
 
 static void close_chain(struct lift *l)
 {
+	struct op post, brk;
 	if (!l->chain_open)
 		return;
 	l->chain_open = false;
-	if (l->nposts < STEP_MAX && post_of(l, &l->chain, &l->post[l->nposts]))
-		l->nposts++;
+	bool told = post_of(l, &l->chain, &post);
+	bool broken =
+		l->chain.broken && lift_break(l->head->id, l->chain.broken - 1, &l->chain, told, &post, &brk);
+	l->told->lost += l->chain.broken && !broken;
+	l->told->broken += broken;
+	if (broken && brk.arg[0] == BREAK_TWICE)
+		l->nsubmits = l->nposts + 1; /* it was in flight */
+	if (broken && l->nposts + 1 < STEP_MAX)
+		l->post[l->nposts++] = brk;
+	if ((told || broken) && l->nposts < STEP_MAX)
+		l->post[l->nposts++] = post;
 }
 
 static bool is_packed(const struct lift *l)
@@ -248,15 +213,29 @@ static void load(struct lift *l, const struct op *op)
 	}
 }
 
+/* Of a chain, or of the ring itself, whose index went too far, the next post tells; the rest is lost. */
+static void offence(struct lift *l, uint64_t what)
+{
+	if (!l->chain_open && l->kicked && (what == OFFENCE_AVAIL_JUMP || what == OFFENCE_RING_OVERRUN)) {
+		l->chain = (struct lift_chain){.queue = l->kick_queue};
+		l->chain_open = true;
+	}
+	if (l->chain_open && !l->chain.broken)
+		l->chain.broken = (uint32_t)what + 1;
+	else
+		l->told->lost++;
+}
+
 /* -- steps ----------------------------------------------------------------------------------------------- */
 
 static void put_post(struct lift *l, struct op op)
 {
-	if (l->head->id == VIRTIO_ID_NET && lift_net_sets_up(l->head, l->accepted, &op)) {
-		set_up(l, op);
-		set_up(l, (struct op){.code = OP_KICK, .arg = {op.arg[0]}});
+	if (op.code == OP_POST && l->head->id == VIRTIO_ID_NET &&
+	    lift_net_sets_up(l->head, l->accepted, &op)) {
+		lift_set_up(l, op);
+		lift_set_up(l, (struct op){.code = OP_KICK, .arg = {op.arg[0]}});
 	} else {
-		emit(l, op);
+		lift_emit(l, op);
 	}
 }
 
@@ -265,14 +244,14 @@ static void put_frame(struct lift *l)
 {
 	uint8_t data[LIFT_DATA_LEN];
 	if (l->frame.code == OP_INPUT) {
-		emit(l, l->frame);
+		lift_emit(l, l->frame);
 		return;
 	}
 	uint64_t room = 0;
 	for (uint32_t i = 0; i < l->nposts; i++)
 		room += l->post[i].arg[3];
 	l->frame.data = l->frame_data;
-	emit(l, lift_net_frame(l->head, &l->frame, room, data));
+	lift_emit(l, lift_net_frame(l->head, &l->frame, room, data));
 }
 
 static void frame(struct lift *l, const struct op *op)
@@ -315,16 +294,17 @@ static void end_step(struct lift *l)
 {
 	close_chain(l);
 	if ((l->nposts && is_long(l)) || has_many_ops(l))
-		cut(l);
+		lift_cut(l);
 	if (l->nposts && l->nsubmits)
-		emit(l, (struct op){.code = OP_HOLD, .arg = {l->nsubmits}});
+		lift_emit(l, (struct op){.code = OP_HOLD, .arg = {l->nsubmits}});
 	for (uint32_t i = 0; i < l->nposts; i++) {
-		if (is_long(l) || has_many_ops(l))
-			cut(l);
+		bool follows = i && l->post[i - 1].code == OP_BREAK;
+		if (!follows && (is_long(l) || has_many_ops(l)))
+			lift_cut(l);
 		put_post(l, l->post[i]);
 	}
 	if (l->nposts && l->kicked)
-		emit(l, (struct op){.code = OP_KICK, .arg = {l->kick_queue}});
+		lift_emit(l, (struct op){.code = OP_KICK, .arg = {l->kick_queue}});
 	if (l->framed)
 		put_frame(l);
 	l->nposts = l->nsubmits = 0;
@@ -342,89 +322,11 @@ static void done(struct lift *l, const struct op *op)
 	} else if (i < l->nheld) {
 		end_step(l);
 		if (i < l->nheld) /* a cut may have dropped it */
-			emit(l,
-			     (struct op){.code = OP_DONE, .arg = {i, op->arg[1]}}); /* bytes 0: all of them */
+			lift_emit(l, (struct op){.code = OP_DONE,
+						 .arg = {i, op->arg[1]}}); /* bytes 0: all of them */
 	}
 	if (i < l->nheld)
 		memmove(&l->held[i], &l->held[i + 1], (--l->nheld - i) * sizeof(l->held[0]));
-}
-
-static void set_status(struct lift *l, uint32_t value)
-{
-	uint32_t rising = value & ~l->status;
-	l->status = value;
-	if (value == 0) {
-		cut(l);
-		l->nsetup = l->piece.nops = l->piece.nbytes = 0;
-		begin(l);
-		l->accepted = 0;
-		l->closed = 0;
-		memset(l->queue, 0, sizeof(l->queue));
-		return;
-	}
-	if (rising & VIRTIO_CONFIG_S_FEATURES_OK)
-		set_up(l, (struct op){.code = OP_NEGOTIATE, .arg = {l->head->features & ~l->accepted}});
-	if (rising & VIRTIO_CONFIG_S_DRIVER_OK)
-		set_up(l, (struct op){.code = OP_DRIVER_OK});
-}
-
-static void accept(struct lift *l, uint32_t bits)
-{
-	if (l->features_sel < 2)
-		l->accepted |= (uint64_t)bits << (32 * l->features_sel);
-}
-
-static void set_half(uint64_t *v, bool high, uint32_t half)
-{
-	uint32_t shift = high ? 32 : 0;
-	*v = (*v & ~(0xffffffffull << shift)) | (uint64_t)half << shift;
-}
-
-static void write_register(struct lift *l, const struct op *op)
-{
-	uint32_t value = (uint32_t)op->arg[2], sel = l->queue_sel % VDEV_QUEUES_MAX;
-	struct lift_queue *q = &l->queue[sel];
-	switch (op->arg[0]) {
-	case VIRTIO_MMIO_DRIVER_FEATURES_SEL:
-		l->features_sel = value;
-		break;
-	case VIRTIO_MMIO_DRIVER_FEATURES:
-		accept(l, value);
-		break;
-	case VIRTIO_MMIO_QUEUE_SEL:
-		l->queue_sel = value;
-		break;
-	case VIRTIO_MMIO_QUEUE_NUM:
-		q->size = value;
-		break;
-	case VIRTIO_MMIO_QUEUE_DESC_LOW:
-	case VIRTIO_MMIO_QUEUE_DESC_HIGH:
-		set_half(&q->desc_area, op->arg[0] & 4, value);
-		break;
-	case VIRTIO_MMIO_QUEUE_AVAIL_LOW:
-	case VIRTIO_MMIO_QUEUE_AVAIL_HIGH:
-		set_half(&q->driver_area, op->arg[0] & 4, value);
-		break;
-	case VIRTIO_MMIO_QUEUE_RESET:
-		if (value == 1 && sel < QUEUES_MAX)
-			emit(l, (struct op){.code = OP_QUEUE_RESET, .arg = {sel}});
-		break;
-	case VIRTIO_MMIO_QUEUE_READY:
-		if (value && sel < QUEUES_MAX)
-			set_up(l, (struct op){.code = OP_QUEUE, .arg = {sel, q->size}});
-		break;
-	case VIRTIO_MMIO_STATUS:
-		set_status(l, value);
-		break;
-	case VIRTIO_MMIO_INTERRUPT_ACK:
-		for (uint64_t i = 0; i < QUEUES_MAX; i++)
-			if (l->queue[i].size)
-				emit(l, (struct op){.code = OP_REAP, .arg = {i}});
-		break;
-	default:
-		if (op->arg[0] >= VIRTIO_MMIO_CONFIG)
-			emit(l, *op);
-	}
 }
 
 static void input(struct lift *l, const struct op *op)
@@ -438,13 +340,13 @@ static void input(struct lift *l, const struct op *op)
 		l->kicked = true;
 		l->kick_queue = (uint16_t)(op->arg[2] % VDEV_QUEUES_MAX);
 	} else if (op->code == OP_WRITE) {
-		write_register(l, op);
+		lift_register(l, op);
 	} else if (op->code == OP_RUN) {
 		l->kicked = true;
 		l->kick_queue = (uint16_t)(op->arg[0] % VDEV_QUEUES_MAX);
 	} else if (op->code == OP_FLUSHED && l->piece.nops &&
 		   l->piece.op[l->piece.nops - 1].code == OP_DONE) {
-		emit(l, (struct op){.code = OP_FLUSHED});
+		lift_emit(l, (struct op){.code = OP_FLUSHED});
 	} else if (op->code == OP_FRAME) {
 		frame(l, op);
 	} else if (op->code == OP_INPUT && lift_console_has(op->arg[0])) {
@@ -453,11 +355,11 @@ static void input(struct lift *l, const struct op *op)
 	} else if (op->code == OP_PORT && lift_console_has(op->arg[0])) {
 		struct op port = *op;
 		port.len = op->len < LIFT_DATA_LEN ? op->len : LIFT_DATA_LEN;
-		emit(l, port);
+		lift_emit(l, port);
 	} else if (op->code == OP_LINK || op->code == OP_ANNOUNCE || op->code == OP_TERMINAL) {
-		emit(l, *op);
+		lift_emit(l, *op);
 	} else if (op->code == OP_RESIZE) {
-		emit(l, (struct op){.code = OP_RESIZE, .arg = {op->arg[0] % l->o->sectors}});
+		lift_emit(l, (struct op){.code = OP_RESIZE, .arg = {op->arg[0] % l->o->sectors}});
 	}
 }
 
@@ -469,6 +371,8 @@ static void take(struct lift *l, const struct op *op)
 		input(l, op);
 	else if (op->code == OP_LOAD)
 		load(l, op);
+	else if (op->code == OP_OFFENCE)
+		offence(l, op->arg[0]);
 	else if (op->code == OP_ANSWER)
 		answer(l, op->arg[0]);
 	else if (op->code == OP_SUBMIT) {
@@ -480,7 +384,7 @@ static void take(struct lift *l, const struct op *op)
 }
 
 bool lift_trace(struct trace_reader *trace, const struct lift_options *o,
-		bool (*piece)(void *ctx, const struct lift_piece *), void *ctx)
+		bool (*piece)(void *ctx, const struct lift_piece *), void *ctx, struct lift_told *told)
 {
 	static struct lift l;
 	struct op op;
@@ -489,12 +393,14 @@ bool lift_trace(struct trace_reader *trace, const struct lift_options *o,
 	l.head = &trace->head.device[o->device];
 	l.give = piece;
 	l.ctx = ctx;
+	*told = (struct lift_told){0, 0};
+	l.told = told;
 	l.ok = true;
-	begin(&l);
+	lift_begin(&l);
 	while (l.ok && trace_next(trace, &op))
 		if (op.dev == o->device)
 			take(&l, &op);
 	end_step(&l);
-	cut(&l);
+	lift_cut(&l);
 	return l.ok;
 }

@@ -31,6 +31,12 @@ struct lift_options {
 	uint32_t data_max;  /* bytes of one request's data; longer ones are shortened */
 };
 
+/* What the guest did against the rules, as the device said. */
+struct lift_told {
+	uint64_t broken; /* told again: a break, and the request that it breaks */
+	uint64_t lost;   /* not: registers, messages and frames that are out of order */
+};
+
 /* After a piece was copied: its ops' data is its own. */
 static inline void lift_place(struct lift_piece *p)
 {
@@ -44,6 +50,6 @@ static inline void lift_place(struct lift_piece *p)
  * write it). After it, trace->bad tells whether the trace was whole.
  */
 bool lift_trace(struct trace_reader *, const struct lift_options *,
-		bool (*piece)(void *ctx, const struct lift_piece *), void *ctx);
+		bool (*piece)(void *ctx, const struct lift_piece *), void *ctx, struct lift_told *);
 
 #endif

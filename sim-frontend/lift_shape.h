@@ -13,6 +13,7 @@ struct lift_seg {
 
 struct lift_chain {
 	uint16_t queue;
+	uint32_t broken; /* what the device said of it: enum offence + 1; 0: nothing */
 	uint32_t nsegs;
 	bool indirect;
 	uint64_t read_len, write_len; /* bytes */

@@ -57,6 +57,27 @@ else
 	fail lift-console-both-ways "no input, or no output of port 2"
 fi
 
+# Broken chains come again as breaks: the same offence.
+# offends FILE TRACE: the offences of a program
+offends() { build/plain/ringside run --quiet "$1" --record "$2" >/dev/null 2>&1; build/plain/ringside show "$2" | grep -o 'offence=[a-z-]*'; }
+bad='' n=0
+for ring in 0x0 0x400000000; do
+	# how, at, value, type, shape (sim-frontend/driver.h)
+	for b in '2 0 0 in 0' '3 0 0 in 0' '4 0 1 in 0' '5 0 0 in 0' '6 0 0 discard 0' '9 0 0x80 discard 0' '11 2 0xfffffffffffff000 in 0' '13 2 0 in 0x40' \
+		'14 2 0xffff in 0' '15 0 0 in 0' '16 0 0 in 0x40' '17 0 8 in 0x40' '18 0 0xfffffffffffff000 in 0x40' '21 0 0 in 0' '22 0 0 in 0' '23 0 0 in 0' '24 0 0 in 0'; do
+		read -r how at value type shape <<<"$b"
+		printf '%s\n' 'device blk0' "blk0 offer features=$ring" 'blk0 hold n=2' "blk0 break how=$how at=$at value=$value" \
+			"blk0 post queue=0 type=$type sector=2 len=512 shape=$shape" 'blk0 kick queue=0' >"$work/broken.txt"
+		want=$(offends "$work/broken.txt" "$work/broken.vtrace")
+		rm -rf "$work/lifted"
+		build/plain/ringside lift "$work/broken.vtrace" -o "$work/lifted" >/dev/null
+		got=$(offends "$work/lifted/broken-000.txt" "$work/again.vtrace")
+		n=$((n + 1))
+		[ -n "$want" ] && [ "$want" = "$got" ] || bad="$bad; break $b on $ring: $want became $got"
+	done
+done
+if [ -z "$bad" ]; then pass "lift-broken-chains ($n)"; else fail lift-broken-chains "$bad"; fi
+
 # Longer pieces tell the same boot: none of it is lost.
 rm -rf "$work/lifted"
 out=$(build/plain/ringside lift corpus/traces/debian-boot.vtrace --max-bytes 4096 -o "$work/lifted")

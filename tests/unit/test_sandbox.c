@@ -259,11 +259,6 @@ static void another_abi_is_no_way_out(void **state)
 
 /* -- what is allowed ------------------------------------------------------------------------------------- */
 
-static void *idle(void *arg)
-{
-	return arg;
-}
-
 static void do_allowed(void)
 {
 	char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -384,42 +379,6 @@ static void what_is_refused_ends_nothing(void **state)
 	needs = 0;
 }
 
-/* Waves of large blocks in a thread that is not the first, as libslirp has them for connections. */
-static void *waves(void *arg)
-{
-	char err[ERR_MAX];
-	void *block[16];
-
-	if (sandbox_enter(SANDBOX_VCPU, SANDBOX_USER_NET, "vCPU 0", err))
-		return NULL;
-	for (int wave = 0; wave < 16; wave++) {
-		for (int i = 0; i < 16; i++)
-			memset(block[i] = malloc(100000), wave, 100000);
-		for (int i = 16; i-- > 0;)
-			free(block[i]);
-	}
-	return arg;
-}
-
-static void memory_comes_and_goes_in_every_thread(void **state)
-{
-	pid_t pid = fork();
-
-	(void)state;
-	if (pid == 0) {
-		char err[ERR_MAX];
-		pthread_t thread;
-		void *did;
-
-		_exit(sandbox_prepare(err) || pthread_create(&thread, NULL, waves, err) ||
-				      pthread_join(thread, &did) || !did
-			      ? NOT_THAT
-			      : DID_ALL);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(WEXITSTATUS(status), DID_ALL);
-}
-
 /* -- the lent file ----------------------------------------------------------------------------------------- */
 
 static char lent[] = "/tmp/ringside-lent.XXXXXX";
@@ -494,38 +453,6 @@ static void a_crash_stays_a_crash(void **state)
 	}
 }
 
-/* A thread confines itself, and no other one. */
-static void *confine_vcpu(void *arg)
-{
-	char err[ERR_MAX];
-
-	return sandbox_enter(SANDBOX_VCPU, 0, "vCPU 0", err) ? NULL : arg;
-}
-
-static int from_thread_to_thread(void)
-{
-	char err[ERR_MAX];
-	pthread_t thread;
-	void *did;
-
-	if (sandbox_prepare(err) || pthread_create(&thread, NULL, confine_vcpu, err) ||
-	    pthread_join(thread, &did) || !did || open("/dev/null", O_RDONLY) < 0 ||
-	    pthread_create(&thread, NULL, idle, NULL) || pthread_join(thread, NULL))
-		return NOT_THAT;
-	return DID_ALL;
-}
-
-static void other_threads_stay_free(void **state)
-{
-	pid_t pid = fork();
-
-	(void)state;
-	if (pid == 0)
-		_exit(from_thread_to_thread());
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(WEXITSTATUS(status), DID_ALL);
-}
-
 /* The text is made when it is read. */
 static void do_tell_status(void)
 {
@@ -558,10 +485,8 @@ int main(void)
 		cmocka_unit_test(what_is_needed_is_allowed),
 		cmocka_unit_test(needs_are_asked_for),
 		cmocka_unit_test(what_is_refused_ends_nothing),
-		cmocka_unit_test(memory_comes_and_goes_in_every_thread),
 		cmocka_unit_test(one_file_is_lent),
 		cmocka_unit_test(a_crash_stays_a_crash),
-		cmocka_unit_test(other_threads_stay_free),
 		cmocka_unit_test(no_new_privileges),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
