@@ -46,8 +46,10 @@ planted = $(if $(filter canary,$*),-Wl$(comma)--wrap=blk_io_done)
 $(B)/fuzz_%: $(B)/fuzz/fuzz_%.o $$(fuzz_with_$$*) $$(seen_$$*) $$(if $$(filter fuzz oss,$(FLAVOUR)),$$(if $$(filter $$*,$(fuzz_bytes)),,$(fuzz_programs))) $(fuzz_main) $(fuzz_libs)
 	@$(or $(LD_$(FLAVOUR)),$(CC)) $(CFLAGS) $(LINK_$(FLAVOUR)) $(fuzz_link_$(FLAVOUR)) $(planted) $^ $(ZSTD) -o $@
 $(B)/tests/test_mutate: $(B)/fuzz/mutate.o $(B)/sim-frontend/machine_byte.o
-# The difference that it plants.
+# The differences that these plant.
 $(B)/tests/test_sim_tape: LINK_$(FLAVOUR) += -Wl$(comma)--wrap=vq_complete
+$(B)/tests/test_determinism: $(B)/fuzz/target.o $(B)/sim-frontend/machine_byte.o
+$(B)/tests/test_determinism: LINK_$(FLAVOUR) += -Wl$(comma)--wrap=vdev_config_changed
 # The mutator as AFL++ loads it: no part of any program.
 $(BUILD)/afl/mutator.so: fuzz/afl_mutator.c fuzz/mutate.c sim-frontend/machine_byte.c core/trace/op.c core/hash.c
 	@mkdir -p $(@D) && clang $(WARN) -O2 -shared -fPIC $(I_fuzz) $^ -o $@

@@ -18,15 +18,17 @@ static struct machine machines[MACHINE_BYTE_MACHINES], *latest;
 static uint64_t offer, runs; /* offer: what all devices do, whatever a program's first byte says */
 static struct timespec started;
 static const char *name;
-static bool progress, samples, chooses;
+static bool progress, samples, chooses, once_more;
 static double next_progress;
 
-/* In plain words: a person reads it, and fuzz/run.sh looks for "ORACLE". */
+/* In plain words: a person reads it, and fuzz/run.sh looks for "ORACLE". What the same program did not do the first
+ * time is no matter of the oracle that saw it. */
 static void on_violation(struct machine *m, struct sim_device *d, const struct violation *v)
 {
 	if (name)
 		fprintf(stderr, "%s:", name);
-	fprintf(stderr, "\nORACLE %s%s%s: op %" PRIu64 ", device %s%u: %s\n", v->oracle,
+	fprintf(stderr, "\nORACLE %s%s%s%s: op %" PRIu64 ", device %s%u: %s\n",
+		once_more ? "determinism: the same program once more is not silent: " : "", v->oracle,
 		*v->clause ? " " : "", v->clause, m->op, d->type->name, d->nr, v->what);
 	abort();
 }
@@ -138,7 +140,9 @@ static void again(struct machine *m, const uint8_t *bytes, size_t n)
 	uint64_t first = machine_hash(m);
 	if (oracle_is_off(m->device[0].oracle, ORACLE_DETERMINISM))
 		return;
+	once_more = true;
 	program_run(m, bytes, n);
+	once_more = false;
 	if (machine_hash(m) == first)
 		return;
 	fprintf(stderr, "\nORACLE determinism: the same program once more ended in another state\n");

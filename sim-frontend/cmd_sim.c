@@ -250,6 +250,20 @@ static void tell_options(const struct sim_jobs *j)
 	fflush(stdout);
 }
 
+/* Nothing is wrong with the simulator where a device is not deterministic. */
+static void tell_again(const struct sim_jobs *j)
+{
+	bool not_ours = !strcmp(j->violation.v.oracle, oracle_name(ORACLE_DETERMINISM));
+	if (j->same_again)
+		printf("the same again in a fresh process; ");
+	else if (not_ours)
+		printf("a fresh process gives %s: it takes the runs before it, so this seed and these "
+		       "options; ",
+		       j->again);
+	else
+		printf("NONDETERMINISM: the same ops in a fresh process give %s; ", j->again);
+}
+
 static int tell_violation(const struct sim_jobs *j)
 {
 	const struct sim_violation *v = &j->violation;
@@ -264,10 +278,7 @@ static int tell_violation(const struct sim_jobs *j)
 	       v->v.clause, v->op, j->log->nops, sim_type(ids[v->dev])->name, v->dev, v->v.what);
 	clause_print(stdout, v->v.clause);
 	printf("run seed 0x%" PRIx64 "; ", j->log->seed);
-	if (!j->same_again)
-		printf("NONDETERMINISM: the same ops in a fresh process give %s; ", j->again);
-	else
-		printf("the same again in a fresh process; ");
+	tell_again(j);
 	if (written)
 		printf("written: %s\n", path);
 	else

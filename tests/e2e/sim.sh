@@ -68,27 +68,26 @@ refused no-jobs '--jobs: expected at least 1' --jobs 0
 refused no-steps '--steps: expected at least 1' --steps 0
 refused no-directory 'findings cannot be written into' --steps 1 --out "$work/out/sub"
 
-# A bug is found; the file shows it again, and so does a crash's.
-cp -r core "$work/core"
+# A bug is found; the file shows it again, and so does a crash's. Only the file with the bug is compiled: it comes ahead of what else
+# core is made of.
 planted() { # planted NAME ORACLE FILE SED-SCRIPT [OPTION...]
-	local name=$1 oracle=$2 file=$work/core/$3 script=$4 status=0 found
+	local name=$1 oracle=$2 file=core/$3 script=$4 status=0 found again='the same again'
 	shift 4
-	cp "$file" "$work/kept"
-	sed -i "$script" "$file"
-	if cmp -s "$file" "$work/kept" || ! gcc -std=gnu11 -O1 -w -I"$work/core" -Isim-frontend "$work"/core/*.c "$work"/core/*/*.c \
-		build/plain/sim-frontend/main.o build/plain/libsim.a -lzstd -lz -o "$work/buggy"; then
+	sed "$script" "$file" >"$work/bug.c"
+	if cmp -s "$file" "$work/bug.c" || ! gcc -std=gnu11 -O1 -w -Icore -I"$(dirname "$file")" "$work/bug.c" build/plain/sim-frontend/main.o \
+		build/plain/libsim.a build/plain/libcore.a -lzstd -lz -o "$work/buggy"; then
 		fail "planted-$name" "the bug does not apply to $file any more, or does not build"
 		return
 	fi
-	cp "$work/kept" "$file"
+	[ "$oracle" != determinism ] || again='a fresh process gives '
 	"$work/buggy" sim --seed 1 --seconds 60 --out "$work/found" "$@" >"$work/out" 2>&1 || status=$?
 	found=$(sed -n 's/.*written: //p' "$work/out")
-	if [ "$status" != 1 ] || ! grep -q "^VIOLATION $oracle " "$work/out" || ! grep -q 'the same again' "$work/out"; then
+	if [ "$status" != 1 ] || ! grep -q "^VIOLATION $oracle " "$work/out" || ! grep -q "$again" "$work/out"; then
 		fail "planted-$name" "status $status: $(grep -m1 ^VIOLATION "$work/out")"
 		return
 	fi
 	pass "planted-$name: $(grep -o -m1 '^VIOLATION.*at op [0-9]* of [0-9]*' "$work/out")"
-	[ "$oracle" != differential ] || return # it takes two runs
+	case $oracle in differential | determinism) return ;; esac # it takes two runs
 	{ "$work/buggy" run --quiet "$found" >"$work/again" 2>&1; } 2>/dev/null # bash tells of traps
 	status=$?
 	if [ "$oracle" = crash ] && [ "$status" -gt 128 ]; then
@@ -104,4 +103,6 @@ planted lost-wake liveness devices/blk.c 's/b->vdev.host->again(b->vdev.host_ctx
 planted trap crash devices/blk.c 's/^\tif (c->write_len == 0) {.*/\tif (c->write_len == 0) { __builtin_trap();/'
 planted packed-length differential vq_packed.c 's/^\tpacked_stage(q, m, q->next_used, tok.id, written);/\tpacked_stage(q, m, q->next_used, tok.id, written - (written == 513));/' \
 	--ring both --oracle -used-ring --oracle -content --oracle -backend
+# What is left of the runs before: every thousandth offence is not told. Nobody else may be blamed, a save least of all.
+planted left-over determinism vdev.c 's/^\td->host->offence(d->host_ctx, o);/\tstatic unsigned n;\n\tif (++n % 1000)\n\t&/'
 exit $failures
