@@ -307,10 +307,19 @@ static bool at_once(const struct sim_device *d, const struct op *op)
 	}
 }
 
+/* Time that passes ends requests of any device. */
+static bool must_wait(const struct machine *m, const struct sim_device *d, const struct op *op)
+{
+	bool locked = machine_is_locked(d);
+	for (uint32_t i = 0; op->code == OP_TICK && i < m->ndevices; i++)
+		locked |= machine_is_locked(&m->device[i]);
+	return locked && !at_once(d, op);
+}
+
 static void nested(struct machine *m, const struct op *op)
 {
 	struct sim_device *d = &m->device[op->dev % m->ndevices];
-	if (machine_is_locked(d) && !at_once(d, op)) {
+	if (must_wait(m, d, op)) {
 		machine_later(d, op);
 		return;
 	}

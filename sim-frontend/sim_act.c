@@ -103,7 +103,7 @@ static void draw_moment(struct rand *r, uint64_t *point, uint64_t *what, uint64_
 }
 
 /* While the device works the guest publishes and notifies, or takes what is used, or asks for other
- * notifications. */
+ * notifications; or whatever is drawn next happens then, by the guest or its host, to this device or another. */
 static void when(struct sim *s, uint32_t dev)
 {
 	struct rand *r = &s->plan->rand;
@@ -111,10 +111,12 @@ static void when(struct sim *s, uint32_t dev)
 		 other = bits & 3 ? queue : draw_queue(s, dev);
 	uint64_t point, what, nth;
 	draw_moment(r, &point, &what, &nth);
-	bool posts = bits >> 2 & 1;
+	bool posts = bits >> 2 & 1, whatever = rand_bits(r, 3) == 0;
 	if (bits >> 3 & 1)
 		sim_post(s, dev, queue);
 	sim_op(s, OP_WHEN, dev, point, what, nth, 0);
+	if (whatever)
+		return;
 	if (posts)
 		sim_post(s, dev, other);
 	else
