@@ -24,19 +24,35 @@ as_text() { # TARGET FILE: how a file of it is kept
 }
 hash_of() { sha1sum <"$1" | cut -c1-10; }
 
+# libFuzzer leaves out what fails, and says so at most; but it was kept because it did not fail, and is no reason to drop anything.
+failing() { # TARGET GROWN: ends it where a program failed
+	local find name file
+	sed -n 's|^artifact_prefix=.*; Test unit written to ||p' "$work/log" >"$work/failing"
+	[ -s "$work/failing" ] || return 0
+	while read -r find; do
+		name=$(sha1sum "$work"/{kept,more}/* | grep -m1 "^${find##*-}" | sed 's|.*/||')
+		file=build/corpus/$1/$name
+		[ -e "$file" ] || file=$2/$name
+		echo "corpus: $1: $file fails: build/fuzz/fuzz_$1 -timeout=10 $find" >&2
+	done <"$work/failing"
+	echo "corpus: $1: nothing was changed; fix that first" >&2
+	exit 1
+}
+
 min_one() { # TARGET
-	local target=$1 grown=${GROWN:-build/grown/$1} n=0 dropped=0 text seed name
+	local target=$1 grown=${GROWN:-build/grown/$1} finds=build/finds/$1 n=0 dropped=0 text seed name
 	make -s -j"$(nproc)" FLAVOUR=fuzz "build/fuzz/fuzz_$target"
 	rm -rf "$work/kept" "$work/more"
-	mkdir "$work/kept" "$work/more"
+	mkdir -p "$work/kept" "$work/more" "$finds"
 	for seed in "build/corpus/$target"/*; do
 		case $(basename "$seed") in grown-*) cp "$seed" "$work/more" ;; *) cp "$seed" "$work/kept" ;; esac
 	done
 	find "$work/kept" -type f -printf '%f\n' | sort >"$work/before"
 	[ ! -d "$grown" ] || find "$grown" -type f -exec cp -t "$work/more" {} +
 	# Edges, not how often: else a loop's every length is a reason. What is shortest goes first.
-	"build/fuzz/fuzz_$target" -merge=1 -use_counters=0 -use_cmp=0 -timeout=10 -detect_leaks=0 "$work/kept" "$work/more" >"$work/log" 2>&1 ||
-		{ tail -n 5 "$work/log" >&2; exit 1; }
+	"build/fuzz/fuzz_$target" -merge=1 -use_counters=0 -use_cmp=0 -timeout=10 -detect_leaks=0 -artifact_prefix="$finds/" \
+		"$work/kept" "$work/more" >"$work/log" 2>&1 || { tail -n 5 "$work/log" >&2; exit 1; }
+	failing "$target" "$grown"
 	find "$work/kept" -type f -printf '%f\n' | sort | comm -13 "$work/before" - >"$work/new"
 	: >"$work/names"
 	while read -r seed; do
