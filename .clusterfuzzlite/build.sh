@@ -25,7 +25,7 @@ for dir in /usr/lib/x86_64-linux-gnu /usr/lib/aarch64-linux-gnu; do
 	[ ! -e $dir/libzstd.a ] || zstd=$dir/libzstd.a
 done
 # The mutator of programs is libFuzzer's; AFL++ loads it another way (fuzz/afl_mutator.c), which the services do not know of.
-[ "$FUZZING_ENGINE" = libfuzzer ] && programs="$build/oss/fuzz/libfuzzer.o $build/oss/fuzz/mutate.o" || programs=
+[ "$FUZZING_ENGINE" = libfuzzer ] && programs="$(printf "$build/oss/fuzz/%s.o " libfuzzer mutate invent wild)" || programs=
 
 targets=()
 for source in fuzz/fuzz_*.c; do

@@ -1,157 +1,31 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include <linux/virtio_ids.h>
+#include <string.h>
 
-#include "hash.h"
-#include "machine_byte.h"
+#include "invent.h"
 #include "mutate.h"
 #include "trace/op.h"
 #include "vdev.h"
 
 #define OPS_MAX       1024
-#define OWN_MAX       4
 #define MACHINE_OFTEN 64 /* one change in so many is that of the machine byte */
 #define DEVICE_OFTEN  8  /* one field that changes in so many is whom the op is for */
 
-/* What programs for a type of device have more of: ops of its own, one in four, and queues. */
-struct taste {
-	uint16_t id, queues; /* drawn evenly; 0: nearly always the first */
-	uint8_t own[OWN_MAX];
-};
-
-static const struct taste tastes[] = {
-	{VIRTIO_ID_NET, 7, {OP_FRAME, OP_FRAME, OP_LINK, OP_ANNOUNCE}},
-	{VIRTIO_ID_CONSOLE, 8, {OP_INPUT, OP_INPUT, OP_PORT, OP_TERMINAL}},
-	{0, 0, {0}}, /* any other one */
-};
-
-/* For whom ops are made: the devices that there are, by what comes ahead of a program or as somebody told. */
-static struct machine_kind machine = {.ndevices = 1};
 static bool chosen; /* a machine byte stands ahead */
 
 struct mutation {
-	uint64_t seed, drawn;
+	struct inventor by;
 	const uint8_t *in;
 	uint32_t nops;
 	uint32_t at[OPS_MAX + 1]; /* where each op begins; the end of the last */
-	uint8_t dev;              /* whom what is made now is for */
-	const struct taste *taste;
 	uint8_t out[MUTATE_BYTES_MAX];
 	size_t len, max;
 };
 
-static uint64_t draw(struct mutation *m, uint64_t below)
+static struct mutation mutation = {.by.machine.ndevices = 1};
+
+static uint64_t drawn(struct mutation *m, uint64_t below)
 {
-	return hash_u64(hash_u64(HASH_SEED, m->seed), ++m->drawn) % below;
-}
-
-static void make_for(struct mutation *m, uint32_t dev)
-{
-	m->dev = (uint8_t)(dev % machine.ndevices);
-	m->taste = tastes;
-	while (m->taste->id && m->taste->id != machine.id[m->dev])
-		m->taste++;
-}
-
-static void make_for_any(struct mutation *m)
-{
-	make_for(m, machine.ndevices > 1 ? (uint32_t)draw(m, machine.ndevices) : 0);
-}
-
-/* -- making ops ------------------------------------------------------------------------------------------ */
-
-/* A number as programs like them: small, a power of two and its neighbours, just before all bits (where indices
- * wrap and sums overflow), or anything. */
-static uint64_t number(struct mutation *m, uint64_t bound)
-{
-	uint64_t v = draw(m, 8), kind = draw(m, 16), power = 1ull << draw(m, 64);
-	if (kind >= 15)
-		v = draw(m, UINT64_MAX);
-	else if (kind >= 13)
-		v = ~v;
-	else if (kind >= 10)
-		v = power + kind - 11;
-	return bound ? v % bound : v;
-}
-
-static uint64_t queue(struct mutation *m)
-{
-	return m->taste->queues ? draw(m, m->taste->queues) : draw(m, 8) == 0;
-}
-
-/* A frame to the device itself, to all, or to anybody; seldom with offloads. */
-static void make_head(struct mutation *m, struct op *op)
-{
-	static uint8_t head[16]; /* its header, and whom it is for */
-	uint64_t who = draw(m, 8);
-	memset(head, 0, sizeof(head));
-	for (int i = 0; i < 10 && draw(m, 4) == 0; i++)
-		head[i] = (uint8_t)draw(m, 8);
-	head[10] = who ? 2 : 255;
-	head[15] = who > 1 ? 1 : (uint8_t)draw(m, 256);
-	op->data = head;
-	op->len = sizeof(head);
-}
-
-static void make_post(struct mutation *m, struct op *op)
-{
-	static const uint16_t len[8] = {512, 512, 512, 512, 1024, 2048, 4096, 0};
-	op->arg[0] = queue(m);
-	op->arg[1] = draw(m, 3) ? draw(m, 2) : draw(m, 8);
-	op->arg[2] = m->taste->id && draw(m, 2) ? draw(m, 6) << 8 | draw(m, 4) : draw(m, 64); /* a command */
-	op->arg[3] = draw(m, 8) ? len[draw(m, 8)] : draw(m, 65536);
-	op->arg[4] = draw(m, 2) ? 0 : draw(m, 65536);
-}
-
-/* Some of the features that only `offer` brings; mostly the packed ring. */
-static uint64_t features(struct mutation *m)
-{
-	uint64_t bits = 0, packed = 1ull << VIRTIO_F_RING_PACKED;
-	for (uint64_t left = VDEV_FEATURES_MORE & ~packed; left; left &= left - 1)
-		bits |= draw(m, 3) ? 0 : left & -left;
-	return draw(m, 4) ? bits | packed : bits;
-}
-
-/* How often each op is made, in 64ths; post above all. */
-static const uint8_t often[64] = {
-	OP_OFFER,     OP_QUEUE_RESET, OP_SAVE,    OP_WIND,   OP_POST,   OP_POST,   OP_POST,  OP_POST,
-	OP_POST,      OP_POST,        OP_POST,    OP_POST,   OP_POST,   OP_POST,   OP_POST,  OP_POST,
-	OP_POST,      OP_POST,        OP_POST,    OP_POST,   OP_POST,   OP_POST,   OP_POST,  OP_POST,
-	OP_KICK,      OP_KICK,        OP_KICK,    OP_KICK,   OP_KICK,   OP_KICK,   OP_KICK,  OP_KICK,
-	OP_REAP,      OP_REAP,        OP_REAP,    OP_REAP,   OP_HOLD,   OP_HOLD,   OP_DONE,  OP_DONE,
-	OP_DONE,      OP_FLUSHED,     OP_FLUSHED, OP_BREAK,  OP_BREAK,  OP_BREAK,  OP_FAULT, OP_RACE,
-	OP_RACE,      OP_QUEUE,       OP_RESET,   OP_NOTIFY, OP_NOTIFY, OP_RUN,    OP_WRITE, OP_WRITE,
-	OP_NEGOTIATE, OP_PUBLISH,     OP_CHAIN,   OP_POKE,   OP_READ,   OP_RESIZE, OP_MAKE,  OP_DRIVER_OK,
-};
-
-static void make_op(struct mutation *m, struct op *op)
-{
-	memset(op, 0, sizeof(*op));
-	op->dev = m->dev;
-	op->code = m->taste->id && draw(m, 4) == 0 ? m->taste->own[draw(m, OWN_MAX)]
-						   : often[draw(m, sizeof(often))];
-	if (op->code == OP_POST) {
-		make_post(m, op);
-		return;
-	}
-	if (op->code == OP_OFFER) {
-		op->arg[0] = features(m);
-		return;
-	}
-	if (op->code == OP_WIND) { /* the indices wrap soon */
-		op->arg[0] = queue(m);
-		op->arg[1] = 65535 - draw(m, 32);
-		return;
-	}
-	const struct op_info *info = op_info(op->code);
-	for (int i = 0; i < info->nfields; i++)
-		op->arg[i] =
-			info->field[i].format == OP_QUEUE_NR ? queue(m) : number(m, info->field[i].bound);
-	if (op->code == OP_FRAME)
-		make_head(m, op);
-	if (op->code == OP_WRITE || op->code == OP_READ) {
-		op->arg[0] = draw(m, 8) ? 4 * draw(m, 0x50) : draw(m, 4096);
-		op->arg[1] = draw(m, 8) ? 4 : op->arg[1];
-	}
+	return draw(&m->by.draws, below);
 }
 
 /* -- putting them together ------------------------------------------------------------------------------- */
@@ -176,65 +50,51 @@ static void put_range(struct mutation *m, uint32_t first, uint32_t end)
 static void put_new(struct mutation *m)
 {
 	struct op op;
-	make_for_any(m);
-	make_op(m, &op);
+	invent_for_any(&m->by);
+	invent_op(&m->by, &op);
 	put_op(m, &op);
 }
 
 /* As drivers do: some requests on one queue, and a notification for all of them. */
 static void put_batch(struct mutation *m, uint64_t n)
 {
-	make_for_any(m);
-	uint64_t all = queue(m);
-	struct op op = {.code = OP_POST, .dev = m->dev};
+	invent_for_any(&m->by);
+	uint64_t all = invent_queue(&m->by);
+	struct op op = {.code = OP_POST, .dev = m->by.dev};
 	while (n--) {
-		make_post(m, &op);
+		invent_post(&m->by, &op);
 		op.arg[0] = all;
 		put_op(m, &op);
 	}
-	put_op(m, &(struct op){.code = OP_KICK, .dev = m->dev, .arg = {all}});
+	put_op(m, &(struct op){.code = OP_KICK, .dev = m->by.dev, .arg = {all}});
 }
 
-/* One field of one op becomes another number. */
+/* One field of one op becomes another number, or its data another. */
 static void put_changed(struct mutation *m, uint32_t i)
 {
 	struct op op;
 	op_program_decode(m->in + m->at[i], m->at[i + 1] - m->at[i], &op);
-	const struct op_info *info = op_info(op.code);
-	make_for(m, op.dev);
-	if (machine.ndevices > 1 && draw(m, DEVICE_OFTEN) == 0) {
-		op.dev = (uint8_t)draw(m, machine.ndevices);
-		put_op(m, &op);
-		return;
-	}
-	if (!info->nfields) {
+	invent_for(&m->by, op.dev);
+	if (m->by.machine.ndevices > 1 && drawn(m, DEVICE_OFTEN) == 0)
+		op.dev = (uint8_t)drawn(m, m->by.machine.ndevices);
+	else if (!invent_change(&m->by, &op)) {
 		put_new(m);
 		return;
 	}
-	uint64_t f = draw(m, info->nfields), step = draw(m, 4);
-	if (op.code == OP_OFFER)
-		op.arg[f] = features(m);
-	else
-		op.arg[f] = step == 0   ? op.arg[f] + 1
-			    : step == 1 ? op.arg[f] - 1
-					: number(m, info->field[f].bound);
 	put_op(m, &op);
 }
 
-/* What makes a bad chain of the next one, or disturbs what is under way. */
+/* What makes a bad chain of the next one, or disturbs what is under way; or waits for a moment in it, often to disturb it
+ * then. */
 static void put_trouble(struct mutation *m)
 {
-	static const uint8_t trouble[16] = {OP_BREAK, OP_BREAK, OP_BREAK, OP_BREAK,      OP_BREAK, OP_BREAK,
-					    OP_RACE,  OP_RACE,  OP_RACE,  OP_FAULT,      OP_HOLD,  OP_SAVE,
-					    OP_RESET, OP_WHEN,  OP_POKE,  OP_QUEUE_RESET};
-	make_for_any(m);
-	struct op op = {.code = trouble[draw(m, 16)], .dev = m->dev};
-	const struct op_info *info = op_info(op.code);
-	for (int i = 0; i < info->nfields; i++)
-		op.arg[i] = info->field[i].format == OP_QUEUE_NR ? draw(m, 8) == 0
-								 : number(m, info->field[i].bound);
-	if (op.code == OP_BREAK)
-		op.arg[0] = draw(m, info->field[0].bound); /* each kind as often as any other */
+	struct op op;
+	invent_for_any(&m->by);
+	invent_trouble(&m->by, &op);
+	put_op(m, &op);
+	if (op.code != OP_WHEN || drawn(m, 2))
+		return;
+	invent_trouble(&m->by, &op);
 	put_op(m, &op);
 }
 
@@ -265,8 +125,8 @@ enum {
 
 static void act(struct mutation *m)
 {
-	uint64_t action = m->nops ? draw(m, ACTIONS) : INSERT_SOME;
-	uint32_t i = (uint32_t)draw(m, m->nops + (action <= TROUBLE)), some = 1 + (uint32_t)draw(m, 4);
+	uint64_t action = m->nops ? drawn(m, ACTIONS) : INSERT_SOME;
+	uint32_t i = (uint32_t)drawn(m, m->nops + (action <= TROUBLE)), some = 1 + (uint32_t)drawn(m, 4);
 	if (action == TROUBLE)
 		i = where_it_hurts(m, i);
 	uint32_t end = i + some < m->nops ? i + some : m->nops;
@@ -312,12 +172,10 @@ static void act(struct mutation *m)
 	}
 }
 
-static struct mutation mutation;
-
 void mutate_for(uint16_t device_id)
 {
 	chosen = false;
-	machine = (struct machine_kind){.ndevices = 1, .id = {device_id}};
+	mutation.by.machine = (struct machine_kind){.ndevices = 1, .id = {device_id}};
 }
 
 void mutate_for_chosen(void)
@@ -332,10 +190,14 @@ size_t mutate_ahead(void)
 
 static void begin(struct mutation *m, uint64_t seed, size_t max)
 {
-	m->seed = seed;
-	m->drawn = 0;
+	m->by.draws = draws_from(seed);
 	m->len = 0;
 	m->max = max < MUTATE_BYTES_MAX ? max : MUTATE_BYTES_MAX;
+}
+
+static bool offers_packed(uint64_t features)
+{
+	return features >> VIRTIO_F_RING_PACKED & 1;
 }
 
 /* Where the ops of a program begin; and for whom it is, where it tells. */
@@ -345,11 +207,14 @@ static void take(struct mutation *m, const uint8_t *bytes, size_t n)
 	m->nops = 0;
 	m->at[0] = chosen && n;
 	if (chosen)
-		machine = machine_byte_read(n ? bytes[0] : 0);
+		m->by.machine = machine_byte_read(n ? bytes[0] : 0);
+	m->by.packed = offers_packed(m->by.machine.offer);
 	for (size_t at = m->at[0]; at < n && m->nops < OPS_MAX; m->nops++) {
 		struct op op;
 		at += op_program_decode(bytes + at, n - at, &op);
 		m->at[m->nops + 1] = (uint32_t)at;
+		if (op.code == OP_OFFER)
+			m->by.packed = offers_packed(op.arg[0]);
 	}
 }
 
@@ -358,8 +223,8 @@ static void put_ahead(struct mutation *m)
 {
 	if (!chosen || !m->max)
 		return;
-	m->out[0] = m->at[0] ? m->in[0] : (uint8_t)draw(m, MACHINE_BYTE_ALL);
-	machine = machine_byte_read(m->out[0]);
+	m->out[0] = m->at[0] ? m->in[0] : (uint8_t)drawn(m, MACHINE_BYTE_ALL);
+	m->by.machine = machine_byte_read(m->out[0]);
 	m->len = 1;
 }
 
@@ -369,8 +234,8 @@ size_t mutate_program(uint8_t *bytes, size_t n, size_t max, uint64_t seed)
 	begin(m, seed, max);
 	take(m, bytes, n);
 	put_ahead(m);
-	if (chosen && m->nops && draw(m, MACHINE_OFTEN) == 0) {
-		m->out[0] = (uint8_t)draw(m, MACHINE_BYTE_ALL);
+	if (chosen && m->nops && drawn(m, MACHINE_OFTEN) == 0) {
+		m->out[0] = (uint8_t)drawn(m, MACHINE_BYTE_ALL);
 		put_range(m, 0, m->nops);
 	} else {
 		act(m);
@@ -386,13 +251,13 @@ size_t mutate_cross(const uint8_t *a, size_t na, const uint8_t *b, size_t nb, ui
 	begin(m, seed, max);
 	take(m, a, na);
 	put_ahead(m);
-	uint32_t head = (uint32_t)draw(m, m->nops + 1u);
+	uint32_t head = (uint32_t)drawn(m, m->nops + 1u);
 	put_range(m, 0, head);
 	take(m, b, nb);
-	uint32_t first = (uint32_t)draw(m, m->nops + 1u), some = (uint32_t)draw(m, m->nops - first + 1u);
+	uint32_t first = (uint32_t)drawn(m, m->nops + 1u), some = (uint32_t)drawn(m, m->nops - first + 1u);
 	put_range(m, first, first + some);
 	take(m, a, na);
-	uint32_t skipped = draw(m, 2) ? some : 0; /* b's ops in the place of a's, or between them */
+	uint32_t skipped = drawn(m, 2) ? some : 0; /* b's ops in the place of a's, or between them */
 	put_range(m, head + skipped < m->nops ? head + skipped : m->nops, m->nops);
 	memcpy(out, m->out, m->len);
 	return m->len;

@@ -1,6 +1,7 @@
 # The fuzz targets. FLAVOUR=fuzz: libFuzzer; FLAVOUR=afl: AFL++, cmplog: its build that tells what is compared; any other: a plain main that replays files (standalone.c).
 fuzz_main_fuzz := $(B)/fuzz/target.o
-fuzz_programs  := $(B)/fuzz/libfuzzer.o $(B)/fuzz/mutate.o
+fuzz_mutator   := mutate invent wild
+fuzz_programs  := $(B)/fuzz/libfuzzer.o $(patsubst %,$(B)/fuzz/%.o,$(fuzz_mutator))
 # Their inputs are no programs: libFuzzer changes them by itself.
 fuzz_bytes     := trace boot snapshot ring differential
 fuzz_main_afl  := $(B)/fuzz/target.o $(B)/fuzz/afl.o $(B)/fuzz/files.o
@@ -45,13 +46,13 @@ planted = $(if $(filter canary,$*),-Wl$(comma)--wrap=blk_io_done)
 
 $(B)/fuzz_%: $(B)/fuzz/fuzz_%.o $$(fuzz_with_$$*) $$(seen_$$*) $$(if $$(filter fuzz oss,$(FLAVOUR)),$$(if $$(filter $$*,$(fuzz_bytes)),,$(fuzz_programs))) $(fuzz_main) $(fuzz_libs)
 	@$(or $(LD_$(FLAVOUR)),$(CC)) $(CFLAGS) $(LINK_$(FLAVOUR)) $(fuzz_link_$(FLAVOUR)) $(planted) $^ $(ZSTD) -o $@
-$(B)/tests/test_mutate: $(B)/fuzz/mutate.o $(B)/sim-frontend/machine_byte.o
+$(B)/tests/test_mutate: $(patsubst %,$(B)/fuzz/%.o,$(fuzz_mutator)) $(B)/sim-frontend/machine_byte.o
 # The differences that these plant.
 $(B)/tests/test_sim_tape: LINK_$(FLAVOUR) += -Wl$(comma)--wrap=vq_complete
 $(B)/tests/test_determinism: $(B)/fuzz/target.o $(B)/sim-frontend/machine_byte.o
 $(B)/tests/test_determinism: LINK_$(FLAVOUR) += -Wl$(comma)--wrap=vdev_config_changed
 # The mutator as AFL++ loads it: no part of any program.
-$(BUILD)/afl/mutator.so: fuzz/afl_mutator.c fuzz/mutate.c sim-frontend/machine_byte.c core/trace/op.c core/hash.c
+$(BUILD)/afl/mutator.so: fuzz/afl_mutator.c $(patsubst %,fuzz/%.c,$(fuzz_mutator)) sim-frontend/machine_byte.c core/trace/op.c core/hash.c
 	@mkdir -p $(@D) && clang $(WARN) -O2 -shared -fPIC $(I_fuzz) $^ -o $@
 # The same objects without a fuzzer around them: replay of files, and speed.
 $(B)/replay_%: $(B)/fuzz/fuzz_%.o $$(fuzz_with_$$*) $$(seen_$$*) $(B)/fuzz/target.o $(B)/fuzz/standalone.o $(B)/fuzz/files.o $(fuzz_libs)

@@ -10,8 +10,7 @@
 #include "machine_save.h"
 #include "written.h"
 
-#define AGAINS_MAX 64      /* runs that a device may ask for before the guest gets its turn */
-#define HEAP_RINGS 0x4000u /* region 0 up to here, and region 2 from its end less the buffers, hold rings */
+#define AGAINS_MAX 64 /* runs that a device may ask for before the guest gets its turn */
 
 /* -- host callbacks -------------------------------------------------------------------------------------- */
 
@@ -77,8 +76,8 @@ bool machine_create(struct machine *m)
 		machine_destroy(m);
 		return false;
 	}
-	heap_init(&m->heap_rings, RAM_LOW, HEAP_RINGS, RAM_LOW);
-	heap_init(&m->heap_low, RAM_LOW + HEAP_RINGS, 2 * RAM_LOW_LEN - HEAP_RINGS, RAM_MID);
+	heap_init(&m->heap_rings, RAM_LOW, RAM_RINGS_LEN, RAM_LOW);
+	heap_init(&m->heap_low, RAM_LOW + RAM_RINGS_LEN, 2 * RAM_LOW_LEN - RAM_RINGS_LEN, RAM_MID);
 	heap_init(&m->heap_high, RAM_HIGH, RAM_HIGH_LEN, 1ull << 32);
 	return true;
 }

@@ -4,6 +4,7 @@
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_ring.h>
 
+#include "edge.h"
 #include "sim_int.h"
 
 static uint32_t draw_queue(struct sim *s, uint32_t dev)
@@ -17,29 +18,13 @@ static uint32_t draw_queue(struct sim *s, uint32_t dev)
 /* An address: on a ring, at the edge of memory, outside of it, on the device's registers. */
 static uint64_t address(struct sim *s, uint32_t dev)
 {
-	static const uint64_t edge[] = {RAM_LOW,
-					RAM_LOW - 1,
-					RAM_MID,
-					RAM_MID - 1,
-					RAM_MID + RAM_LOW_LEN - 1,
-					RAM_MID + RAM_LOW_LEN,
-					RAM_HIGH,
-					RAM_HIGH - 1,
-					RAM_HIGH + RAM_HIGH_LEN - 1,
-					RAM_HIGH + RAM_HIGH_LEN,
-					1ull << 32,
-					UINT64_MAX,
-					0xfeb00000, /* registers */
-					0xfeb00000 + VIRTIO_MMIO_QUEUE_NOTIFY,
-					0,
-					1ull << 63};
 	struct rand *r = &s->plan->rand;
 	const struct vq *q = &s->machine.device[dev].vdev->queue[draw_queue(s, dev)];
 	uint32_t bits = rand_bits(r, 16);
 	if (bits & 1)
 		return q->area[(bits >> 1) % 3].v + (bits >> 3 & 1 ? bits >> 4 & 255 : bits >> 4 & 15);
 	if (bits & 2)
-		return edge[bits >> 2 & 15] - (bits & 64 ? bits >> 7 & 511 : 0);
+		return edge_nth(bits >> 2 & 15) - (bits & 64 ? bits >> 7 & 511 : 0);
 	return RAM_LOW + rand_bits(r, 17);
 }
 
