@@ -92,14 +92,6 @@ static int assemble_program(struct textfile *text)
 	return outfile_done(&out) ? EXIT_SUCCESS : fail("%s: cannot write: %s", output, strerror(errno));
 }
 
-/* Writing would destroy what is being read. */
-static bool same_file(const char *a, const char *b)
-{
-	char real_a[PATH_MAX], real_b[PATH_MAX];
-
-	return realpath(a, real_a) && realpath(b, real_b) && !strcmp(real_a, real_b);
-}
-
 int cmd_assemble(int argc, char **argv)
 {
 	int n = cli_parse(&usage, argc, argv), status;
@@ -109,7 +101,7 @@ int cmd_assemble(int argc, char **argv)
 		return cli_status(n);
 	if (!output)
 		return fail("assemble: missing option -o FILE: where to write the result");
-	if (same_file(argv[0], output))
+	if (outfile_is(argv[0], output))
 		return fail("assemble: %s is the text itself: choose another output", output);
 	if (!textfile_open(&text, argv[0]))
 		return fail("%s", text.error);

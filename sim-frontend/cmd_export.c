@@ -112,12 +112,6 @@ static const struct form forms[] = {
 
 #define NFORMS (sizeof(forms) / sizeof(forms[0]))
 
-static bool is_same_file(const char *a, const char *b)
-{
-	struct stat x, y;
-	return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
 static int abandon(struct outfile *out, const char *why)
 {
 	outfile_drop(out);
@@ -128,7 +122,7 @@ static int write_form(const struct form *form, struct exporter *x)
 {
 	const char *path = *form->path;
 	struct outfile out;
-	if (is_same_file(x->path, path))
+	if (outfile_is(x->path, path))
 		return fail("export: %s %s is the trace itself", form->option, path);
 	if (!outfile_open(&out, path))
 		return fail("%s: cannot create: %s", path, strerror(errno));

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "clauses.h"
 #include "cmd.h"
@@ -61,6 +62,8 @@ static void on_violation(struct machine *m, struct sim_device *d, const struct v
 	clause_print(stdout, v->clause);
 	if (!strcmp(v->oracle, oracle_name(ORACLE_WORK))) {
 		fflush(stdout);
+		if (r->recording && !simrecord_rescue(&r->record))
+			exit(fail("%s", r->record.writer.error));
 		exit(EXIT_FAILURE);
 	}
 }
@@ -101,6 +104,8 @@ static bool record_from(struct run *r, const struct op *op)
 	if (!record_path || r->recording || (op && listing_makes(op)))
 		return true;
 	r->recording = simrecord_start(&r->record, &r->machine, record_path);
+	if (r->recording)
+		simrecord_guard(&r->record, STDERR_FILENO);
 	return r->recording;
 }
 
@@ -128,6 +133,8 @@ static int run_ops(struct run *r)
 static int run_recorded(struct run *r)
 {
 	int status = run_ops(r);
+	if (r->recording)
+		simrecord_guard(NULL, STDERR_FILENO);
 	if (r->recording && !simrecord_finish(&r->record, &r->machine))
 		return fail("%s", r->record.writer.error);
 	return status;

@@ -7,12 +7,14 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "outfile.h"
 #include "shrink.h"
 #include "shrink_out.h"
 
 #define SECONDS_DEFAULT 60
 
 static const char *output, *seconds;
+static char base[900]; /* output without its ending */
 
 static const struct usage usage = {
 	.command = "shrink",
@@ -66,14 +68,7 @@ static bool find_failure(struct trials *t, const struct listing *l, struct outco
 
 static int write_out(const struct listing *l, const struct outcome *v)
 {
-	char base[900], err[1200];
-	size_t n = strlen(output);
-	if (n > 4 && !strcmp(output + n - 4, ".txt"))
-		n -= 4;
-	if (n >= sizeof(base))
-		return fail("shrink: -o: the name is too long");
-	memcpy(base, output, n);
-	base[n] = 0;
+	char err[1200];
 	bool recorded;
 	if (!shrink_write(l, v, base, &recorded, err, sizeof(err)))
 		return fail("%s", err);
@@ -113,6 +108,24 @@ static bool program_of(const char *path, char *text, size_t max)
 	fail("shrink: %s is a recording, and the program that it is of, %s, is not there; ringside lift "
 	     "makes programs of it",
 	     path, text);
+	return false;
+}
+
+static bool take_output(const char *program)
+{
+	char text[sizeof(base) + 4];
+	size_t n = strlen(output);
+	if (n > 4 && !strcmp(output + n - 4, ".txt"))
+		n -= 4;
+	if (n >= sizeof(base)) {
+		fail("shrink: -o: the name is too long");
+		return false;
+	}
+	memcpy(base, output, n);
+	snprintf(text, sizeof(text), "%s.txt", base);
+	if (!outfile_is(program, text))
+		return true;
+	fail("shrink: %s is the program itself: choose another output", text);
 	return false;
 }
 
@@ -166,5 +179,7 @@ int cmd_shrink(int argc, char **argv)
 	if (seconds && !cli_number("--seconds", seconds, 1u << 30, &limit))
 		return EXIT_USAGE;
 	char path[1024];
-	return program_of(argv[0], path, sizeof(path)) ? shrink_file(path, (double)limit) : EXIT_USAGE;
+	if (!program_of(argv[0], path, sizeof(path)) || !take_output(path))
+		return EXIT_USAGE;
+	return shrink_file(path, (double)limit);
 }

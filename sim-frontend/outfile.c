@@ -16,6 +16,12 @@ static char *part_of(const char *path)
 	return part;
 }
 
+bool outfile_is(const char *path, const char *other)
+{
+	struct stat a, b;
+	return !stat(path, &a) && !stat(other, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 bool outfile_open(struct outfile *o, const char *path)
 {
 	struct stat st;

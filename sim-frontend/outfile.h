@@ -19,4 +19,7 @@ bool outfile_open(struct outfile *, const char *path); /* false, errno: it canno
 bool outfile_done(struct outfile *); /* false, errno: it cannot be written, and is dropped */
 void outfile_drop(struct outfile *); /* also where it was not opened, or is done */
 
+/* Whether the two are one file that is there: to write to one would destroy the other. */
+bool outfile_is(const char *path, const char *other);
+
 #endif

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -6,6 +7,8 @@
 #include "poison.h"
 #include "simrecord.h"
 #include "trace/remake.h"
+
+extern void __sanitizer_set_death_callback(void (*)(void)) __attribute__((weak));
 
 #define BUFFER_LEN (RECORDER_RECORD_MAX + 65536u)
 
@@ -74,9 +77,43 @@ bool simrecord_finish(struct simrecord *s, struct machine *m)
 	return trace_finish(&s->writer, TRACE_END_DONE);
 }
 
-void simrecord_rescue(struct simrecord *s)
+bool simrecord_rescue(struct simrecord *s)
 {
 	on_full(&s->recorder, 0);
 	if (!s->failed)
-		trace_finish(&s->writer, TRACE_END_ERROR);
+		return trace_finish(&s->writer, TRACE_END_ERROR);
+	trace_abandon(&s->writer);
+	return false;
+}
+
+/* -- death ----------------------------------------------------------------------------------------------- */
+
+static struct simrecord *guarded;
+static int told_to;
+
+static void on_death(void)
+{
+	struct simrecord *s = guarded;
+	guarded = NULL; /* once */
+	if (s && !simrecord_rescue(s))
+		dprintf(told_to, "%s\n", s->writer.error);
+}
+
+static void on_signal(int number)
+{
+	on_death();
+	signal(number, SIG_DFL);
+	raise(number);
+}
+
+void simrecord_guard(struct simrecord *s, int told)
+{
+	static const int deadly[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGALRM};
+	guarded = s;
+	told_to = told;
+	if (__sanitizer_set_death_callback)
+		__sanitizer_set_death_callback(on_death);
+	for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
+		if (!__sanitizer_set_death_callback || deadly[i] == SIGALRM)
+			signal(deadly[i], s ? on_signal : SIG_DFL);
 }

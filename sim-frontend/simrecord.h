@@ -20,7 +20,10 @@ bool simrecord_start(struct simrecord *, struct machine *, const char *path);
 /* Ends the recording; the machine records no more. False: writer.error tells. */
 bool simrecord_finish(struct simrecord *, struct machine *);
 /* The process is about to die in the midst of a device's work: what was recorded is written, nothing else is
- * touched. */
-void simrecord_rescue(struct simrecord *);
+ * touched. False: writer.error tells. */
+bool simrecord_rescue(struct simrecord *);
+/* From now on a crash, a sanitizer's report or an alarm rescues it; an error is told to that file descriptor. The process
+ * dies of it all the same. NULL: no more. */
+void simrecord_guard(struct simrecord *, int told);
 
 #endif

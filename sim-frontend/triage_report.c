@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "outfile.h"
 #include "shrink.h"
 #include "triage.h"
 
@@ -99,29 +100,34 @@ static void put_steps(FILE *f, const char *folder, bool recorded)
 		folder, folder);
 }
 
+static void put_page(FILE *f, FILE *text, const struct bucket *b, const struct shrink *s, const char *folder,
+		     const char *program, bool recorded)
+{
+	fprintf(f, "# %s: %s\n\nThe check: %s\n\n", b->name, s->verdict.what, s->verdict.check);
+	put_files(f, b);
+	fprintf(f, "\n## The program, %u ops\n\n", s->best->nops);
+	put_block(f, text, 400);
+	fprintf(f, "\n## Op by op\n\n");
+	put_run(f, program);
+	put_steps(f, folder, recorded);
+}
+
 bool triage_report(const struct bucket *b, const struct shrink *s, const char *folder, bool recorded,
 		   char *err, size_t max)
 {
 	char path[4200], program[4200];
 	snprintf(path, sizeof(path), "%s/report.md", folder);
 	snprintf(program, sizeof(program), "%s/shrunk.txt", folder);
-	FILE *f = fopen(path, "we"), *text = fopen(program, "re");
-	bool good = f && text;
+	struct outfile out;
+	FILE *text = fopen(program, "re");
+	bool good = text && outfile_open(&out, path);
 	if (good) {
-		fprintf(f, "# %s: %s\n\nThe check: %s\n\n", b->name, s->verdict.what, s->verdict.check);
-		put_files(f, b);
-		fprintf(f, "\n## The program, %u ops\n\n", s->best->nops);
-		put_block(f, text, 400);
-		fprintf(f, "\n## Op by op\n\n");
-		put_run(f, program);
-		put_steps(f, folder, recorded);
-		good = !ferror(f);
+		put_page(out.file, text, b, s, folder, program, recorded);
+		good = outfile_done(&out);
 	}
-	if (text)
-		fclose(text);
-	if (f && fclose(f))
-		good = false;
 	if (!good)
 		snprintf(err, max, "%s: cannot write: %s", path, strerror(errno));
+	if (text)
+		fclose(text);
 	return good;
 }

@@ -77,7 +77,24 @@ pipeline X01 double-completion
 pipeline X02 lost-interrupt
 pipeline X03 torn-reset
 
+# A run that ends in the midst of a device's work, or by a crash, leaves its recording all the same.
+recorded() { # NAME WORDS: of what shows that it is whole
+	local trace=$work/$1.vtrace
+	{ build/bugs/"$1" run --quiet --record "$trace" corpus/bugs/"$1".txt; } >/dev/null 2>&1
+	build/plain/ringside show "$trace" >"$work/out" 2>&1
+	if grep -q "$2" "$work/out" && tail -n 1 "$work/out" | grep -q '^end error' && [ ! -e "$trace.part" ]; then
+		pass "$1-recorded"
+	else
+		fail "$1-recorded" "$(tail -n 1 "$work/out")"
+	fi
+}
+recorded P01 'rng0 load for=desc'
+recorded P09 'blk0 run queue=0'
+recorded P05 'blk0 load for=header'
+
 # What cannot be shrunk is told in one line.
+cp corpus/bugs/X01.txt "$work/itself.txt"
+refused_by shrink-over-itself 'itself.txt is the program itself' build/bugs/X01 shrink "$work/itself.txt" -o "$work/itself"
 out=$(build/bugs/clean-plain shrink corpus/blk/write-read.txt -o "$work/none" 2>&1)
 if [ $? = 1 ] && grep -q 'nothing fails' <<<"$out"; then pass shrink-nothing; else fail shrink-nothing "$out"; fi
 out=$(build/bugs/clean-plain shrink "$work/missing.txt" -o "$work/none" 2>&1)

@@ -12,9 +12,11 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "shrink.h"
+#include "shrink_out.h"
 #include "triage.h"
 
 /* Stands for trial.c: the rule decides. True: fails, at that op. */
@@ -243,6 +245,37 @@ static void page_of_endless_work(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+/* A recording for which there is no room (here: in files of 400 bytes) is an error, and is told. */
+static void no_room_for_the_recording(void **state)
+{
+	static const char *const ends[] = {"txt", "c", "vtrace"};
+	struct listing l;
+	struct outcome v = {.what = "violation"};
+	struct rlimit before, small = {.rlim_cur = 400};
+	char dir[] = "/tmp/shrunk-XXXXXX", base[64], path[80], err[512];
+	bool recorded, good[2];
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(base, sizeof(base), "%s/small", dir);
+	assert_true(listing_parse(&l, "test", "blk0 post type=in len=512\nblk0 kick\n", err, sizeof(err)));
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	small.rlim_max = before.rlim_max;
+	signal(SIGXFSZ, SIG_IGN);
+	good[0] = shrink_write(&l, &v, base, &recorded, err, sizeof(err));
+	assert_true(good[0] && recorded);
+	setrlimit(RLIMIT_FSIZE, &small);
+	good[1] = shrink_write(&l, &v, base, &recorded, err, sizeof(err));
+	setrlimit(RLIMIT_FSIZE, &before);
+	assert_false(good[1]);
+	assert_non_null(strstr(err, "small.vtrace: File too large"));
+	for (int i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "%s.%s", base, ends[i]);
+		assert_int_equal(unlink(path) == 0, i < 2);
+	}
+	assert_int_equal(rmdir(dir), 0);
+	listing_free(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -255,6 +288,7 @@ int main(void)
 		cmocka_unit_test(nothing_may_be_left),
 		cmocka_unit_test(time_ends_it),
 		cmocka_unit_test(page_of_endless_work),
+		cmocka_unit_test(no_room_for_the_recording),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
