@@ -3,7 +3,8 @@
  * Whatever reads somebody else's traces and texts: preamble, chunks, heads, op records, programs, lines of text.
  * The first byte tells which of them the rest is given to, so that no checksum stands between a fuzzer and the
  * decoders. What decodes must come back the same from its own encoding. Of each device that a head tells one is
- * made, as for a replay, or it is refused; ops that change what a console's ports are, are done to one.
+ * made, as for a replay, or it is refused; ops that change what a console's ports are,
+ * or restore it from saved bytes, are done to one.
  */
 #include <string.h>
 

@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/virtio_mmio.h>
+
 #include "made.h"
 #include "must.h"
 #include "trace/remake.h"
@@ -63,6 +65,19 @@ void made_begin(void)
 		     &(struct console_options){.nports = 2});
 }
 
+/* A reset takes everything back, and bytes that are no state do nothing else. */
+static void load(const struct op *op)
+{
+	struct mmio mmio;
+	mmio_init(&mmio, &console.vdev);
+	mmio_write(&mmio, VIRTIO_MMIO_STATUS, 4, 0);
+	uint64_t before = mmio_hash(&mmio);
+	if (mmio_load(&mmio, op->data, op->len))
+		mmio_write(&mmio, VIRTIO_MMIO_STATUS, 4, 0);
+	else
+		must(mmio_hash(&mmio) == before);
+}
+
 void made_input(const struct op *op)
 {
 	uint8_t data[REMAKE_FRAME_MAX];
@@ -70,6 +85,8 @@ void made_input(const struct op *op)
 		must(console.options.port[op->arg[0]].there == (op->arg[1] != PORT_REMOVED) ||
 		     op->arg[1] > PORT_ADDED);
 	must(console.options.port[0].there);
+	if (op->code == OP_RESTORED)
+		load(op);
 	if (op->code != OP_FRAME)
 		return;
 	struct net_frame f = remake_frame(op);

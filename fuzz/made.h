@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* made: devices and memory of a trace's head, made as a replay makes them, or refused; ops that change what a console's
- * ports are, done to one. */
+ * ports are, or restore it, done to one. */
 #ifndef RINGSIDE_FUZZ_MADE_H
 #define RINGSIDE_FUZZ_MADE_H
 

@@ -90,12 +90,14 @@ static int parse(struct guest_trace *t, const uint8_t *in, size_t n, char err[ER
 	case TRACE_OK:
 		break;
 	case TRACE_OTHER_VERSION:
-		return err_set(err, "trace format version %u; this build reads version %u", version,
-			       TRACE_VERSION);
+		return err_set(err, "trace format version %u; this build reads versions %u to %u", version,
+			       TRACE_VERSION, TRACE_VERSION_LAST);
 	default:
 		return err_set(
 			err, "no trace; make one of a program with: ringside run PROGRAM.txt --record FILE");
 	}
+	if (version != TRACE_VERSION)
+		return err_set(err, "its devices are restored ones, and a program begins with fresh ones");
 	if (take_chunks(t, in + TRACE_PREAMBLE_LEN, n - TRACE_PREAMBLE_LEN, err))
 		return -1;
 	if (t->head.payload != TRACE_PAYLOAD_FULL)

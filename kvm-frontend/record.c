@@ -201,7 +201,7 @@ int record_head(struct record *r, const struct trace_head *head, char err[ERR_MA
 {
 	uint8_t payload[TRACE_HEAD_LEN_MAX];
 	size_t n = trace_put_head(payload, sizeof(payload), head);
-	size_t preamble = trace_put_preamble(r->chunk);
+	size_t preamble = trace_put_preamble(r->chunk, head);
 
 	if (n == 0)
 		return err_set(err, "--record %.120s: these devices do not fit into a trace's head", r->path);

@@ -18,7 +18,7 @@
 #include "trace/file.h"
 #include "trace/recorder.h"
 
-#define RECORD_BUFFER_LEN  (1u << 20) /* bytes of records in one chunk at most */
+#define RECORD_BUFFER_LEN  RECORDER_RECORD_MAX /* bytes of records in one chunk at most: a little over 1 MiB */
 #define RECORD_PERIOD_NS   100000000
 #define RECORD_ARENA_LEN   (16u << 20) /* bytes of lent copies, per device */
 #define RECORD_ARENA_BLOCK 4096u

@@ -159,6 +159,12 @@ int cmd_lift(int argc, char **argv)
 		return fail("lift: --max-bytes is at least 64, --most at least 1");
 	if (!trace_open(&trace, argv[0]))
 		return fail("%s", trace.error);
+	if (trace.head.restored) {
+		trace_close(&trace);
+		return fail("%s: begins in the midst of a guest's life (a restored machine's trace), so its "
+			    "set-up can not be told again; lift one that began with the guest",
+			    argv[0]);
+	}
 	if (device >= trace.head.ndevices) {
 		trace_close(&trace);
 		return fail("%s: there is no device %llu; it has %u", argv[0], device, trace.head.ndevices);

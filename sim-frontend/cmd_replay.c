@@ -24,7 +24,9 @@ static const struct usage usage = {
 		"the oracles judge it. A program (FILE.txt) is run, as by ringside run.\n"
 		"Exit status: 0 every output matched, 1 a divergence (printed with the ops before it) or a "
 		"violation, 2 a file\n"
-		"that cannot be replayed. A trace that was cut short is replayed up to its last whole chunk.",
+		"that cannot be replayed. A trace that was cut short is replayed up to its last whole chunk. "
+		"Where it begins with a\n"
+		"restored machine, the oracles judge each device from its next reset on.",
 	.operands_min = 1,
 	.operands_max = 1,
 	.option =
@@ -113,6 +115,9 @@ static int replay_strict(const char *path, struct trace_reader *trace)
 	double seconds = seconds_since(&start);
 	if (trace->bad) {
 		status = fail("%s", trace->error);
+	} else if (r.refused) {
+		status = fail("%s: op %" PRIu64 ": the saved state of device %u " REPLAY_REFUSED, path,
+			      r.count.events + 1, r.refused_dev);
 	} else if (r.violated) {
 		print_violation(&r, path);
 		status = EXIT_FAILURE;

@@ -34,8 +34,9 @@ struct loose {
 	uint8_t *data;
 	uint32_t data_len;
 	struct op ahead; /* the input of the next step, its data not kept */
-	uint8_t ahead_data[4096], input_data[4096];
+	uint8_t ahead_data[STATE_LEN_MAX], input_data[STATE_LEN_MAX];
 	bool have_ahead;
+	bool refused; /* a saved state */
 	uint64_t differences;
 	struct loose_device device[OP_DEV_MAX];
 };
@@ -246,8 +247,8 @@ static const struct twin_doors doors = {
 /* An input that is not nested in another one's handling. */
 static bool begins_step(const struct op *op)
 {
-	return op_info(op->code)->class == OP_CLASS_IN && op->code != OP_POKE &&
-	       !(op->code == OP_DONE && op->arg[3]);
+	return op->code == OP_RESTORED || (op_info(op->code)->class == OP_CLASS_IN && op->code != OP_POKE &&
+					   !(op->code == OP_DONE && op->arg[3]));
 }
 
 static bool keep(struct loose *l, const struct op *op)
@@ -292,7 +293,7 @@ static bool read_step(struct loose *l, struct op *input, char *err, size_t max)
 	if (!l->have_ahead)
 		return false;
 	*input = l->ahead;
-	memcpy(l->input_data, l->ahead_data, sizeof(l->input_data));
+	memcpy(l->input_data, l->ahead_data, input->len);
 	input->data = l->input_data;
 	l->have_ahead = false;
 	l->nops = l->data_len = l->next_load = 0;
@@ -345,6 +346,11 @@ static void give(struct loose *l, const struct op *op)
 		break;
 	case OP_FLUSHED:
 		twin_publish(d);
+		break;
+	case OP_RESTORED:
+		l->refused = !mmio_load(&d->mmio, op->data, op->len);
+		if (!l->refused)
+			vdev_resume(d->vdev);
 		break;
 	default:
 		twin_input(d, op);
@@ -413,12 +419,15 @@ uint64_t loose_run(struct trace_reader *trace, struct replay_counts *count, char
 			else if (first.code == OP_POKE)
 				tracemem_put(&l->twin.map, gpa(first.arg[0]), first.data, first.len);
 		}
-		while (read_step(l, &input, err, max)) {
+		while (!l->refused && read_step(l, &input, err, max)) {
 			prepare(l);
 			give(l, &input);
 			give_nested(l);
 		}
-		compare(l);
+		if (l->refused)
+			snprintf(err, max, "the saved state of device %u " REPLAY_REFUSED, input.dev);
+		else
+			compare(l);
 	}
 	uint64_t differences = l->differences;
 	twin_destroy(&l->twin);

@@ -61,7 +61,7 @@ static int help(void)
 
 static int version(void)
 {
-	printf("ringside %s, trace format %u\n", RINGSIDE_VERSION, TRACE_VERSION);
+	printf("ringside %s, trace formats %u to %u\n", RINGSIDE_VERSION, TRACE_VERSION, TRACE_VERSION_LAST);
 	return EXIT_SUCCESS;
 }
 

@@ -310,6 +310,20 @@ static bool give(struct twin_device *d, const struct op *op)
 	}
 }
 
+/* The device goes on from saved bytes. What it asks for then stands in the trace, as after any input. */
+static void restore(struct replay *r, struct twin_device *d)
+{
+	if (!mmio_load(&d->mmio, r->next.data, r->next.len)) {
+		r->refused = true;
+		r->refused_dev = d->nr;
+		return;
+	}
+	judge_restored(r, d);
+	advance(r);
+	r->count.inputs++;
+	vdev_resume(d->vdev);
+}
+
 static void replay_step(struct replay *r)
 {
 	struct op op = r->next;
@@ -328,6 +342,10 @@ static void replay_step(struct replay *r)
 	}
 	if (op.code == OP_POKE) {
 		take_poke(r, d);
+		return;
+	}
+	if (op.code == OP_RESTORED) {
+		restore(r, d);
 		return;
 	}
 	if (op_info(op.code)->class != OP_CLASS_IN) {
@@ -357,7 +375,7 @@ bool replay_create(struct replay *r, struct trace_reader *trace, char *err, size
 
 void replay_run(struct replay *r)
 {
-	while (r->have_next && !r->diverged && !r->violated)
+	while (r->have_next && !r->diverged && !r->violated && !r->refused)
 		replay_step(r);
 }
 

@@ -8,6 +8,9 @@
  * The first difference ends it. Loose: for changed code. The loads of a step (one input and all that follows
  * from it) are a pool that the device may read in any order; requests are matched to the recorded ones by
  * what they ask; what the guest could see is compared.
+ *
+ * A trace of a restored machine begins with its devices' saved states. What the oracles would have had to see before that
+ * (rings, what is in flight) they have not: they judge such a device from the first reset by its driver on.
  */
 #ifndef RINGSIDE_REPLAY_H
 #define RINGSIDE_REPLAY_H
@@ -16,6 +19,8 @@
 #include "trace/op.h"
 #include "tracefile.h"
 #include "twin.h"
+
+#define REPLAY_REFUSED "is damaged, or another build's: it can not be loaded"
 
 struct replay_counts {
 	uint64_t events, loads, interrupts, inputs;
@@ -36,6 +41,9 @@ struct replay {
 	struct op did, says;
 	uint8_t did_data[64];
 	uint32_t did_len; /* bytes of data; the first 64 are kept */
+	/* A device's saved state is not one that this build can load: the op after count.events. */
+	bool refused;
+	uint8_t refused_dev;
 	/* The first violation, where somebody judges (replay_judge.c). */
 	bool violated;
 	struct violation violation;
@@ -56,6 +64,7 @@ uint64_t replay_state_hash(const struct replay *); /* of all outputs and all dev
 void replay_destroy(struct replay *);
 
 /* -- for replay.c: what the judges hear; all of them do nothing where nobody judges */
+void judge_restored(struct replay *, struct twin_device *); /* heard of again from its next reset on */
 void judge_begins(struct replay *, struct twin_device *, const struct op *);
 void judge_ends(struct replay *, struct twin_device *, const struct op *);
 void judge_memory(struct replay *, struct twin_device *, enum vmem_kind, enum vmem_for, gpa_t, uint32_t n,

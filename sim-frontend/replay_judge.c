@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include <linux/virtio_ids.h>
+#include <linux/virtio_mmio.h>
 
 #include "devices/net.h"
 #include "oracle_status.h"
@@ -24,6 +25,7 @@ struct judge {
 		struct oracle_status status;
 		struct judge_pin pin[ORACLE_PINS_MAX];
 		uint64_t done; /* the request that was completed last */
+		bool blind;    /* restored, and not reset yet */
 	} of[OP_DEV_MAX];
 };
 
@@ -123,7 +125,23 @@ void judge_free(struct replay *r)
 /* NULL: nobody judges. What follows a divergence means nothing. */
 static struct oracle *oracle_of(const struct replay *r, const struct twin_device *d)
 {
-	return r->judge && !r->diverged ? r->judge->of[d->nr].oracle : NULL;
+	return r->judge && !r->diverged && !r->judge->of[d->nr].blind ? r->judge->of[d->nr].oracle : NULL;
+}
+
+void judge_restored(struct replay *r, struct twin_device *d)
+{
+	if (r->judge)
+		r->judge->of[d->nr].blind = true;
+}
+
+/* From here on it is as a fresh one, and so are its oracles, which have heard of nothing yet. */
+static void open_eyes(struct replay *r, const struct twin_device *d, const struct op *op)
+{
+	if (op->code != OP_WRITE || op->arg[0] != VIRTIO_MMIO_STATUS || op->arg[1] != 4 ||
+	    (uint32_t)op->arg[2])
+		return;
+	r->judge->of[d->nr].blind = false;
+	oracle_status_restart(&r->judge->of[d->nr].status);
 }
 
 void judge_begins(struct replay *r, struct twin_device *d, const struct op *op)
@@ -149,6 +167,8 @@ void judge_ends(struct replay *r, struct twin_device *d, const struct op *op)
 {
 	struct oracle *o = oracle_of(r, d);
 	struct oracle_status *s = o ? &r->judge->of[d->nr].status : NULL;
+	if (r->judge && r->judge->of[d->nr].blind)
+		open_eyes(r, d, op);
 	if (!o)
 		return;
 	if (op->code == OP_READ) {

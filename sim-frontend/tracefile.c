@@ -69,18 +69,18 @@ static bool reserve(struct trace_reader *r, uint8_t **buf, size_t *max, size_t n
 static bool read_preamble(struct trace_reader *r)
 {
 	uint8_t buf[TRACE_PREAMBLE_LEN];
-	uint32_t version = 0;
 	size_t got;
 
 	if (!read_bytes(r, buf, sizeof(buf), &got))
 		return false;
-	switch (trace_get_preamble(buf, got, &version)) {
+	switch (trace_get_preamble(buf, got, &r->version)) {
 	case TRACE_OK:
 		return true;
 	case TRACE_OTHER_VERSION:
 		return bad(r,
-			   "trace format version %" PRIu32 "; this build reads version %u: record it again",
-			   version, TRACE_VERSION);
+			   "trace format version %" PRIu32
+			   "; this build reads versions %u to %u: record it again",
+			   r->version, TRACE_VERSION, TRACE_VERSION_LAST);
 	case TRACE_TRUNCATED:
 		return bad(r, got ? "cut short before its first chunk: nothing to read"
 				  : "empty file: nothing to read");
@@ -187,6 +187,7 @@ static bool read_head(struct trace_reader *r)
 		return bad(r, "damaged: chunk 0, at byte %u: no head", TRACE_PREAMBLE_LEN);
 	for (uint32_t i = 0; i < r->head.ndevices; i++)
 		r->ids[i] = r->head.device[i].id;
+	r->head.restored = r->version == TRACE_VERSION_LAST;
 	r->at = r->stop;
 	return true;
 }
@@ -207,6 +208,20 @@ bool trace_open(struct trace_reader *r, const char *path)
 	return false;
 }
 
+/* What was decoded; false: it may not stand here. */
+static bool take_op(struct trace_reader *r, const struct op *op)
+{
+	if (op->dev >= r->head.ndevices)
+		return bad(r, "damaged: op %" PRIu64 " names device %u of %" PRIu32, r->nops + 1, op->dev,
+			   r->head.ndevices);
+	if (op->code == OP_RESTORED && (!r->head.restored || (r->begun >> op->dev & 1)))
+		return bad(r, "damaged: op %" PRIu64 " restores device %u: %s", r->nops + 1, op->dev,
+			   r->head.restored ? "it is in use already" : "only a trace of version 2 may do so");
+	r->begun |= 1u << op->dev;
+	r->nops++;
+	return true;
+}
+
 bool trace_next(struct trace_reader *r, struct op *op)
 {
 	size_t used;
@@ -216,12 +231,8 @@ bool trace_next(struct trace_reader *r, struct op *op)
 			return false;
 		switch (op_decode(r->at, (size_t)(r->stop - r->at), op, &used)) {
 		case OP_DECODED:
-			if (op->dev >= r->head.ndevices)
-				return bad(r, "damaged: op %" PRIu64 " names device %u of %" PRIu32,
-					   r->nops + 1, op->dev, r->head.ndevices);
 			r->at += used;
-			r->nops++;
-			return true;
+			return take_op(r, op);
 		case OP_UNKNOWN:
 			r->at += used;
 			r->nskipped++;

@@ -30,6 +30,7 @@ struct trace_reader {
 	FILE *file;
 	const uint8_t *at, *stop; /* undecoded ops of the current chunk */
 	uint64_t offset, next_seq, chunk, chunk_offset;
+	uint32_t version, begun; /* begun: bit per device, something of it was read */
 	uint8_t *stored, *plain; /* the current chunk; they grow, up to TRACE_CHUNK_MAX */
 	size_t stored_max, plain_max;
 	void *zstd;
@@ -50,6 +51,7 @@ struct trace_writer {
 	char error[512]; /* after anything returned false */
 	/* private */
 	const char *path;
+	bool restored; /* as its head says */
 	struct outfile out;
 	uint8_t *plain, *stored;
 	size_t len;

@@ -52,7 +52,7 @@ static bool put_start(struct trace_writer *w, const struct trace_head *head)
 
 	if (!n)
 		return failed(w, "the head is out of bounds");
-	trace_put_preamble(preamble);
+	trace_put_preamble(preamble, head);
 	if (fwrite(preamble, 1, sizeof(preamble), w->out.file) != sizeof(preamble))
 		return failed(w, strerror(errno));
 	return put_chunk(w, TRACE_HEAD, w->plain, n);
@@ -62,6 +62,7 @@ bool trace_create(struct trace_writer *w, const char *path, const struct trace_h
 {
 	memset(w, 0, sizeof(*w));
 	w->path = path;
+	w->restored = head->restored;
 	if (!outfile_open(&w->out, path)) {
 		snprintf(w->error, sizeof(w->error), "%s: cannot create: %s", path, strerror(errno));
 		return false;
@@ -89,6 +90,9 @@ bool trace_write(struct trace_writer *w, const struct op *op)
 {
 	size_t n;
 
+	if (op->code == OP_RESTORED && !w->restored)
+		return failed(w,
+			      "a restored device in a trace of version 1: its first line must say version=2");
 	if (w->len >= CHUNK_FULL && !flush_ops(w))
 		return false;
 	n = op_encode(op, w->plain + w->len, TRACE_CHUNK_MAX - w->len);

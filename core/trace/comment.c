@@ -348,6 +348,9 @@ static void comment_text(struct fmt *f, const struct op *op, uint16_t id)
 	case OP_EMERGENCY:
 		comment_byte(f, op->arg[0]);
 		break;
+	case OP_RESTORED:
+		put(f, "the device's saved state, bytes: ", op->len);
+		break;
 	case OP_PIN:
 		if (!op->arg[3])
 			fmt_text(f, "not now");

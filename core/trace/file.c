@@ -18,10 +18,10 @@ static void put32(uint8_t *p, uint32_t v)
 		p[i] = (uint8_t)(v >> 8 * i);
 }
 
-size_t trace_put_preamble(uint8_t *out)
+size_t trace_put_preamble(uint8_t *out, const struct trace_head *h)
 {
 	memcpy(out, TRACE_MAGIC, 8);
-	put32(out + 8, TRACE_VERSION);
+	put32(out + 8, h->restored ? TRACE_VERSION_LAST : TRACE_VERSION);
 	put32(out + 12, 0);
 	return TRACE_PREAMBLE_LEN;
 }
@@ -34,7 +34,7 @@ enum trace_read trace_get_preamble(const uint8_t *in, size_t n, uint32_t *versio
 	if (n < TRACE_PREAMBLE_LEN)
 		return TRACE_TRUNCATED;
 	*version = varint_load32(in + 8);
-	if (*version != TRACE_VERSION)
+	if (*version < TRACE_VERSION || *version > TRACE_VERSION_LAST)
 		return TRACE_OTHER_VERSION;
 	return varint_load32(in + 12) ? TRACE_DAMAGED : TRACE_OK;
 }

@@ -14,7 +14,8 @@
  * Sequence counts chunks from 0. A recorder killed at any point leaves a readable prefix: a chunk that is not
  * whole at the end of the file is a truncation, a damaged one before it is an error. The header has a crc of
  * its own, or a damaged length would pass for a truncation. Unknown chunk types are skipped; nothing follows
- * END. Version 1 is frozen (docs/trace-format.md); another version is refused.
+ * END. Versions 1 and 2 are frozen (docs/trace-format.md); another version is refused. Version 2 has one thing more: the
+ * devices may begin with saved states (OP_RESTORED), each ahead of all other records of its device.
  */
 #ifndef RINGSIDE_TRACE_FILE_H
 #define RINGSIDE_TRACE_FILE_H
@@ -22,8 +23,10 @@
 #include "trace/op.h"
 #include "vmem.h"
 
-#define TRACE_MAGIC        "RVTRACE\n"
-#define TRACE_VERSION      1u
+#define TRACE_MAGIC   "RVTRACE\n"
+#define TRACE_VERSION 1u
+#define TRACE_VERSION_LAST \
+	2u /* the devices' saved states come first: what reads version 1 alone must not pass them over */
 #define TRACE_PREAMBLE_LEN 16u
 #define TRACE_CHUNK_LEN    32u /* chunk header, bytes */
 /* Payload of one chunk, plain and stored alike, at most; so of one op record, data in full included. */
@@ -51,6 +54,7 @@ struct trace_device {
 };
 
 struct trace_head {
+	bool restored;   /* version 2; told by the preamble, so not by trace_get_head */
 	char build[64];  /* of the recorder, NUL-terminated */
 	uint8_t payload; /* enum trace_payload */
 	uint32_t nregions;
@@ -76,7 +80,7 @@ enum trace_read {
 	TRACE_OTHER_VERSION
 };
 
-size_t trace_put_preamble(uint8_t *out); /* TRACE_PREAMBLE_LEN bytes */
+size_t trace_put_preamble(uint8_t *out, const struct trace_head *); /* TRACE_PREAMBLE_LEN bytes */
 /* TRACE_TRUNCATED: fewer bytes than a preamble, all of them right (an empty file was cut at once). */
 enum trace_read trace_get_preamble(const uint8_t *in, size_t n, uint32_t *version);
 /* Writes the header of a chunk whose stored payload is given; TRACE_CHUNK_LEN bytes. */

@@ -29,7 +29,7 @@ static void print_trace(struct fmt *f, const struct trace_head *h)
 {
 	fmt_text(f, "trace");
 	put_key(f, "version");
-	fmt_dec(f, TRACE_VERSION);
+	fmt_dec(f, h->restored ? TRACE_VERSION_LAST : TRACE_VERSION);
 	put_key(f, "payload");
 	put_word(f, payloads, h->payload);
 	put_key(f, "build");
@@ -98,6 +98,17 @@ size_t trace_print_end(uint8_t end, char *out, size_t max)
 
 static const char no_field[] = "no such field on this line";
 
+static const char *parse_version(struct span value, struct trace_head *h)
+{
+	uint64_t v;
+	const char *wrong = span_number(value, UINT64_MAX, &v);
+
+	if (!wrong && (v < TRACE_VERSION || v > TRACE_VERSION_LAST))
+		wrong = "another version of the trace format";
+	h->restored = !wrong && v == TRACE_VERSION_LAST;
+	return wrong;
+}
+
 static const char *parse_trace(struct scan *s, struct trace_text *t)
 {
 	const char *wrong;
@@ -108,8 +119,7 @@ static const char *parse_trace(struct scan *s, struct trace_text *t)
 	t->trace = true;
 	while (!(wrong = scan_field(s)) && s->key.s) {
 		if (span_is(s->key, "version")) {
-			wrong = span_number(s->value, UINT64_MAX, &v);
-			wrong = !wrong && v != TRACE_VERSION ? "another version of the trace format" : wrong;
+			wrong = parse_version(s->value, &t->head);
 		} else if (span_is(s->key, "payload")) {
 			wrong = span_value(s->value, payloads, &v);
 			wrong = !wrong && v > TRACE_PAYLOAD_FULL ? "expected hash or full" : wrong;

@@ -81,6 +81,12 @@ static void unpinned(void *ctx, void *lent, uint32_t n)
 
 const struct vmem_tap recorder_tap = {.after = after, .pin = pin, .unpin = unpin, .unpinned = unpinned};
 
+void recorder_restored(struct recorder_dev *d, const void *state, uint32_t len)
+{
+	const struct op op = {.code = OP_RESTORED, .dev = d->dev, .data = state, .len = len};
+	recorder_put(d->rec, &op);
+}
+
 void recorder_read_begin(struct recorder_dev *d)
 {
 	d->reading = true;

@@ -16,14 +16,15 @@
 #include "devices/console.h"
 #include "devices/net.h"
 #include "devices/rng.h"
+#include "state.h"
 #include "trace/op.h"
 #include "trace/remake.h"
 #include "vmem.h"
 
 /* A state hash is due after this many records. */
 #define RECORDER_STATE_EVERY 4096u
-/* The largest record: a PIN or an UNPIN with all its bytes. */
-#define RECORDER_RECORD_MAX (OP_ENCODED_MAX + VMEM_PIN_MAX)
+/* The largest record: a device's saved state. */
+#define RECORDER_RECORD_MAX (OP_ENCODED_MAX + STATE_LEN_MAX)
 
 struct recorder {
 	uint8_t *buf;
@@ -56,6 +57,8 @@ extern const struct vmem_tap recorder_tap; /* ctx: struct recorder_dev * */
 void recorder_put(struct recorder *, const struct op *);
 
 /* Doors in. */
+/* The device was loaded from these bytes (mmio_save), and is resumed next: ahead of everything else of it. */
+void recorder_restored(struct recorder_dev *, const void *state, uint32_t len);
 void recorder_read_begin(struct recorder_dev *); /* before the device is asked */
 void recorder_read(struct recorder_dev *, uint64_t off, uint32_t size, uint64_t value);
 void recorder_write(struct recorder_dev *, uint64_t off, uint32_t size, uint64_t value);

@@ -14,12 +14,14 @@ check() { # check NAME COMMAND...: status 0
 }
 [ -x "$ringside" ] || { fail trace "no $ringside: make all"; exit 1; }
 
-# What was frozen is read for good: every op that version 1 had on its first day, the chunks as they were compressed then.
-if out=$("$ringside" show --no-comments corpus/frozen/version-1.vtrace 2>&1) && [ "$out" = "$(cat corpus/frozen/version-1.txt)" ]; then
-	pass frozen-version-1
-else
-	fail frozen-version-1 "$(diff <(echo "$out") corpus/frozen/version-1.txt | head -n 3)"
-fi
+# What was frozen is read for good: every op that a version had on its first day, the chunks as they were compressed then.
+for version in version-1 version-2; do
+	if out=$("$ringside" show --no-comments corpus/frozen/$version.vtrace 2>&1) && [ "$out" = "$(cat corpus/frozen/$version.txt)" ]; then
+		pass frozen-$version
+	else
+		fail frozen-$version "$(diff <(echo "$out") corpus/frozen/$version.txt | head -n 3)"
+	fi
+done
 
 cat >"$work/a.txt" <<'END'
 # A trace written by hand.
@@ -92,6 +94,17 @@ check chosen-again diff <("$ringside" show --program --device device --no-commen
 check chosen-nothing diff <("$ringside" show --program --device device /dev/null) <(echo 'device blk0')
 out=$("$ringside" assemble --machine-byte "$work/p.txt" -o "$work/none.bin" 2>&1)
 if [ $? = 2 ] && grep -q 'no machine has just these devices' <<<"$out" && [ ! -e "$work/none.bin" ]; then pass chosen-unknown; else fail chosen-unknown "$out"; fi
+# What goes on from a saved state: version 2 and no other.
+roundtrip restored corpus/frozen/version-2.txt
+check restored-version cmp -i 8:0 -n 4 "$work/1.vtrace" <(printf '\x02\0\0\0')
+check restored-same "$ringside" diff "$work/1.vtrace" corpus/frozen/version-2.vtrace
+refused_by restored-in-version-1 'must say version=2' \
+	bash -c "sed 's/version=2/version=1/' corpus/frozen/version-2.txt >'$work/v1.txt'; '$ringside' assemble '$work/v1.txt' -o '$work/x'"
+refused_by restored-late 'it is in use already' bash -c "sed '/restored/{p}' corpus/frozen/version-2.txt >'$work/late.txt'
+	'$ringside' assemble '$work/late.txt' -o '$work/late.vtrace'; '$ringside' show '$work/late.vtrace' >'$work/late'"
+refused_by restored-damaged 'op 1: the saved state of device 0 is damaged' bash -c "sed 's/data=525353/data=525354/' corpus/frozen/version-2.txt \
+	>'$work/bad.txt'; '$ringside' assemble '$work/bad.txt' -o '$work/bad.vtrace'; '$ringside' replay '$work/bad.vtrace'"
+refused_by restored-lift "in the midst of a guest's life" "$ringside" lift corpus/frozen/version-2.vtrace -o "$work/lifted"
 head -c 3000 /dev/urandom >"$work/any.bin"
 "$ringside" show --program "$work/any.bin" >"$work/any.txt"
 "$ringside" assemble "$work/any.txt" -o "$work/canonical.bin"
@@ -179,7 +192,7 @@ if [ -w /dev/full ]; then
 fi
 check help bash -c "'$ringside' --help | grep -q '^  assemble'"
 check help-command bash -c "'$ringside' diff --help | grep -q -- --context"
-check version bash -c "'$ringside' --version | grep -q '^ringside [0-9].*trace format 1'"
+check version bash -c "'$ringside' --version | grep -q '^ringside [0-9].*trace formats 1 to 2'"
 
 # Every op is told in the page about the text form.
 missing=$(sed -n 's/^OP(0x[0-9a-f]*, [A-Z_]*, "\([a-z_]*\)".*/\1/p' core/trace/ops.def | while read -r op; do

@@ -49,13 +49,20 @@ static void crc_of_any_length_and_in_pieces(void **state)
 
 static void preamble(void **state)
 {
+	struct trace_head head = {.restored = true};
 	uint8_t buf[TRACE_PREAMBLE_LEN];
 	uint32_t version = 9;
 
 	(void)state;
-	assert_int_equal(trace_put_preamble(buf), TRACE_PREAMBLE_LEN);
+	assert_int_equal(trace_put_preamble(buf, &head), TRACE_PREAMBLE_LEN);
 	assert_int_equal(trace_get_preamble(buf, sizeof(buf), &version), TRACE_OK);
-	assert_int_equal(version, TRACE_VERSION);
+	assert_int_equal(version, 2);
+	for (buf[8] = 0; buf[8] < 4; buf[8] += 3)
+		assert_int_equal(trace_get_preamble(buf, sizeof(buf), &version), TRACE_OTHER_VERSION);
+	head.restored = false;
+	trace_put_preamble(buf, &head);
+	assert_int_equal(trace_get_preamble(buf, sizeof(buf), &version), TRACE_OK);
+	assert_int_equal(version, 1);
 	for (size_t n = 0; n < sizeof(buf); n++)
 		assert_int_equal(trace_get_preamble(buf, n, &version), TRACE_TRUNCATED);
 	for (size_t i = 0; i < sizeof(buf); i++) {

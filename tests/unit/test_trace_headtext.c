@@ -86,6 +86,9 @@ static void a_head_line_as_it_is_printed(void **state)
 					    .ident = {0xff}};
 	assert_true(trace_print_head(&h, 0, true, line, sizeof(line)));
 	assert_string_equal(line, "trace version=1 payload=hash build=\"r 1\"");
+	h.restored = true;
+	assert_true(trace_print_head(&h, 0, true, line, sizeof(line)));
+	assert_string_equal(line, "trace version=2 payload=hash build=\"r 1\"");
 	assert_true(trace_print_head(&h, 1, true, line, sizeof(line)));
 	assert_string_equal(
 		line,
@@ -127,7 +130,8 @@ static void mistakes_in_heads_are_told(void **state)
 		const char *first, *line, *wrong;
 		size_t at;
 	} cases[] = {
-		{"", "trace version=2", "another version of the trace format", 7},
+		{"", "trace version=3", "another version of the trace format", 7},
+		{"", "trace version=0", "another version of the trace format", 7},
 		{"", "trace version=1 payload=some", "no such name for this field", 17},
 		{"", "trace version=1 payload=2", "expected hash or full", 17},
 		{"", "trace build=x", "expected a text in double quotes", 7},
