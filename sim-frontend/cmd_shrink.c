@@ -54,7 +54,10 @@ static bool find_failure(struct trials *t, const struct listing *l, struct outco
 {
 	struct outcome again;
 	trials_fork(t); /* nobody knows yet what it does */
-	if (!trials_run(t, l, v) || !trials_run(t, l, &again)) {
+	bool ran = trials_run(t, l, v);
+	if (!ran || !trials_run(t, l, &again)) {
+		if (ran)
+			*v = again;
 		fail("%s", v->what);
 		return false;
 	}
@@ -138,10 +141,9 @@ static int shrink_listing(struct trials *t, struct listing *l, const char *path,
 			trials_stay(t);
 		return shrink_failure(t, l, &v, seconds_max);
 	}
-	if (v.failed)
+	if (*v.what)
 		return EXIT_USAGE;
-	if (!*v.what)
-		printf("%s: nothing fails\n", path);
+	printf("%s: nothing fails\n", path);
 	return EXIT_FAILURE;
 }
 

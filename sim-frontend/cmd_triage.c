@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* ringside triage: what a fuzzer left, in buckets. */
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,7 @@ static const struct usage usage = {
 			{.name = "-o",
 			 .value_name = "OUT",
 			 .value = &output,
-			 .help = "the folder to write to"},
+			 .help = "the folder to write to: a new one, or empty"},
 			{.name = "--device",
 			 .value_name = "NAME",
 			 .value = &device,
@@ -62,6 +63,18 @@ static bool make_folder(const char *path)
 		return true;
 	fail("%s: cannot make the folder: %s", path, strerror(errno));
 	return false;
+}
+
+/* Buckets of before would be mixed with the new ones. */
+static bool is_empty(const char *path)
+{
+	DIR *dir = opendir(path);
+	uint32_t n = 0;
+	while (dir && readdir(dir))
+		n++;
+	if (dir)
+		closedir(dir);
+	return n <= 2; /* . and .. */
 }
 
 /* A crash leaves nothing to go on with: each try is a child. */
@@ -107,6 +120,8 @@ static bool write_bucket(struct triage *t, const struct bucket *b, double limit)
 		fail("%s", err);
 		return false;
 	}
+	if (b->file[b->shortest].unsaved)
+		triage_unsave(&whole);
 	l = whole;
 	l.op = calloc(whole.nops + 1u, sizeof(*l.op)); /* shrinking moves ops; their data stays whole's */
 	bool good = l.op;
@@ -165,6 +180,8 @@ int cmd_triage(int argc, char **argv)
 		return cli_status(n);
 	if (!output)
 		return fail("triage: missing option -o OUT: the folder to write to");
+	if (!is_empty(output))
+		return fail("triage: %s is not empty: give a new folder with -o", output);
 	if (device && !program_text_device(&t.bytes, device))
 		return fail("triage: option --device: no device %s can be simulated", device);
 	if (ring && strcmp(ring, "packed") != 0)

@@ -113,7 +113,7 @@ static struct bucket *bucket_of(struct triage *t, const struct outcome *v)
 	return &grown[t->nbuckets++];
 }
 
-static void put(struct triage *t, const char *path, uint32_t nops, const struct outcome *v)
+static void put(struct triage *t, const char *path, uint32_t nops, bool unsaved, const struct outcome *v)
 {
 	struct bucket *b = bucket_of(t, v);
 	struct triage_file *grown = b ? realloc(b->file, (b->nfiles + 1) * sizeof(*grown)) : NULL;
@@ -122,7 +122,7 @@ static void put(struct triage *t, const char *path, uint32_t nops, const struct 
 		return;
 	b->file = grown;
 	struct triage_file *f = &grown[b->nfiles];
-	*f = (struct triage_file){strdup(path), nops};
+	*f = (struct triage_file){strdup(path), nops, unsaved};
 	t->broken |= !f->path;
 	if (!b->nfiles || nops < grown[b->shortest].nops) {
 		b->shortest = b->nfiles;
@@ -131,18 +131,45 @@ static void put(struct triage *t, const char *path, uint32_t nops, const struct 
 	b->nfiles++;
 }
 
+bool triage_unsave(struct listing *l)
+{
+	uint32_t n = 0, before = l->nops;
+	for (uint32_t i = 0; i < before; i++)
+		if (l->op[i].code != OP_SAVE)
+			l->op[n++] = l->op[i];
+	l->nops = n;
+	return n < before;
+}
+
+/* Twice. False: it cannot be run; v tells. */
+static bool try_twice(struct triage *t, const struct listing *l, struct outcome *v, struct outcome *again)
+{
+	if (!trials_run(t->trials, l, v))
+		return false;
+	if (trials_run(t->trials, l, again))
+		return true;
+	*v = *again;
+	return false;
+}
+
 static void try_file(struct triage *t, const char *path)
 {
 	struct listing l;
 	struct outcome v, again;
 	char err[1200];
+	bool unsaved = false;
 	t->nfiles++;
 	if (!triage_read(&l, path, &t->bytes, err, sizeof(err))) {
 		t->nunusable++;
 		fail("%s", err);
 		return;
 	}
-	if (!trials_run(t->trials, &l, &v) || !trials_run(t->trials, &l, &again)) {
+	bool ran = try_twice(t, &l, &v, &again);
+	if (ran && !v.failed && !again.failed && triage_unsave(&l)) {
+		unsaved = true;
+		ran = try_twice(t, &l, &v, &again);
+	}
+	if (!ran) {
 		t->nunusable++;
 		fail("%s", v.what);
 	} else if (v.failed != again.failed || strcmp(v.check, again.check) != 0) {
@@ -150,9 +177,10 @@ static void try_file(struct triage *t, const char *path)
 		fail("%s: it does not fail the same way twice: once %s, once %s", path,
 		     v.failed ? v.what : "not at all", again.failed ? again.what : "not at all");
 	} else if (v.failed) {
-		put(t, path, l.nops, &v);
+		put(t, path, l.nops, unsaved, &v);
 	} else {
 		t->nsilent++;
+		printf("fails nowhere: %s\n", path);
 	}
 	listing_free(&l);
 }

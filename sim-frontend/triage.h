@@ -12,6 +12,7 @@
 struct triage_file {
 	char *path;
 	uint32_t nops;
+	bool unsaved; /* fails without its saves only, as fuzzers run most programs: a save may mend what is wrong */
 };
 
 struct bucket {
@@ -37,6 +38,8 @@ struct triage {
  * else; those are about the device that the options or the name of the file's folder tells. False: err tells. */
 bool triage_read(struct listing *, const char *path, const struct program_text_options *, char *err,
 		 size_t max);
+/* Takes the saves out of a program. False: it has none. */
+bool triage_unsave(struct listing *);
 /* A file, or all files of a folder but hidden ones and README.txt. */
 void triage_add(struct triage *, const char *path);
 /* Those with most files first, and gives them names. */

@@ -77,6 +77,8 @@ static void put_files(FILE *f, const struct bucket *b)
 		fprintf(f, "    %s%s\n", b->file[i].path, i == b->shortest ? "  (the shortest)" : "");
 	if (b->nfiles > FILES_TOLD)
 		fprintf(f, "    and %u more\n", b->nfiles - FILES_TOLD);
+	if (b->file[b->shortest].unsaved)
+		fprintf(f, "\nIts saves are left out: with them nothing fails.\n");
 }
 
 static void put_steps(FILE *f, const char *folder, bool recorded)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #define _GNU_SOURCE
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -184,7 +185,7 @@ static _Noreturn void be_child(struct trials *t, const struct listing *l, int re
 	_exit(n != sizeof(v));
 }
 
-static void run_in_child(struct trials *t, const struct listing *l, struct outcome *v)
+static bool run_in_child(struct trials *t, const struct listing *l, struct outcome *v)
 {
 	int result[2], status = 0, report = memfd_create("report", MFD_CLOEXEC);
 	if (report < 0 || pipe(result)) {
@@ -195,14 +196,17 @@ static void run_in_child(struct trials *t, const struct listing *l, struct outco
 	pid_t child = fork();
 	if (child == 0)
 		be_child(t, l, result[1], report);
+	if (child < 0)
+		snprintf(v->what, sizeof(v->what), "no child process to run it in: %s", strerror(errno));
 	close(result[1]);
 	bool told = read(result[0], v, sizeof(*v)) == sizeof(*v);
 	close(result[0]);
 	if (child > 0)
 		waitpid(child, &status, 0);
-	if (!told)
+	if (!told && child > 0)
 		report_death(status, report, *t->op, v);
 	close(report);
+	return child > 0;
 }
 
 bool trials_run(struct trials *t, const struct listing *l, struct outcome *v)
@@ -210,10 +214,8 @@ bool trials_run(struct trials *t, const struct listing *l, struct outcome *v)
 	memset(v, 0, sizeof(*v));
 	if (!ready(t, l, v))
 		return false;
-	if (t->forked) {
-		run_in_child(t, l, v);
-		return true;
-	}
+	if (t->forked)
+		return run_in_child(t, l, v);
 	catch_signals(t, true);
 	run_guarded(t, l, v);
 	catch_signals(t, false);

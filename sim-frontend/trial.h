@@ -30,7 +30,7 @@ void trials_destroy(struct trials *);
 void trials_fork(struct trials *);
 /* And from now on here, unless a sanitizer is linked in. */
 void trials_stay(struct trials *);
-/* False: the devices can not be made; what tells. */
+/* False: the devices can not be made, or no child; what tells. */
 bool trials_run(struct trials *, const struct listing *, struct outcome *);
 
 #endif

@@ -19,6 +19,8 @@ static const char *signal_text(int number)
 		return "it does not end";
 	case SIGABRT:
 		return "it aborted";
+	case SIGKILL:
+		return "it was killed: is there memory enough?";
 	case SIGFPE:
 		return "it divided by zero";
 	default:
