@@ -19,5 +19,6 @@ void forge_load(struct sim_device *, const struct forge *);
  * requests that are invented.
  */
 bool forge_waits(const struct vdev *);
+uint64_t forge_hash(void); /* of the machine whose device was loaded last */
 
 #endif

@@ -3,8 +3,8 @@
  * What ringside-vmm does with somebody else's kernel and initrd before the guest runs: the bzImage and ELF
  * loaders, initrd placement, the command line, boot information and ACPI tables, on arbitrary files and options.
  *
- * An input: 8 bytes of options, 16 bits that say how long the initrd is, then the kernel; the initrd is made
- * of that many zeroes. Memory is only as large as the options say, with redzones around it.
+ * An input: 8 bytes of options, 16 bits that say how long the initrd is, then the kernel; what is missing is zero; the initrd
+ * is made of that many zeroes. Memory is only as large as the options say, with redzones around it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +12,7 @@
 #include "boot/acpi.h"
 #include "boot/boot.h"
 #include "boot/layout.h"
+#include "hash.h"
 #include "target.h"
 
 #define LOW_MAX     (LAYOUT_MEMORY_MIN + (8u << 20))
@@ -21,6 +22,8 @@
 
 static uint8_t *low; /* LOW_MAX bytes */
 static uint8_t initrd[65536], acpi[LAYOUT_ACPI_MAX];
+static struct boot_image image;
+static int refused; /* by the loader of that number; 0: by none */
 
 /* Exactly as long as it says, at the end of the block: what goes on is seen. Nobody reads what it holds, so it is
  * not cleared. */
@@ -49,24 +52,41 @@ static void tables(const uint8_t *o)
 		abort();
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+static uint64_t hash(void)
+{
+	uint64_t h = hash_u64(hash_bytes(HASH_SEED, acpi, sizeof(acpi)), (uint64_t)refused);
+	h = hash_u64(hash_u64(h, image.entry), image.end);
+	return hash_u64(hash_u64(h, image.initrd_gpa), image.initrd_len);
+}
+
+/* The number of the loader that refused it, from 1. */
+static int load(const struct boot_ram *ram, const uint8_t *o, const uint8_t *kernel, size_t n)
 {
 	static char cmdline[CMDLINE_MAX + 1];
-	struct boot_image image;
 	char err[ERR_MAX];
-	if (n < OPTIONS_LEN)
-		return 0;
-	struct boot_ram ram = ram_of(bytes);
-	uint64_t initrd_len = (uint64_t)bytes[8] | (uint64_t)bytes[9] << 8;
-	uint32_t chars = (uint32_t)bytes[6] << 4;
-	tables(bytes);
-	if (boot_load_kernel(&ram, bytes + OPTIONS_LEN, n - OPTIONS_LEN, &image, err))
-		return 0;
-	if (initrd_len && boot_load_initrd(&ram, initrd, initrd_len, &image, err))
-		return 0;
+	uint64_t initrd_len = (uint64_t)o[8] | (uint64_t)o[9] << 8;
+	uint32_t chars = (uint32_t)o[6] << 4;
+	if (boot_load_kernel(ram, kernel, n, &image, err))
+		return 1;
+	if (initrd_len && boot_load_initrd(ram, initrd, initrd_len, &image, err))
+		return 2;
 	memset(cmdline, 'a', chars);
 	cmdline[chars] = 0;
-	if (boot_load_cmdline(&ram, cmdline, &image, err))
+	return boot_load_cmdline(ram, cmdline, &image, err) ? 3 : 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+	uint8_t options[OPTIONS_LEN] = {0};
+	size_t given = n < OPTIONS_LEN ? n : OPTIONS_LEN;
+	target_hashed_by(hash);
+	if (given)
+		memcpy(options, bytes, given);
+	struct boot_ram ram = ram_of(options);
+	tables(options);
+	memset(&image, 0, sizeof(image));
+	refused = load(&ram, options, given ? bytes + given : options, n - given);
+	if (refused)
 		return 0;
 	boot_write_info(&ram, &image);
 	/* What the vCPU starts with lies in the memory that it has. */

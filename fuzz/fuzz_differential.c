@@ -30,6 +30,11 @@ static void make(void)
 	}
 }
 
+static uint64_t hash(void)
+{
+	return sim.hash;
+}
+
 /* As its ops, where somebody asks for that: the tape alone means something to the generator only. */
 static void write_program(void)
 {
@@ -44,6 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	const struct sim_violation *v = &sim.violation;
 	if (!sim.log)
 		make();
+	target_hashed_by(hash);
 	if (sim_run_tape(&sim, bytes, n))
 		return 0;
 	fprintf(stderr, "\nORACLE %s%s%s: op %" PRIu64 ", device %u: %s\n", v->v.oracle,

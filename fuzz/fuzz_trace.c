@@ -25,6 +25,7 @@ static void whole_file(const uint8_t *p, size_t n)
 		n -= used;
 		if (trace_get_chunk(p, n, seq, &c, &used) != TRACE_OK)
 			return;
+		roundtrip_see(c.type, used);
 		must(used <= n && c.payload + c.stored_len == p + used);
 	}
 }
@@ -89,6 +90,8 @@ static void lines(const uint8_t *p, size_t n)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	static void (*const readers[])(const uint8_t *, size_t) = {whole_file, head, records, program, lines};
+	target_hashed_by(roundtrip_hash);
+	roundtrip_begin();
 	if (n)
 		readers[bytes[0] % (sizeof(readers) / sizeof(readers[0]))](bytes + 1, n - 1);
 	return 0;

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include <stdlib.h>
 #include <string.h>
 
 #include <linux/virtio_mmio.h>
 
+#include "devices/blk.h"
+#include "devices/console.h"
+#include "devices/net.h"
+#include "devices/rng.h"
 #include "made.h"
 #include "must.h"
+#include "poison.h"
 #include "trace/remake.h"
 #include "twin.h"
+
+#define ZONE 64u /* behind a device, bytes that nobody may touch */
 
 static struct console console;
 
@@ -24,16 +30,27 @@ void made_device(const struct trace_device *t)
 	static const struct twin_type *const types[] = {&twin_blk, &twin_rng, &twin_console, &twin_net};
 	static struct twin twin = {.doors = &doors};
 	static struct trace_device again;
+	static struct {
+		union {
+			struct blk blk;
+			struct rng rng;
+			struct console console;
+			struct net net;
+		} device;
+		uint8_t zone[ZONE];
+	} room;
 	for (uint32_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		struct twin_device d = {.twin = &twin, .type = types[i], .vdev = malloc(types[i]->size)};
-		must(d.vdev != NULL);
+		struct twin_device d = {.twin = &twin, .type = types[i], .vdev = (void *)&room};
+		uint8_t *behind = (uint8_t *)&room + types[i]->size;
+		must(types[i]->size <= sizeof(room.device));
+		poison(behind, ZONE);
 		vmem_init(&d.mem, &twin.map);
 		if (t->id == types[i]->id && types[i]->make(&d, t) && remake_limits(t, d.vdev)) {
 			remake_describe(d.vdev, &again);
 			must(again.features == t->features && again.nqueues == t->nqueues);
 			must(!memcmp(again.queue_size_max, t->queue_size_max, t->nqueues * sizeof(uint16_t)));
 		}
-		free(d.vdev);
+		unpoison(behind, ZONE);
 	}
 }
 

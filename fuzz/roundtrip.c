@@ -1,12 +1,30 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <string.h>
 
+#include "hash.h"
 #include "must.h"
 #include "roundtrip.h"
 
 #define LINES_MAX 64 /* of a head that are printed */
 
 const uint16_t roundtrip_ids[OP_DEV_MAX] = {2, 4, 1, 3, 77};
+
+static uint64_t seen;
+
+void roundtrip_begin(void)
+{
+	seen = HASH_SEED;
+}
+
+void roundtrip_see(uint64_t what, size_t len)
+{
+	seen = hash_u64(seen, what << 32 | len);
+}
+
+uint64_t roundtrip_hash(void)
+{
+	return seen;
+}
 
 void roundtrip_text(const struct op *op)
 {
@@ -17,6 +35,7 @@ void roundtrip_text(const struct op *op)
 	size_t at, n = 0;
 	if (op->len <= ROUNDTRIP_DATA_MAX)
 		n = op_print(op, roundtrip_ids, true, line, sizeof(line));
+	roundtrip_see(op->code, n);
 	if (!n || op->dev >= ROUNDTRIP_DEVICES)
 		return;
 	must(!op_parse(line, n, roundtrip_ids, ROUNDTRIP_DEVICES, &back, data, sizeof(data), &blank, &at) &&
@@ -32,6 +51,7 @@ void roundtrip_record(const struct op *op)
 	static uint8_t bytes[OP_ENCODED_MAX + ROUNDTRIP_DATA_MAX];
 	struct op back, far = *op;
 	size_t used, len = op->len <= ROUNDTRIP_DATA_MAX ? op_encode(op, bytes, sizeof(bytes)) : 0;
+	roundtrip_see(op->code, len);
 	far.dev = OP_DEV_MAX;
 	must(!op_encode(&far, bytes, 0) &&
 	     (len || op->len > ROUNDTRIP_DATA_MAX || op_info(op->code)->class == OP_CLASS_DRV));
@@ -58,6 +78,7 @@ void roundtrip_decoded(const struct op *op)
 	static uint8_t bytes[OP_ENCODED_MAX + OP_PROGRAM_DATA_MAX];
 	struct op back;
 	size_t len = op_program_encode(op, bytes, sizeof(bytes));
+	roundtrip_see(op->code, len);
 	must(!op_program_encode(op, bytes + 1, len - 1));
 	must(len && op_program_decode(bytes, len, &back) == len && back.code == op->code &&
 	     back.dev == op->dev);
@@ -71,6 +92,7 @@ void roundtrip_head(const struct trace_head *h)
 	static uint8_t bytes[TRACE_HEAD_LEN_MAX];
 	char line[TRACE_TEXT_LINE_MAX];
 	size_t len = trace_put_head(bytes, sizeof(bytes), h);
+	roundtrip_see(h->ndevices, len);
 	must(len && trace_get_head(bytes, len, &again));
 	must(!trace_put_head(bytes, len - 1, h));
 	for (uint32_t i = 0; i < LINES_MAX && trace_print_head(h, i, i % 2, line, sizeof(line)); i++)
@@ -100,7 +122,9 @@ bool roundtrip_line(const char *line, size_t n, struct trace_text *text)
 	struct op op;
 	bool taken = false, blank = false;
 	size_t at;
-	if (trace_parse_head(line, n, text, &taken, &at))
+	bool bad = trace_parse_head(line, n, text, &taken, &at);
+	roundtrip_see(bad, n);
+	if (bad)
 		return false;
 	if (taken)
 		return true;

@@ -14,6 +14,11 @@
 #define ROUNDTRIP_DEVICES 5
 extern const uint16_t roundtrip_ids[OP_DEV_MAX]; /* blk, rng, net, console, and none of ours */
 
+/* A hash of all that came since the beginning: what it was, and how long in that form. */
+void roundtrip_begin(void);
+void roundtrip_see(uint64_t what, size_t len); /* something that has no form of its own */
+uint64_t roundtrip_hash(void);
+
 void roundtrip_text(const struct op *);    /* printed, read and printed again */
 void roundtrip_record(const struct op *);  /* as a record of a trace, where it may stand in one */
 void roundtrip_decoded(const struct op *); /* of a program: it is canonical */

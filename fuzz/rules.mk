@@ -42,10 +42,12 @@ fuzz_with_snapshot := $(B)/fuzz/forge.o
 fuzz_with_trace    := $(B)/fuzz/roundtrip.o $(B)/fuzz/made.o
 # The bug of fuzz_canary.c.
 planted = $(if $(filter canary,$*),-Wl$(comma)--wrap=blk_io_done)
+# What standalone.c counts.
+counted = $(if $(filter %/standalone.o,$^),$(addprefix -Wl$(comma)--wrap=,malloc calloc realloc))
 .SECONDEXPANSION:
 
 $(B)/fuzz_%: $(B)/fuzz/fuzz_%.o $$(fuzz_with_$$*) $$(seen_$$*) $$(if $$(filter fuzz oss,$(FLAVOUR)),$$(if $$(filter $$*,$(fuzz_bytes)),,$(fuzz_programs))) $(fuzz_main) $(fuzz_libs)
-	@$(or $(LD_$(FLAVOUR)),$(CC)) $(CFLAGS) $(LINK_$(FLAVOUR)) $(fuzz_link_$(FLAVOUR)) $(planted) $^ $(ZSTD) -o $@
+	@$(or $(LD_$(FLAVOUR)),$(CC)) $(CFLAGS) $(LINK_$(FLAVOUR)) $(fuzz_link_$(FLAVOUR)) $(planted) $(counted) $^ $(ZSTD) -o $@
 $(B)/tests/test_mutate: $(patsubst %,$(B)/fuzz/%.o,$(fuzz_mutator)) $(B)/sim-frontend/machine_byte.o
 # The differences that these plant.
 $(B)/tests/test_sim_tape: LINK_$(FLAVOUR) += -Wl$(comma)--wrap=vq_complete
@@ -56,7 +58,7 @@ $(BUILD)/afl/mutator.so: fuzz/afl_mutator.c $(patsubst %,fuzz/%.c,$(fuzz_mutator
 	@mkdir -p $(@D) && clang $(WARN) -O2 -shared -fPIC $(I_fuzz) $^ -o $@
 # The same objects without a fuzzer around them: replay of files, and speed.
 $(B)/replay_%: $(B)/fuzz/fuzz_%.o $$(fuzz_with_$$*) $$(seen_$$*) $(B)/fuzz/target.o $(B)/fuzz/standalone.o $(B)/fuzz/files.o $(fuzz_libs)
-	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $(planted) $^ -lzstd -o $@
+	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $(planted) $(counted) $^ -lzstd -o $@
 $(B)/bench_fuzz_%: $(B)/fuzz/fuzz_%.o $$(fuzz_with_$$*) $(B)/fuzz/target.o $(B)/fuzz/bench_fuzz.o $(B)/fuzz/files.o $(fuzz_libs)
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lzstd -o $@
 fuzzers: $(patsubst %,$(B)/fuzz_%,$(targets)) $(patsubst %,$(B)/replay_%,$(targets))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <string.h>
 
+#include "hash.h"
 #include "must.h"
 #include "tiny.h"
 
@@ -116,4 +117,15 @@ void tiny_kicks(bool on)
 void tiny_reset(void)
 {
 	vq_reset(&vq);
+}
+
+uint64_t tiny_hash(void)
+{
+	uint64_t h = hash_bytes(hash_bytes(HASH_SEED, low, LOW_LEN), high, HIGH_LEN);
+	h = hash_u64(h, (uint64_t)vq.next_avail << 32 | (uint64_t)vq.next_used << 16 | vq.published);
+	h = hash_u64(h, (uint64_t)vq.seq << 16 | vq.inflight);
+	h = hash_u64(h, (uint64_t)vq.offence << 8 | (uint64_t)vq.ready << 1 | vq.kicks_off);
+	for (uint32_t i = 0; i < nheld; i++)
+		h = hash_u64(h, held[i].write_len);
+	return h;
 }

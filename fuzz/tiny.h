@@ -26,5 +26,6 @@ void tiny_complete(uint32_t which, uint32_t written);
 void tiny_publish(void);
 void tiny_kicks(bool on);
 void tiny_reset(void);
+uint64_t tiny_hash(void); /* of memory, the queue, and what is popped */
 
 #endif
