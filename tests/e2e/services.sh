@@ -51,7 +51,15 @@ done
 for key in homepage main_repo primary_contact language; do
 	grep -q "^$key: ." fuzz/oss-fuzz/project.yaml || differ+=" no $key"
 done
-if [ -z "$differ" ]; then pass same-projects; else fail same-projects ".clusterfuzzlite/ and fuzz/oss-fuzz/ differ in:$differ"; fi
+# The image is chosen by project.yaml, else it is an older system; a workflow's action finds that file only where it has been checked out.
+for folder in .clusterfuzzlite fuzz/oss-fuzz; do
+	system=$(sed -n 's/^base_os_version: //p' $folder/project.yaml)
+	[ -n "$system" ] && grep -q "^FROM .*/base-builder:$system$" $folder/Dockerfile || differ+=" base_os_version and FROM of $folder"
+done
+for workflow in .github/workflows/cflite_*.yml; do
+	[ "$(grep -A 2 '^    steps:' "$workflow" | grep -c 'actions/checkout@')" = "$(grep -c '^    steps:' "$workflow")" ] || differ+=" no checkout first in $workflow"
+done
+if [ -z "$differ" ]; then pass same-projects; else fail same-projects "what must agree in .clusterfuzzlite/, fuzz/oss-fuzz/ and the workflows does not:$differ"; fi
 ln -s "$PWD" "$work/ringside"
 cp fuzz/oss-fuzz/build.sh "$work/build.sh"
 for service in $services; do
