@@ -60,6 +60,8 @@ static void on_offence(void *ctx, enum offence o)
 		recorder_offence(d->recorder, o);
 	m->stats.offences++;
 	m->stats.offence[o]++;
+	if (!m->lawless)
+		oracle_status_offence(&d->judges->status, o);
 	if (m->events && m->events->offence)
 		m->events->offence(m->events_ctx, d, o);
 }
@@ -102,6 +104,7 @@ static struct oracle *make_oracle(struct sim_device *d)
 		.nqueues = d->vdev->ops->nqueues, .report = machine_violation, .used = judges_used, .ctx = d};
 	c.status_byte = d->type->id == VIRTIO_ID_BLOCK;
 	c.status = &d->vdev->status;
+	c.lawless = &d->machine->lawless;
 	c.owes = d->type->owes ? owes : NULL;
 	memcpy(c.queue_size_max, d->vdev->ops->queue_size_max, sizeof(c.queue_size_max));
 	return oracle_create(&c);
@@ -178,6 +181,7 @@ void machine_reset(struct machine *m)
 	m->op = m->clock_ns = 0;
 	m->waiting = NULL;
 	m->nlate = 0;
+	m->lawless = false;
 	m->stats.runs++;
 }
 

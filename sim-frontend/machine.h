@@ -191,6 +191,7 @@ struct machine {
 	struct sim_device device[MACHINE_DEVICES_MAX];
 	uint64_t op; /* number, from 1, of the op under way */
 	uint64_t clock_ns;
+	bool lawless;     /* in this run the guest did what no driver does */
 	uint32_t hostile; /* bit per device whose guest changed memory or rings behind the driver's back */
 	/* An oracle was violated. May not return to the device's work (abort, exit, longjmp) or may. */
 	void (*violation)(struct machine *, struct sim_device *, const struct violation *);

@@ -63,7 +63,9 @@ struct violation {
 struct oracle_config {
 	uint16_t nqueues;
 	uint16_t queue_size_max[VDEV_QUEUES_MAX];
-	bool status_byte;      /* a request's last writable byte is its status, 0 for success (block) */
+	bool status_byte; /* a request's last writable byte is its status, 0 for success (block) */
+	const bool *
+		lawless; /* NULL: nobody knows; or: the guest did what no driver does, so what it gets it asked for */
 	const uint8_t *status; /* the device's status, as the driver may read it; NULL: it is live */
 	void (*report)(void *ctx, const struct violation *);
 	void (*used)(void *ctx, uint64_t serial, uint32_t len); /* NULL, or: a chain was given back */

@@ -211,6 +211,9 @@ struct oracle {
 
 void oracle_cry(struct oracle *, enum oracle_kind, const char *clause, const char *format, ...)
 	__attribute__((format(printf, 4, 5), cold));
+/* Where one message tells of many things: the same failure is told by `check` (struct violation). */
+void oracle_cry_of(struct oracle *, enum oracle_kind, const char *check, const char *format, ...)
+	__attribute__((format(printf, 4, 5), cold));
 
 /* -- places ---------------------------------------------------------------------------------------------- */
 

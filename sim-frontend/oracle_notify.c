@@ -40,6 +40,20 @@ static const char *must_notify(const struct oracle *o)
 	return o->event_idx ? "split.usednotif.5" : "split.usednotif.3";
 }
 
+/* By the values that the device loaded the driver asked for none. A hostile guest may have made that up. */
+static void wasted(struct oracle *o, const struct ring *r)
+{
+	o->wasted++;
+	if (!o->config.lawless || *o->config.lawless)
+		return;
+	oracle_cry(o, ORACLE_NOTIFICATION,
+		   o->packed      ? ""
+		   : o->event_idx ? "split.usednotif.6"
+				  : "split.usednotif.2",
+		   "queue %u: a used buffer notification is sent that the driver asked not to get",
+		   ring_number(o, r));
+}
+
 static void judge_interrupt(struct oracle *o, struct ring *r)
 {
 	bool due = !r->covered;
@@ -69,7 +83,7 @@ void oracle_interrupt(struct oracle *o, uint16_t source)
 			   "queue %u: a used buffer notification is sent, and the queue is not ready",
 			   source);
 	else if (r->sampled && !r->irq_due && !(o->off >> ORACLE_NOTIFICATION & 1))
-		o->wasted++;
+		wasted(o, r);
 	r->irq_due = false;
 	r->sampled = true;
 	r->asked = r->published;

@@ -3,6 +3,7 @@
 #include <linux/virtio_ids.h>
 #include <linux/virtio_mmio.h>
 
+#include "oracle_filter.h"
 #include "oracle_int.h"
 #include "oracle_status.h"
 
@@ -99,8 +100,8 @@ static void check_kept(struct oracle_status *s, const char *when)
 static void check_source(struct oracle_status *s, uint16_t source)
 {
 	if (source == HOST_SOURCE_CONFIG) {
-		if (!s->status && !s->live)
-			CRY(s, "reset.2", "a configuration interrupt comes after a reset");
+		if (!s->live)
+			CRY(s, "reset.2", "a configuration interrupt comes before DRIVER_OK");
 		s->told |= !!(s->vdev->status & VIRTIO_CONFIG_S_NEEDS_RESET);
 	} else if (!s->live) {
 		CRY(s, "status.1", "queue %u: a used buffer notification comes before DRIVER_OK", source);
@@ -119,6 +120,28 @@ void oracle_status_interrupt(struct oracle_status *s, uint16_t source)
 		CRY(s, "mmio.3", "an interrupt comes without its bit %u in InterruptStatus", bit);
 	else
 		s->isr |= bit;
+}
+
+/* -- offences -------------------------------------------------------------------------------------------- */
+
+/*
+ * What a driver that does no wrong can not do: a chain or a ring that breaks the device, a queue that is refused. Other
+ * offences may be a driver's that means well (a notification too early, a request that the device can not serve). Queues
+ * that are set up ahead of FEATURES_OK may be of another layout than what is agreed at last.
+ */
+void oracle_status_offence(struct oracle_status *s, enum offence o)
+{
+	const struct offence_info *i = offence_info(o);
+	bool agreed = s->vdev->status & VIRTIO_CONFIG_S_FEATURES_OK;
+	if (i->reaction == OFFENCE_BREAK)
+		oracle_cry_of(s->oracle, ORACLE_STATUS, i->name,
+			      "the driver broke no rule, but the device needs a reset: it has seen %s (%s)",
+			      i->name, i->what);
+	else if (o == OFFENCE_QUEUE_LAYOUT && agreed)
+		oracle_cry_of(s->oracle, ORACLE_STATUS, i->name,
+			      "the driver broke no rule, but its queue does not become ready: the device has "
+			      "seen %s (%s)",
+			      i->name, i->what);
 }
 
 /* -- status ---------------------------------------------------------------------------------------------- */
@@ -162,12 +185,19 @@ static void check_reset(struct oracle_status *s)
 	clear(s);
 }
 
-/* All that a device offers fits together, and so does what it accepted before. */
+/* No feature without those that it needs: of ours only a network device's need others. */
+static bool is_valid(const struct oracle_status *s)
+{
+	bool net = s->vdev->ops->id == VIRTIO_ID_NET;
+	return !(s->accepted & ~s->offered) && (!net || filter_usable(s->accepted) == s->accepted);
+}
+
+/* All that a device offers fits together, and so does what it accepted before; a valid part of it should, too. */
 static bool must_accept(const struct oracle_status *s, uint8_t value)
 {
 	return (value & STATUS_BEGUN) == STATUS_BEGUN && !(s->status & ~value) && !s->beyond &&
 	       HAS(s->accepted, VIRTIO_F_VERSION_1) &&
-	       (s->accepted == s->offered || s->accepted == s->agreed);
+	       (s->accepted == s->offered || s->accepted == s->agreed || is_valid(s));
 }
 
 static void check_features(struct oracle_status *s, uint8_t value)

@@ -4,9 +4,10 @@
  * and write, every interrupt, and whether the device touches guest memory at all.
  *
  *   status      a bit appears only when the driver wrote it (but NEEDS_RESET) and stays until a reset;
- *               FEATURES_OK stays for what was offered, and for nothing else; the features in force
+ *               FEATURES_OK stays for any valid part of what was offered, and for nothing else; the features in force
  *               are those accepted before it; nothing is consumed or notified before DRIVER_OK, or
  *               while no queue is ready; NEEDS_RESET comes with a configuration interrupt
+ *   offences    no queue is refused, and no reset asked for, while the driver breaks no rule
  *   reset       after status 0: status, InterruptStatus and every QueueReady are 0
  *   interrupts  an event's bit stands in InterruptStatus from the interrupt to its acknowledgement,
  *               whatever else comes in between, and no other bit does
@@ -14,8 +15,7 @@
  *               nothing that is not its own
  *   config      equal bytes at any width and time, but for a new ConfigGeneration or a driver's write
  *
- * Legal, though odd: a set of features refused that is not all that is offered and was never accepted; an
- * interrupt bit for used buffers whose notification the driver suppressed; a generation that changes for
+ * Legal, though odd: a set of features refused in which one lacks what it needs; an interrupt bit for used buffers whose notification the driver suppressed; a generation that changes for
  * nothing; anything at all from registers that can not be read.
  */
 #ifndef RINGSIDE_ORACLE_STATUS_H
@@ -58,6 +58,8 @@ void oracle_status_write_ends(struct oracle_status *, uint64_t off, uint32_t siz
 void oracle_status_read(struct oracle_status *, uint64_t off, uint32_t size, uint64_t value);
 void oracle_status_interrupt(struct oracle_status *, uint16_t source);
 void oracle_status_leave(struct oracle_status *); /* the device returns, but not from a write */
+/* The device holds an offence against a driver that broke no rule in all of the run. */
+void oracle_status_offence(struct oracle_status *, enum offence);
 /* The device touches guest memory though it is not open. */
 void oracle_status_touch(struct oracle_status *, enum vmem_for);
 

@@ -15,9 +15,10 @@
 /* -- driver ops ------------------------------------------------------------------------------------------ */
 
 /* The guest does what no driver does. It may have sent this device anywhere in memory, onto another one's
- * rings too. */
+ * rings too; and what it left there may be found long after a reset. */
 static void go_wild(struct machine *m)
 {
+	m->lawless = true;
 	for (uint32_t i = 0; i < m->ndevices; i++)
 		machine_set_wild(&m->device[i], true);
 }

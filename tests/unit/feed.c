@@ -29,6 +29,7 @@ void feed_start(struct feed *f, uint64_t features, uint16_t size)
 				  .queue_size_max = {FEED_SIZE, FEED_SIZE},
 				  .status_byte = true,
 				  .status = &f->status,
+				  .lawless = &f->lawless,
 				  .report = on_violation,
 				  .owes = owes,
 				  .ctx = f};

@@ -37,6 +37,7 @@ struct feed {
 	bool packed, event_idx;
 	uint8_t status; /* the device's status register */
 	bool weak;      /* the device leaves fences out */
+	bool lawless;   /* the guest did what no driver does */
 	bool idle;      /* what is available need not be taken: nothing has come for it */
 	uint16_t size;
 	struct vring_desc desc[FEED_SIZE];  /* split: the ring's table */

@@ -102,6 +102,25 @@ static void interrupts_without_a_look(void **state)
 	assert_int_equal(oracle_wasted(f->oracle), 0);
 }
 
+/* The driver asked for none. Of a hostile guest nobody knows what it had asked for when. */
+static void interrupts_unasked(void **state)
+{
+	struct feed *f = *state;
+	for (uint16_t n = 0; n < 2; n++) {
+		f->lawless = n == 0;
+		complete(f, n);
+		feed_show(f);
+		feed_want(f, false);
+		if (n == 0)
+			feed_silent(f);
+		oracle_interrupt(f->oracle, 0);
+		assert_int_equal(oracle_wasted(f->oracle), n + 1);
+		if (n == 0)
+			feed_silent(f);
+	}
+	feed_expect(f, ORACLE_NOTIFICATION, f->event_idx ? "split.usednotif.6" : "split.usednotif.2");
+}
+
 /* Shown in two steps, and looked once after the second: the wish is for either. */
 static void one_look_for_two_steps(void **state)
 {
@@ -358,6 +377,8 @@ int main(void)
 		FEED_BOTH(looks_without_a_fence, 0),
 		FEED_BOTH(looks_twice, FEED_EVENT_IDX),
 		FEED_BOTH(interrupts_without_a_look, 0),
+		FEED_BOTH(interrupts_unasked, 0),
+		FEED_BOTH(interrupts_unasked, FEED_EVENT_IDX),
 		FEED_BOTH(one_look_for_two_steps, 0),
 		FEED_BOTH(interrupt_of_a_queue_that_is_not_there, 0),
 		FEED_BOTH(interrupt_after_a_reset, 0),

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <linux/virtio_blk.h>
+#include <linux/virtio_net.h>
 
 #include "tests/unit/idle.h"
 
@@ -114,31 +115,57 @@ static void features_never_offered(void **state)
 	idle_cries("feat.2");
 }
 
+/* FEATURES_OK is written, and does not stay. */
+static void refuse_features(void)
+{
+	idle_write_begins(VIRTIO_MMIO_STATUS, IDLE_AGREED);
+	idle.dev.status = IDLE_BEGUN;
+	idle_write_ends(VIRTIO_MMIO_STATUS, IDLE_AGREED);
+}
+
+/* Any part of what is offered fits, but for what needs another feature. */
 static void features_refused(void **state)
 {
 	(void)state;
-	idle_accept_features(IDLE_VERSION |
-			     1ull << VIRTIO_RING_F_EVENT_IDX); /* legal: never accepted before */
-	idle_write_begins(VIRTIO_MMIO_STATUS, IDLE_AGREED);
-	idle.dev.status = IDLE_BEGUN;
-	idle_write_ends(VIRTIO_MMIO_STATUS, IDLE_AGREED);
-	idle_silent();
+	uint64_t part = IDLE_VERSION | 1ull << VIRTIO_RING_F_EVENT_IDX;
+	idle_accept_features(part);
+	refuse_features();
+	idle_cries("feat.2");
 	idle_put(VIRTIO_MMIO_STATUS, IDLE_AGREED);
 	idle_put(VIRTIO_MMIO_STATUS, 0);
-	idle_accept_features(IDLE_VERSION | 1ull << VIRTIO_RING_F_EVENT_IDX);
-	idle_write_begins(VIRTIO_MMIO_STATUS, IDLE_AGREED);
-	idle.dev.status = IDLE_BEGUN;
-	idle_write_ends(VIRTIO_MMIO_STATUS, IDLE_AGREED);
-	idle_cries("feat.4");
+	idle_accept_features(part);
+	refuse_features();
+	idle_cries("feat.4"); /* and it had them before */
+}
+
+/* Legal: one lacks what it needs, or VERSION_1 does. Until the device has taken them once. */
+static void features_refused_that_do_not_fit(void **state)
+{
+	static struct vdev_ops net;
+	uint64_t part = IDLE_VERSION | 1ull << VIRTIO_NET_F_CTRL_RX;
+	(void)state;
+	net = *idle.dev.ops;
+	net.id = VIRTIO_ID_NET;
+	idle.dev.ops = &net;
+	idle.dev.offered |= 1ull << VIRTIO_NET_F_CTRL_RX | 1ull << VIRTIO_NET_F_CTRL_VQ;
+	oracle_status_restart(&idle.s);
+	idle_accept_features(part);
+	refuse_features();
+	idle_put(VIRTIO_MMIO_STATUS, 0);
+	idle_accept_features(1ull << VIRTIO_RING_F_EVENT_IDX);
+	refuse_features();
+	idle_put(VIRTIO_MMIO_STATUS, 0);
+	idle_silent();
+	idle_accept_features(part | 1ull << VIRTIO_NET_F_CTRL_VQ);
+	refuse_features();
+	idle_cries("feat.2");
 }
 
 static void all_features_refused(void **state)
 {
 	(void)state;
 	idle_accept_features(idle.dev.offered);
-	idle_write_begins(VIRTIO_MMIO_STATUS, IDLE_AGREED);
-	idle.dev.status = IDLE_BEGUN;
-	idle_write_ends(VIRTIO_MMIO_STATUS, IDLE_AGREED);
+	refuse_features();
 	idle_cries("feat.2");
 }
 
@@ -251,6 +278,19 @@ static void needs_reset_early(void **state)
 	idle_silent();
 }
 
+/* Where nobody is told yet of a configuration that changes, its interrupt comes too early. */
+static void configuration_interrupt_early(void **state)
+{
+	(void)state;
+	idle_accept_features(IDLE_VERSION);
+	idle_put(VIRTIO_MMIO_STATUS, IDLE_AGREED);
+	idle_raise_bit(VDEV_ISR_CONFIG, HOST_SOURCE_CONFIG);
+	idle_cries("reset.2");
+	idle_put(VIRTIO_MMIO_STATUS, IDLE_LIVE);
+	idle_raise_bit(VDEV_ISR_CONFIG, HOST_SOURCE_CONFIG);
+	idle_silent();
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, idle_setup, idle_teardown)
 
 int main(void)
@@ -265,6 +305,7 @@ int main(void)
 		TEST(status_that_goes_away),
 		TEST(features_never_offered),
 		TEST(features_refused),
+		TEST(features_refused_that_do_not_fit),
 		TEST(all_features_refused),
 		TEST(features_that_change_late),
 		TEST(features_of_the_life_before),
@@ -274,6 +315,7 @@ int main(void)
 		TEST(memory_without_a_queue),
 		TEST(needs_reset_in_silence),
 		TEST(needs_reset_early),
+		TEST(configuration_interrupt_early),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
