@@ -154,11 +154,11 @@ void driver_early(struct driver *g)
 	g->early = !g->live;
 }
 
-static bool place_rings(struct driver *g, struct driver_queue *q, uint16_t queue, uint16_t size)
+static bool place_rings(struct driver *g, struct driver_queue *q, uint16_t queue, uint16_t size, bool apart)
 {
 	struct machine *m = g->device->machine;
 	uint32_t at[3];
-	q->area_len = q->packed ? driver_packed_areas(size, at) : driver_split_areas(g, size, at);
+	q->area_len = q->packed ? driver_packed_areas(size, at) : driver_split_areas(g, size, apart, at);
 	q->heap = queue & 1 ? &m->heap_high : &m->heap_rings;
 	if (!heap_get(q->heap, q->area_len, HEAP_FIRST, &q->area))
 		return false;
@@ -205,11 +205,12 @@ bool driver_set_up(struct driver *g, uint16_t queue, uint32_t size)
 	uint32_t max = get32(g, VIRTIO_MMIO_QUEUE_NUM_MAX);
 	driver_forget_queue(g, queue);
 	q->packed = driver_has(g, VIRTIO_F_RING_PACKED);
-	if (!max || !place_rings(g, q, queue, fitting_size(q, size, max))) {
+	uint16_t fit = max ? fitting_size(q, size, max) : 0;
+	if (!max || !place_rings(g, q, queue, fit, size && fit < size && size <= max)) {
 		driver_note(g, max ? "no room for the rings" : "no such queue");
 		return false;
 	}
-	start_queue(g, q, fitting_size(q, size, max));
+	start_queue(g, q, fit);
 	put32(g, VIRTIO_MMIO_QUEUE_NUM, q->size);
 	for (int i = 0; i < 3; i++) {
 		uint32_t reg = VIRTIO_MMIO_QUEUE_DESC_LOW + 0x10u * (uint32_t)i;

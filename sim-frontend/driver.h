@@ -14,7 +14,8 @@
  *   bit 5       the status byte is in one segment with the data before it
  *   bits 6-7    0 in the ring, 1 and 2 in an indirect table, 3 the first segment in the ring and
  *               the rest in an indirect table (where INDIRECT_DESC is negotiated; else in the ring)
- *   bits 8-9    the indirect table's address: a multiple of 16, plus 0, 1, 2, 8
+ *   bits 8-9    the indirect table's address: a multiple of 16, plus 0, 1, 2, 8; with 1 and 8 the descriptor that
+ *               refers to it in a split ring has WRITE, too, which the device ignores
  *   bits 10-11  where the buffers are: 0 first free, 1 at the very end of region 1, 2 across the
  *               seam of regions 0 and 1, 3 in region 2, across 4 GiB or up to its end
  *   bit 12      justified to the right: the last byte is the last of its 64-byte block, so that
@@ -101,7 +102,8 @@ void driver_forget_queue(struct driver *, uint16_t queue);
 bool driver_negotiate(struct driver *, uint64_t without);
 /*
  * Sets a queue up, packed where that is negotiated, disabling it first where it is in use. size: at most that
- * many entries, for a split ring a power of two of them; 0: the largest.
+ * many entries, for a split ring a power of two of them; 0: the largest. Where that leaves some of them out, the
+ * available ring stands at an address that is just even.
  */
 bool driver_set_up(struct driver *, uint16_t queue, uint32_t size);
 /* By its register, where RING_RESET is negotiated; the queue can be set up again at once. */

@@ -176,8 +176,9 @@ struct used {
 	uint32_t id, len;
 };
 
-/* Offsets of the three parts, as close together as the alignments allow; returns the length of all. */
-uint32_t driver_split_areas(const struct driver *, uint16_t size, uint32_t at[3]);
+/* Offsets of the three parts, as close together as the alignments allow; returns the length of all. apart: two bytes of
+ * nobody's are ahead of the available ring. */
+uint32_t driver_split_areas(const struct driver *, uint16_t size, bool apart, uint32_t at[3]);
 uint32_t driver_packed_areas(uint16_t size, uint32_t at[3]);
 /* Memory and positions of an empty ring. */
 void driver_split_wind(struct driver *, struct driver_queue *);

@@ -131,6 +131,13 @@ static uint16_t next_of(const struct driver_queue *q, const struct plan *p, uint
 	return last ? 0 : p->index[i + 1];
 }
 
+/* WRITE means nothing beside INDIRECT in a split ring (split.indirect.1); some tables' addresses come with it. */
+static uint64_t indirect_flags(const struct driver_queue *q, const struct plan *p)
+{
+	bool write = !q->packed && p->table.v & 9;
+	return VRING_DESC_F_INDIRECT | (write ? VRING_DESC_F_WRITE : 0);
+}
+
 /* Fills in both tables. In a packed ring's table only WRITE means anything: no id, no NEXT (2.8.7). */
 static void write_tables(const struct driver_queue *q, const struct plan *p, struct vring_desc *ring,
 			 struct vring_desc *table)
@@ -140,7 +147,7 @@ static void write_tables(const struct driver_queue *q, const struct plan *p, str
 		describe(&ring[i], p, i, i + 1 < p->nindex, next_of(q, p, i));
 	if (p->indirect)
 		put_pair(&ring[direct], p->table.v,
-			 16 * n | (uint64_t)VRING_DESC_F_INDIRECT << 32 |
+			 16 * n | (uint64_t)indirect_flags(q, p) << 32 |
 				 (uint64_t)next_of(q, p, direct) << 48);
 	for (uint32_t i = 0; i < n; i++) {
 		bool more = i + 1 < n && !q->packed;

@@ -17,12 +17,13 @@ static uint32_t avail_event_at(const struct driver_queue *q)
 	return RING_BASE + 8u * q->size;
 }
 
-/* Without EVENT_IDX there is no room for the event fields: SeaBIOS does it so. */
-uint32_t driver_split_areas(const struct driver *g, uint16_t size, uint32_t at[3])
+/* Without EVENT_IDX there is no room for the event fields: SeaBIOS does it so. The available ring need not stand at more than
+ * an even address (2.7). */
+uint32_t driver_split_areas(const struct driver *g, uint16_t size, bool apart, uint32_t at[3])
 {
 	uint32_t event = driver_has(g, VIRTIO_RING_F_EVENT_IDX) ? 2 : 0;
 	at[DESC] = 0;
-	at[AVAIL] = 16u * size;
+	at[AVAIL] = 16u * size + (apart ? 2 : 0);
 	at[USED] = (at[AVAIL] + RING_BASE + 2u * size + event + 3) & ~3u;
 	return at[USED] + RING_BASE + 8u * size + event;
 }
