@@ -65,6 +65,7 @@ struct staged {
 	uint16_t pos;
 	uint32_t len;
 	bool flags; /* are there too */
+	bool blank; /* its chain has no byte that the device may store */
 };
 
 /* When the driver is to notify, by what the device stored. */

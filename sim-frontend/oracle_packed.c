@@ -248,7 +248,7 @@ static void show(struct oracle *o, struct ring *r)
 		oracle_publish(o, r, p);
 }
 
-/* WRITE tells that len means something. */
+/* WRITE tells that something was written, so that len means something. */
 static void judge_flags(struct oracle *o, const struct ring *r, const struct staged *e, uint16_t flags)
 {
 	uint16_t used = F_AVAIL | F_USED, want = wrap_of(r, e->pos) ? used : 0;
@@ -261,6 +261,11 @@ static void judge_flags(struct oracle *o, const struct ring *r, const struct sta
 			o, ORACLE_USED_RING, "",
 			"queue %u: used entry %u has used.len %u, which means nothing without the WRITE flag",
 			ring_number(o, r), slot_of(r, e->pos), e->len);
+	else if (e->blank && flags & VRING_DESC_F_WRITE)
+		oracle_cry(
+			o, ORACLE_USED_RING, "",
+			"queue %u: used entry %u has the WRITE flag, but its chain has nothing to write to",
+			ring_number(o, r), slot_of(r, e->pos));
 }
 
 /* The entry at `stored` has its id and length, and perhaps its flags. */
@@ -272,6 +277,7 @@ static void stage(struct oracle *o, struct ring *r)
 	e->flags = (r->elem_mask & ELEM_FLAGS) == ELEM_FLAGS;
 	memcpy(&e->len, r->elem, sizeof(e->len));
 	r->elem_mask = 0;
+	e->blank = oracle_owns(r, id) && !r->chain[id]->unsure && !r->chain[id]->write_len;
 	if (e->flags)
 		judge_flags(o, r, e, value16(r->elem + 6));
 	e->span = oracle_used(o, r, id, e->len);

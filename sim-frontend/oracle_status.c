@@ -276,6 +276,20 @@ static void accept(struct oracle_status *s, uint32_t bits)
 		s->beyond_unsure = true;
 }
 
+/* A queue whose reset is over has no state of its own any more: it can not be enabled again as it was. */
+static void check_reset_queue(struct oracle_status *s)
+{
+	if (s->queue_sel >= s->vdev->nqueues || mmio_read(s->mmio, VIRTIO_MMIO_QUEUE_RESET, 4))
+		return;
+	const struct vq *q = &s->vdev->queue[s->queue_sel];
+	bool kept = q->size;
+	for (int i = 0; i < AREAS; i++)
+		kept |= q->area[i].v != 0;
+	if (kept)
+		CRY(s, "vqreset.2", "queue %u: its size or addresses are still there after its reset",
+		    s->queue_sel);
+}
+
 /* Which queues may differ, and what the written one must be. */
 static void check_ready(struct oracle_status *s, uint64_t off, uint32_t value, uint32_t before)
 {
@@ -295,6 +309,8 @@ static void check_ready(struct oracle_status *s, uint64_t off, uint32_t value, u
 		CRY(s, "", "queue %u: QueueReady is 0 after 1 was written to a queue that was ready",
 		    s->queue_sel);
 	s->ready = now;
+	if (reset)
+		check_reset_queue(s);
 	if (reset)
 		s->resetting |= bit;
 	else if (now & bit)

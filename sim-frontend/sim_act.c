@@ -202,13 +202,27 @@ static void power(struct sim *s, uint32_t dev)
 	sim_start(s, dev);
 }
 
-static void resize(struct sim *s, uint32_t dev)
+static void resize_once(struct sim *s, uint32_t dev)
 {
 	static const uint64_t sectors[4] = {1024, 8, 2048, 1};
-	if (!s->machine.device[dev].type->resize)
-		return;
 	count(s, SIM_FAULT_RESIZE);
 	sim_op(s, OP_RESIZE, dev, sectors[rand_bits(&s->plan->rand, 2)], 0, 0, 0);
+}
+
+/* Also while the driver sets the device up: it has read the capacity, and is not there to be told yet. */
+static void resize(struct sim *s, uint32_t dev)
+{
+	if (!s->machine.device[dev].type->resize)
+		return;
+	if (rand_bits(&s->plan->rand, 1)) {
+		resize_once(s, dev);
+		return;
+	}
+	sim_op(s, OP_NEGOTIATE, dev, 0, 0, 0, 0);
+	sim_op(s, OP_READ, dev, VIRTIO_MMIO_CONFIG, 4, 0, 0);
+	resize_once(s, dev);
+	sim_op(s, OP_READ, dev, VIRTIO_MMIO_CONFIG, 4, 0, 0);
+	sim_start(s, dev);
 }
 
 /* The device goes on as another one, loaded from its bytes. Nobody must see that. */

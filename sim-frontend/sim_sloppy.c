@@ -9,6 +9,8 @@
 
 #include "sim_int.h"
 
+#define STATUS_START (VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER)
+
 static uint32_t draw_queue(struct sim *s, uint32_t dev)
 {
 	uint32_t n = s->machine.device[dev].vdev->nqueues;
@@ -42,8 +44,27 @@ static void queue_size(struct sim *s, uint32_t dev)
 	write_register(s, dev, VIRTIO_MMIO_QUEUE_SEL, queue);
 	write_register(s, dev, VIRTIO_MMIO_QUEUE_READY, 0);
 	write_register(s, dev, VIRTIO_MMIO_QUEUE_NUM, bits & 1 ? 1024u << (bits >> 1 & 3) : bits >> 3 & 63);
+	if (bits & 2) /* of a queue that is not in use */
+		write_register(s, dev, VIRTIO_MMIO_QUEUE_RESET, 1);
 	sim_op(s, OP_READ, dev, VIRTIO_MMIO_QUEUE_NUM_MAX, 4, 0, 0);
 	sim_op(s, OP_QUEUE, dev, queue, bits >> 9 & 63, 0, 0);
+}
+
+static void accept(struct sim *s, uint32_t dev, uint32_t word, uint64_t bits)
+{
+	write_register(s, dev, VIRTIO_MMIO_DRIVER_FEATURES_SEL, word);
+	write_register(s, dev, VIRTIO_MMIO_DRIVER_FEATURES, bits);
+}
+
+/* What the driver takes back before FEATURES_OK it has not accepted, and what it writes after that is too late. */
+static void change_of_mind(struct sim *s, uint32_t dev, uint64_t bits)
+{
+	uint64_t offered = s->machine.device[dev].vdev->offered;
+	accept(s, dev, 0, offered & (bits | 1));
+	accept(s, dev, 1, offered >> 32);
+	accept(s, dev, 0, offered & bits >> 16);
+	write_register(s, dev, VIRTIO_MMIO_STATUS, STATUS_START | VIRTIO_CONFIG_S_FEATURES_OK);
+	accept(s, dev, 0, offered & bits >> 24);
 }
 
 /* Bits that nobody offered, a word beyond the known ones, halves in any order. */
@@ -52,14 +73,18 @@ static void features(struct sim *s, uint32_t dev)
 	struct rand *r = &s->plan->rand;
 	uint64_t bits = rand_u64(r);
 	sim_op(s, OP_RESET, dev, 0, 0, 0, 0);
-	write_register(s, dev, VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
-	for (uint32_t i = 0; i < 3; i++) {
-		uint32_t word = (uint32_t)(bits >> (2 * i) & 3);
-		write_register(s, dev, VIRTIO_MMIO_DRIVER_FEATURES_SEL, word);
-		write_register(s, dev, VIRTIO_MMIO_DRIVER_FEATURES, word > 1 ? 0 : bits >> 32 | 1);
+	write_register(s, dev, VIRTIO_MMIO_STATUS, STATUS_START);
+	write_register(s, dev, VIRTIO_MMIO_DEVICE_FEATURES_SEL, bits >> 8 & 3);
+	sim_op(s, OP_READ, dev, VIRTIO_MMIO_DEVICE_FEATURES, 4, 0, 0);
+	if (bits >> 10 & 1) {
+		change_of_mind(s, dev, bits >> 11);
+	} else {
+		for (uint32_t i = 0; i < 3; i++) {
+			uint32_t word = (uint32_t)(bits >> (2 * i) & 3);
+			accept(s, dev, word, word > 1 ? 0 : bits >> 32 | 1);
+		}
+		write_register(s, dev, VIRTIO_MMIO_STATUS, STATUS_START | VIRTIO_CONFIG_S_FEATURES_OK);
 	}
-	write_register(s, dev, VIRTIO_MMIO_STATUS,
-		       VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK);
 	sim_op(s, OP_READ, dev, VIRTIO_MMIO_STATUS, 4, 0, 0);
 	sim_start(s, dev);
 }

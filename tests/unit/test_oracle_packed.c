@@ -115,6 +115,24 @@ static void length_without_write(void **state)
 	feed_expect(f, ORACLE_USED_RING, "");
 }
 
+/* WRITE says that something was written (2.8.4): of a chain with nothing to write to that is never so; else it may be
+ * set though no byte is counted. */
+static void write_without_room(void **state)
+{
+	struct feed *f = *state;
+	take(f, 1);
+	feed_packed_entry(f, 0, 0, 513, false);
+	feed_packed_store_flags(f, 0, F_AVAIL | F_USED | VRING_DESC_F_WRITE);
+	feed_want(f, false);
+	feed_silent(f);
+	feed_packed_put(f, FEED_HEADER, 16, 1, 0);
+	feed_packed_get(f);
+	feed_packed_entry(f, 3, 1, 0, false);
+	feed_packed_store_flags(f, 3, F_AVAIL | F_USED | VRING_DESC_F_WRITE);
+	feed_want(f, false);
+	feed_expect(f, ORACLE_USED_RING, "");
+}
+
 static void changed_after_it_was_used(void **state)
 {
 	struct feed *f = *state;
@@ -416,6 +434,7 @@ int main(void)
 		PACKED(first_entry_in_one_piece),
 		PACKED(wrong_wrap_counter),
 		PACKED(length_without_write),
+		PACKED(write_without_room),
 		PACKED(changed_after_it_was_used),
 		PACKED(changed_after_it_was_shown),
 		PACKED(used_out_of_order),

@@ -87,6 +87,25 @@ static void notified_of_a_queue_that_is_gone(void **state)
 	idle_cries("reset.2");
 }
 
+/* Ready or not, a queue that was reset is as it was at first; the other one is as it is. */
+static void queue_reset_forgets_too_little(void **state)
+{
+	(void)state;
+	idle_start(IDLE_VERSION | IDLE_RESETS);
+	idle_put(VIRTIO_MMIO_QUEUE_RESET, 1);
+	idle_put(VIRTIO_MMIO_QUEUE_NUM, IDLE_SIZE);
+	idle_put(VIRTIO_MMIO_QUEUE_RESET, 1);
+	idle_silent();
+	idle_write_begins(VIRTIO_MMIO_QUEUE_RESET, 1);
+	idle.dev.queue[1].size = IDLE_SIZE;
+	idle_write_ends(VIRTIO_MMIO_QUEUE_RESET, 1);
+	idle_cries("vqreset.2");
+	idle_write_begins(VIRTIO_MMIO_QUEUE_RESET, 1);
+	idle.dev.queue[1].area[2] = gpa(4);
+	idle_write_ends(VIRTIO_MMIO_QUEUE_RESET, 1);
+	idle_cries("vqreset.2");
+}
+
 /* -- registers ------------------------------------------------------------------------------------------- */
 
 static void constants(void **state)
@@ -220,6 +239,7 @@ int main(void)
 		TEST(acknowledged_in_vain),
 		TEST(acknowledged_too_much),
 		TEST(notified_of_a_queue_that_is_gone),
+		TEST(queue_reset_forgets_too_little),
 		TEST(constants),
 		TEST(queues_that_do_not_obey),
 		TEST(queue_reset_lies),
