@@ -251,8 +251,9 @@ int guest_run_report(const struct guest_run *g, int status)
 	       c->stores, c->store_bytes, c->writes, c->reads, c->host);
 	if (c->races)
 		printf(", %" PRIu64 " stores of another processor", c->races);
-	printf(whole ? "; all %" PRIu64 " outputs as in the simulator\n"
-		     : "; %" PRIu64 " outputs as in the simulator, then another\n",
+	printf(whole ? "; all %" PRIu64 " outputs as in the simulator"
+		     : "; %" PRIu64 " outputs as in the simulator, then another",
 	       c->checked);
+	printf(whole && g->trace.violated ? ", up to the violation that ends the recording\n" : "\n");
 	return whole ? 0 : STATUS_DIFFERS;
 }

@@ -78,6 +78,11 @@ static int decode(struct guest_trace *t, char err[ERR_MAX])
 		op_decode(t->bytes + at, t->len - at, o, &used);
 		if (o->dev >= t->head.ndevices)
 			return damaged(err);
+		if (o->code == OP_VIOLATION) { /* nothing follows */
+			t->nops--;
+			t->violated = true;
+			break;
+		}
 	}
 	return 0;
 }

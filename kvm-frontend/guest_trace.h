@@ -13,6 +13,7 @@ struct guest_trace {
 	uint16_t ids[OP_DEV_MAX]; /* virtio device ids, for names */
 	struct op *ops;           /* data points into bytes */
 	uint32_t nops;
+	bool violated; /* the recording ends in a violation, which is not among the ops */
 	uint8_t *bytes;
 	size_t len;
 };

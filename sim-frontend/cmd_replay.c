@@ -2,7 +2,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "clauses.h"
 #include "cmd.h"
@@ -11,6 +13,7 @@
 #include "trial.h"
 
 #define LAST_OPS 20 /* shown before a divergence */
+#define TOLD     64 /* a child's exit status begins here; below it is a sanitizer's */
 
 static bool loose, gdb;
 static const char *program_name; /* as it was called */
@@ -21,7 +24,10 @@ static const struct usage usage = {
 	.about =
 		"Gives a trace's inputs to fresh devices, without the guest, and holds what they do against "
 		"what they did;\n"
-		"the oracles judge it. A program (FILE.txt) is run, as by ringside run.\n"
+		"the oracles judge it; it stops where they object, or where the recording says that one did. "
+		"A "
+		"program (FILE.txt)\n"
+		"is run, as by ringside run.\n"
 		"Exit status: 0 every output matched, 1 a divergence (printed with the ops before it) or a "
 		"violation, 2 a file\n"
 		"that cannot be replayed. A trace that was cut short is replayed up to its last whole chunk. "
@@ -82,6 +88,9 @@ static void print_violation(const struct replay *r, const char *path)
 	printf("VIOLATION %s%s%s at op %" PRIu64 " of %s, device %u: %s\n", v->oracle, *v->clause ? " " : "",
 	       v->clause, r->violated_at, path, r->violated_dev, v->what);
 	clause_print(stdout, v->clause);
+	if (r->marked)
+		printf("the recording tells of it, at op %" PRIu64 " of the program that was recorded\n",
+		       r->mark.step);
 	printf("the last ops up to it:\n");
 	fflush(stdout);
 	trace_print_range(path, r->violated_at > LAST_OPS ? r->violated_at - LAST_OPS : 1, r->violated_at,
@@ -136,6 +145,63 @@ static int replay_strict(const char *path, struct trace_reader *trace)
 	return status;
 }
 
+static void print_gdb(const char *where, const char *path)
+{
+	printf("gdb -q -ex 'set breakpoint pending on' %s \\\n    -ex 'set environment "
+	       "ASAN_OPTIONS=abort_on_error=1' "
+	       "-ex run --args %s replay %s\n",
+	       where, program_name, path);
+}
+
+/* By a child, which may die of it: prints where to stop, and answers with the exit status. */
+static int gdb_replay(const char *path, struct trace_reader *trace)
+{
+	static struct replay r;
+	char err[256], where[200];
+	if (!replay_create(&r, trace, err, sizeof(err)))
+		return fail("%s: %s", path, err);
+	if (!replay_judge(&r))
+		return fail("out of memory");
+	replay_run(&r);
+	if (trace->bad)
+		return fail("%s", trace->error);
+	if (r.refused)
+		return fail("%s: op %" PRIu64 ": the saved state of device %u " REPLAY_REFUSED, path,
+			    r.count.events + 1, r.refused_dev);
+	if (r.violated)
+		printf("# VIOLATION %s%s%s at op %" PRIu64 ", device %u: %s\n", r.violation.oracle,
+		       *r.violation.clause ? " " : "", r.violation.clause, r.violated_at, r.violated_dev,
+		       r.violation.what);
+	else if (r.diverged)
+		printf("# diverges at op %" PRIu64 "\n", r.at);
+	else
+		printf("%s: nothing fails\n", path);
+	snprintf(where, sizeof(where), "-ex 'break replay_step if r->count.events == %" PRIu64 "'%s",
+		 r.step_at, r.violated ? " -ex 'break replay_violation'" : "");
+	if (r.violated || r.diverged)
+		print_gdb(where, path);
+	return r.violated || r.diverged ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int gdb_trace(const char *path, struct trace_reader *trace)
+{
+	int status = -1;
+	fflush(NULL);
+	pid_t child = fork();
+	if (child == 0) {
+		status = gdb_replay(path, trace);
+		fflush(NULL);
+		_exit(TOLD + status);
+	}
+	if (child > 0)
+		waitpid(child, &status, 0);
+	if (child > 0 && WIFEXITED(status) && WEXITSTATUS(status) >= TOLD)
+		return WEXITSTATUS(status) - TOLD;
+	printf("# the replay ends the process\n");
+	print_gdb("", path);
+	return EXIT_FAILURE;
+}
+
 static int replay_loose(const char *path, struct trace_reader *trace)
 {
 	struct replay_counts count = {0};
@@ -172,14 +238,6 @@ static bool is_trace(const char *path)
 	fclose(f);
 	/* An empty file is no program that anybody meant. */
 	return !got || !memcmp(magic, TRACE_MAGIC, sizeof(magic));
-}
-
-static void print_gdb(const char *where, const char *path)
-{
-	printf("gdb -q -ex 'set breakpoint pending on' %s \\\n    -ex 'set environment "
-	       "ASAN_OPTIONS=abort_on_error=1' "
-	       "-ex run --args %s replay %s\n",
-	       where, program_name, path);
 }
 
 /* In a program the failing op is known beforehand: stop where it begins, and where the oracle speaks. */
@@ -234,12 +292,9 @@ int cmd_replay(int argc, char **argv)
 		return replay_program(argv[0]);
 	if (!trace_open(&trace, argv[0]))
 		return fail("%s", trace.error);
-	if (gdb) {
-		trace_close(&trace);
-		print_gdb("-ex 'break replay_violation'", argv[0]);
-		return EXIT_SUCCESS;
-	}
-	int status = loose ? replay_loose(argv[0], &trace) : replay_strict(argv[0], &trace);
+	int status = gdb     ? gdb_trace(argv[0], &trace)
+		     : loose ? replay_loose(argv[0], &trace)
+			     : replay_strict(argv[0], &trace);
 	trace_warn(&trace);
 	trace_close(&trace);
 	return status;

@@ -20,8 +20,8 @@ struct outcome {
 };
 
 struct loose_device {
-	struct outcome did, said;
-	int32_t ours[BLK_INFLIGHT_MAX]; /* recorded id -> our id, or -1 */
+	struct outcome did, said, said_before; /* before: the step under way */
+	int32_t ours[BLK_INFLIGHT_MAX];        /* recorded id -> our id, or -1 */
 };
 
 struct loose {
@@ -286,6 +286,13 @@ static bool look_ahead(struct loose *l, const struct op *op)
 	return true;
 }
 
+/* The recording was left in the midst of a step: as if that had not been. */
+static void take_back(struct loose *l)
+{
+	for (uint32_t i = 0; i < OP_DEV_MAX; i++)
+		l->device[i].said = l->device[i].said_before;
+}
+
 /* Reads one input and all that it caused. False: the trace is over, or (err) a step is too large. */
 static bool read_step(struct loose *l, struct op *input, char *err, size_t max)
 {
@@ -297,8 +304,14 @@ static bool read_step(struct loose *l, struct op *input, char *err, size_t max)
 	input->data = l->input_data;
 	l->have_ahead = false;
 	l->nops = l->data_len = l->next_load = 0;
+	for (uint32_t i = 0; i < OP_DEV_MAX; i++)
+		l->device[i].said_before = l->device[i].said;
 	while (trace_next(l->trace, &op)) {
 		l->count->events++;
+		if (op.code == OP_VIOLATION) {
+			take_back(l);
+			return false;
+		}
 		if (begins_step(&op))
 			return look_ahead(l, &op);
 		if (op.code == OP_POKE) { /* what is loaded is put in place by itself: earlier does no harm */

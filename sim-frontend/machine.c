@@ -8,6 +8,7 @@
 #include "judges.h"
 #include "machine.h"
 #include "machine_save.h"
+#include "mark.h"
 #include "written.h"
 
 #define AGAINS_MAX 64 /* runs that a device may ask for before the guest gets its turn */
@@ -88,6 +89,8 @@ bool machine_create(struct machine *m)
 __attribute__((noinline)) void machine_violation(void *ctx, const struct violation *v)
 {
 	struct sim_device *d = ctx;
+	if (d->recorder)
+		mark_put(d->recorder, d->machine->op, v);
 	if (d->machine->violation)
 		d->machine->violation(d->machine, d, v);
 }
@@ -319,12 +322,12 @@ uint64_t machine_read(struct sim_device *d, uint64_t off, uint32_t size)
 		recorder_read_begin(d->recorder);
 	uint64_t value = mmio_read(&d->mmio, off, size);
 	CHECK_WRITTEN(&value, sizeof(value));
+	if (record)
+		recorder_read(d->recorder, off, size, value);
 	if (off >= VIRTIO_MMIO_CONFIG)
 		judges_read_config(d);
 	if (!d->inside || off == VIRTIO_MMIO_INTERRUPT_STATUS)
 		oracle_status_read(&d->judges->status, off, size, value);
-	if (record)
-		recorder_read(d->recorder, off, size, value);
 	if (m->events && m->events->read)
 		m->events->read(m->events_ctx, d, off, size, value);
 	return value;

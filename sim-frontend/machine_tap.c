@@ -66,14 +66,12 @@ static void *tap_pin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *
 {
 	struct sim_device *d = ctx;
 	struct lend *l = &d->machine->lend;
-	void *lent;
+	void *lent = lend_get(l, n);
+	if (lent && kind == VMEM_LOAD)
+		memcpy(lent, host, n);
 	if (d->recorder) {
 		machine_record_guest(d);
-		lent = recorder_tap.pin(d->recorder, kind, a, n, host);
-	} else {
-		lent = lend_get(l, n);
-		if (lent && kind == VMEM_LOAD)
-			memcpy(lent, host, n);
+		recorder_pin(d->recorder, kind, a, n, lent);
 	}
 	if (!lent) {
 		judges_refused(d->judges);
@@ -104,13 +102,11 @@ static void tap_unpin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void 
 static void tap_unpinned(void *ctx, void *lent, uint32_t n)
 {
 	struct sim_device *d = ctx;
-	if (!d->recorder) {
-		if (lend_owns(&d->machine->lend, lent))
-			lend_put(&d->machine->lend, lent, n);
+	if (!lend_owns(&d->machine->lend, lent))
 		return;
-	}
-	recorder_tap.unpinned(d->recorder, lent, n);
-	guestlog_device_stored(d->machine->guestlog, d->unpin_at, d->unpin_stored);
+	lend_put(&d->machine->lend, lent, n);
+	if (d->recorder)
+		guestlog_device_stored(d->machine->guestlog, d->unpin_at, d->unpin_stored);
 }
 
 static void watched_after(void *ctx, enum vmem_kind kind, enum vmem_for what, gpa_t a, uint32_t n,

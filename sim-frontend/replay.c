@@ -13,29 +13,51 @@ static struct replay *replay_of(struct twin_device *d)
 
 /* -- the trace, one op ahead ----------------------------------------------------------------------------- */
 
+/* Where the recording tells of a violation, it ends. */
+static void look_ahead(struct replay *r)
+{
+	r->have_next = trace_next(r->trace, &r->next);
+	if (!r->have_next || r->next.code != OP_VIOLATION || r->violated || r->diverged)
+		return;
+	r->marked = true;
+	mark_get(&r->next, &r->mark);
+	replay_violation(&r->twin.device[r->next.dev], &r->mark.violation);
+}
+
 static void advance(struct replay *r)
 {
 	r->count.events++;
-	r->have_next = trace_next(r->trace, &r->next);
+	look_ahead(r);
 }
 
-static void diverge(struct replay *r, const struct op *did)
+void replay_leave(struct replay *r)
 {
-	if (r->diverged)
-		return;
-	r->diverged = true;
-	r->at = r->count.events + 1;
-	r->trace_says = r->have_next;
-	r->says = r->next;
-	r->device_did = did != NULL;
-	if (!did)
-		return;
+	if (r->running)
+		longjmp(r->out, 1);
+}
+
+static void keep_did(struct replay *r, const struct op *did)
+{
 	r->did = *did;
 	r->did_len = did->len;
 	r->did.len = did->len < sizeof(r->did_data) ? did->len : (uint32_t)sizeof(r->did_data);
 	r->did.data = r->did_data;
 	if (did->len)
 		memcpy(r->did_data, did->data, r->did.len);
+}
+
+static void diverge(struct replay *r, const struct op *did)
+{
+	if (r->diverged || r->violated)
+		return;
+	r->diverged = true;
+	r->at = r->count.events + 1;
+	r->trace_says = r->have_next;
+	r->says = r->next;
+	r->device_did = did != NULL;
+	if (did)
+		keep_did(r, did);
+	replay_leave(r);
 }
 
 /* The device does something: it must be what the trace says. nargs: how many of its fields are compared. */
@@ -324,9 +346,10 @@ static void restore(struct replay *r, struct twin_device *d)
 	vdev_resume(d->vdev);
 }
 
-static void replay_step(struct replay *r)
+__attribute__((noinline)) void replay_step(struct replay *r)
 {
 	struct op op = r->next;
+	r->step_at = r->count.events;
 	if (op.dev >= r->twin.ndevices) {
 		diverge(r, NULL);
 		return;
@@ -369,14 +392,20 @@ bool replay_create(struct replay *r, struct trace_reader *trace, char *err, size
 	bool ok = twin_create(&r->twin, &trace->head, &doors, err, max);
 	r->twin.owner = r;
 	if (ok)
-		r->have_next = trace_next(trace, &r->next);
+		look_ahead(r);
 	return ok;
 }
 
 void replay_run(struct replay *r)
 {
+	if (setjmp(r->out)) {
+		r->running = false;
+		return;
+	}
+	r->running = true;
 	while (r->have_next && !r->diverged && !r->violated && !r->refused)
 		replay_step(r);
+	r->running = false;
 }
 
 uint64_t replay_state_hash(const struct replay *r)

@@ -15,6 +15,9 @@
 #ifndef RINGSIDE_REPLAY_H
 #define RINGSIDE_REPLAY_H
 
+#include <setjmp.h>
+
+#include "mark.h"
 #include "oracle.h"
 #include "trace/op.h"
 #include "tracefile.h"
@@ -44,14 +47,16 @@ struct replay {
 	/* A device's saved state is not one that this build can load: the op after count.events. */
 	bool refused;
 	uint8_t refused_dev;
-	/* The first violation, where somebody judges (replay_judge.c). */
-	bool violated;
+	/* The first violation: of the oracles, where they judge (replay_judge.c), or (marked) that the recording tells of. */
+	bool violated, marked;
 	struct violation violation;
 	uint8_t violated_dev;
 	uint64_t violated_at; /* op number, from 1 */
 	struct judge *judge;  /* NULL: nobody does */
-	/* How deep we are in submit or drain: completions recorded there are delivered there. */
-	uint32_t depth;
+	struct mark mark;     /* where it is the recording's */
+	uint64_t step_at;     /* ops before the step under way */
+	jmp_buf out;          /* of a device's work, which might never end */
+	bool running;
 };
 
 /* False, with a reason in err, when the head can not be met. */
@@ -62,6 +67,13 @@ bool replay_judge(struct replay *);
 void replay_run(struct replay *);                  /* to the end, the first divergence or violation */
 uint64_t replay_state_hash(const struct replay *); /* of all outputs and all devices' final state */
 void replay_destroy(struct replay *);
+
+/* Not inlined: a debugger stops here, where a step (one input, and all that follows from it) begins; count.events ops
+ * were before it. */
+void replay_step(struct replay *);
+
+/* The first divergence or violation is told: this ends the replay, in the midst of the device's work. */
+void replay_leave(struct replay *);
 
 /* -- for replay.c: what the judges hear; all of them do nothing where nobody judges */
 void judge_restored(struct replay *, struct twin_device *); /* heard of again from its next reset on */

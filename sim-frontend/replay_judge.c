@@ -38,7 +38,8 @@ __attribute__((noinline)) void replay_violation(void *ctx, const struct violatio
 	r->violated = true;
 	r->violation = *v;
 	r->violated_dev = d->nr;
-	r->violated_at = r->count.events;
+	r->violated_at = r->count.events + r->marked;
+	replay_leave(r);
 }
 
 /* -- network devices -------------------------------------------------------------------------------------- */

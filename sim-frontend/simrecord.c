@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "cmd.h"
-#include "poison.h"
 #include "simrecord.h"
 #include "trace/remake.h"
 
@@ -24,7 +23,7 @@ static void on_full(struct recorder *r, size_t need)
 		at += used;
 	}
 	r->len = 0;
-	r->stopped = s->failed;
+	r->stopped |= s->failed;
 }
 
 bool simrecord_start(struct simrecord *s, struct machine *m, const char *path)
@@ -46,13 +45,10 @@ bool simrecord_start(struct simrecord *s, struct machine *m, const char *path)
 					.full_payload = true,
 					.full = on_full,
 					.ctx = s};
-	unpoison(m->lend.base,
-		 (size_t)LEND_BLOCK_LEN * LEND_BLOCKS); /* the recorder lends, and knows no redzones */
 	bool made = s->recorder.buf && guestlog_create(&s->guestlog, &m->ram);
 	m->guestlog = &s->guestlog;
 	for (uint32_t i = 0; made && i < m->ndevices; i++) {
-		s->device[i] = (struct recorder_dev){
-			.rec = &s->recorder, .arena = &m->lend.arena, .dev = (uint8_t)i};
+		s->device[i] = (struct recorder_dev){.rec = &s->recorder, .dev = (uint8_t)i};
 		m->device[i].recorder = &s->device[i];
 		machine_choose_tap(&m->device[i]);
 	}

@@ -12,9 +12,10 @@
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_ring.h>
 
-#define COMMENT_COLUMN 56
-#define DESCS_SHOWN    4
-#define TEXT_SHOWN     32 /* bytes */
+#define COMMENT_COLUMN  56
+#define DESCS_SHOWN     4
+#define TEXT_SHOWN      32 /* bytes */
+#define VIOLATION_SHOWN 300
 
 static uint16_t load16(const uint8_t *p)
 {
@@ -306,6 +307,16 @@ static void comment_byte(struct fmt *f, uint64_t byte)
 	put_text(f, c, sizeof(c));
 }
 
+/* Oracle, clause and message, as text: the NULs between them show as spaces, and where there is no clause as one. */
+static void comment_violation(struct fmt *f, const struct op *op)
+{
+	for (uint32_t i = 0; i < op->len && i < VIOLATION_SHOWN; i++) {
+		uint8_t c = op->data[i];
+		if (c || (i && op->data[i - 1]))
+			fmt_char(f, c >= ' ' && c <= '~' ? (char)c : c ? '.' : ' ');
+	}
+}
+
 static void comment_text(struct fmt *f, const struct op *op, uint16_t id)
 {
 	size_t start = f->len;
@@ -350,6 +361,9 @@ static void comment_text(struct fmt *f, const struct op *op, uint16_t id)
 		break;
 	case OP_RESTORED:
 		put(f, "the device's saved state, bytes: ", op->len);
+		break;
+	case OP_VIOLATION:
+		comment_violation(f, op);
 		break;
 	case OP_PIN:
 		if (!op->arg[3])

@@ -46,18 +46,23 @@ static void put_payload(struct recorder_dev *d, struct op *op, const void *data,
 	recorder_put(d->rec, op);
 }
 
+void recorder_pin(struct recorder_dev *d, enum vmem_kind kind, gpa_t a, uint32_t n, const void *lent)
+{
+	struct op op = {.code = OP_PIN, .dev = d->dev, .arg = {kind, a.v, n, lent != NULL}};
+	if (lent && kind == VMEM_LOAD)
+		put_payload(d, &op, lent, n, hash_bytes(HASH_SEED, lent, n));
+	else
+		recorder_put(d->rec, &op);
+}
+
 static void *pin(void *ctx, enum vmem_kind kind, gpa_t a, uint32_t n, void *host)
 {
 	struct recorder_dev *d = ctx;
 	void *lent = arena_get(d->arena, n);
-	struct op op = {.code = OP_PIN, .dev = d->dev, .arg = {kind, a.v, n, lent != NULL}};
-	if (lent && kind == VMEM_LOAD) {
+	if (lent && kind == VMEM_LOAD)
 		memcpy(lent, host, n); /* once: what is recorded is what the backend gets, whatever the guest
 					  does meanwhile */
-		put_payload(d, &op, lent, n, hash_bytes(HASH_SEED, lent, n));
-	} else {
-		recorder_put(d->rec, &op);
-	}
+	recorder_pin(d, kind, a, n, lent);
 	return lent;
 }
 

@@ -42,7 +42,7 @@ struct recorder {
 
 struct recorder_dev {
 	struct recorder *rec;
-	struct arena *arena; /* for lent copies */
+	struct arena *arena; /* for lent copies; NULL where the frontend lends */
 	uint8_t dev;
 	uint32_t depth; /* inside submit or drain */
 	bool reading;   /* a register; an offence waits in `offence` */
@@ -55,6 +55,10 @@ struct recorder_dev {
 extern const struct vmem_tap recorder_tap; /* ctx: struct recorder_dev * */
 
 void recorder_put(struct recorder *, const struct op *);
+
+/* For a frontend that lends by itself, in place of the tap's pin: what it lends, which for a load holds the guest's bytes
+ * already; NULL: not now. */
+void recorder_pin(struct recorder_dev *, enum vmem_kind, gpa_t, uint32_t n, const void *lent);
 
 /* Doors in. */
 /* The device was loaded from these bytes (mmio_save), and is resumed next: ahead of everything else of it. */

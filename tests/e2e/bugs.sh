@@ -20,6 +20,33 @@ show() { # NAME BINARY: what its program shows there: an oracle's name, crash, o
 	fi
 }
 
+# What shrink leaves of it as it is: the recording stops at the same oracle, and says so in each form. A crash leaves
+# one where the process can still write it; the replay dies too, or diverges where the recording ends.
+stops() { # NAME ORACLE
+	local bug=build/bugs/$1 base=$work/stops ops status=0
+	rm -f "$base".*
+	if ! "$bug" shrink corpus/bugs/"$1".txt --seconds 0 -o "$base" >"$base.out" 2>&1; then
+		fail "$1-stops" "shrink: $(tail -n 1 "$base.out")"
+		return
+	fi
+	[ "$2" != crash ] || [ -e "$base.vtrace" ] || return 0
+	timeout 20 "$bug" replay "$base.vtrace" >"$base.out" 2>&1 || status=$?
+	if [ "$2" = crash ]; then
+		if [ $status != 0 ]; then pass "$1-stops"; else fail "$1-stops" "status 0: $(head -n 1 "$base.out")"; fi
+		return
+	fi
+	ops=$(sed -n "1s/^VIOLATION $2 .*at op \([0-9]*\) of .*/\1/p" "$base.out")
+	if [ $status != 1 ] || [ -z "$ops" ]; then
+		fail "$1-stops" "status $status: $(head -n 1 "$base.out")"
+	elif ! "$bug" export "$base.vtrace" --html "$base.html" 2>&1 | grep -q "VIOLATION $2 .*at op $ops,"; then
+		fail "$1-stops" "export names no violation of $2 at op $ops"
+	elif ! "$bug" replay --gdb "$base.vtrace" 2>&1 | grep -q "^# VIOLATION $2 .*at op $ops,"; then
+		fail "$1-stops" "replay --gdb names no violation of $2 at op $ops"
+	else
+		pass "$1-stops"
+	fi
+}
+
 # MSan takes minutes to build, so its bug is planted where everything else is there already.
 names=() flavours=(plain asan)
 [ ! -x build/msan/ringside ] || flavours+=(msan)
@@ -43,6 +70,7 @@ for name in "${names[@]}"; do
 		fail "$name" "its program shows ${shown:-nothing}, not $want"
 	else
 		pass "$name shown by $want"
+		stops "$name" "$want"
 	fi
 done 2>/dev/null
 

@@ -270,6 +270,11 @@ static void consoles_are_decoded(void **state)
 		    "console4 port port=2 what=0 flags=0x0", "removed");
 	assert_text(&(struct op){.code = OP_EMERGENCY, .dev = 4, .arg = {'x'}},
 		    "console4 emergency byte=0x78", "\"x\"");
+	assert_text(
+		&(struct op){.code = OP_VIOLATION, .dev = 4, .arg = {3}, BYTES('a', 0, 'b', 0, 0xc3, 'c')},
+		"console4 violation step=3 data=61006200c363", "a b .c");
+	assert_text(&(struct op){.code = OP_VIOLATION, .dev = 4, .arg = {3}, BYTES('a', 0, 0, 'c')},
+		    "console4 violation step=3 data=61000063", "a c");
 	assert_text(&(struct op){.code = OP_READ, .dev = 4, .arg = {0x104, 4, 3}},
 		    "console4 read reg=0x104 size=4 value=0x3", "Config max_nr_ports");
 	assert_text(&(struct op){.code = OP_NEGOTIATE, .dev = 4, .arg = {7}},
