@@ -33,6 +33,29 @@ static bool wrong_word(struct textfile *t, size_t column, const char *what)
 	return wrong_at(t, column, "%s%s%.*s", what, n ? ": " : "", (int)n, word);
 }
 
+#define LINE_MAX_LEN OP_TEXT_MAX(TRACE_CHUNK_MAX)
+
+/* As getline does, but reads no more of a line than it needs to know that it is too long. -1: no line, or an error. */
+static ssize_t get_line(struct textfile *t)
+{
+	size_t n = 0;
+	int c = 0;
+
+	while (c != '\n' && n <= LINE_MAX_LEN + 1 && (c = getc_unlocked(t->file)) != EOF) {
+		if (n + 1 >= t->line_max) {
+			size_t max = t->line_max ? 2 * t->line_max : 128;
+			char *line = realloc(t->line, max);
+			if (!line)
+				return -1;
+			t->line = line;
+			t->line_max = max;
+		}
+		t->line[n++] = (char)c;
+		t->line[n] = 0;
+	}
+	return n && !ferror(t->file) ? (ssize_t)n : -1;
+}
+
 static bool read_line(struct textfile *t)
 {
 	ssize_t n;
@@ -42,7 +65,7 @@ static bool read_line(struct textfile *t)
 		return true;
 	}
 	errno = 0;
-	n = getline(&t->line, &t->line_max, t->file);
+	n = get_line(t);
 	if (n < 0) {
 		if (!feof(t->file))
 			snprintf(t->error, sizeof(t->error), "%s: cannot read: %s", t->path, strerror(errno));
@@ -52,7 +75,7 @@ static bool read_line(struct textfile *t)
 	if (n && t->line[n - 1] == '\n')
 		t->line_len--;
 	t->line_number++;
-	if (t->line_len <= OP_TEXT_MAX(TRACE_CHUNK_MAX))
+	if (t->line_len <= LINE_MAX_LEN)
 		return true;
 	return wrong_at(t, 1, "line too long: is this a text file?");
 }

@@ -124,6 +124,7 @@ refused_by no-file 'missing argument' "$ringside" run
 refused_by missing-file 'cannot open: No such file' "$ringside" run "$work/none.txt"
 refused_by wrong-field 'bad.txt:2:11: ' "$ringside" run --quiet "$work/bad.txt"
 refused_by too-large 'large.txt:1:' "$ringside" run "$work/large.txt"
+refused_by endless-line 'line too long' prlimit --as=500000000 "$ringside" run /dev/zero
 refused_by features 'can not be made with features' "$ringside" run "$work/features.txt"
 refused_by a-trace 'not a program' "$ringside" run "$work/trace.txt"
 refused_by oracle-name 'no such oracle: frob' "$ringside" run --without-oracle work --without-oracle frob "$work/a.txt"
