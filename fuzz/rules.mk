@@ -39,6 +39,8 @@ seen_boot  := $(patsubst %.c,$(B)/seen/%.o,$(wildcard kvm-frontend/boot/*.c))
 # What a target of its own kind needs beside the harness.
 fuzz_with_ring     := $(B)/fuzz/tiny.o
 fuzz_with_snapshot := $(B)/fuzz/forge.o
+fuzz_with_device   := $(B)/fuzz/differ.o
+fuzz_with_differential := $(fuzz_with_device)
 fuzz_with_trace    := $(B)/fuzz/roundtrip.o $(B)/fuzz/made.o
 # The bug of fuzz_canary.c.
 planted = $(if $(filter canary,$*),-Wl$(comma)--wrap=blk_io_done)
@@ -53,6 +55,8 @@ $(B)/tests/test_mutate: $(patsubst %,$(B)/fuzz/%.o,$(fuzz_mutator)) $(B)/sim-fro
 $(B)/tests/test_sim_tape: LINK_$(FLAVOUR) += -Wl$(comma)--wrap=vq_complete
 $(B)/tests/test_determinism: $(B)/fuzz/target.o $(B)/sim-frontend/machine_byte.o
 $(B)/tests/test_determinism: LINK_$(FLAVOUR) += -Wl$(comma)--wrap=vdev_config_changed
+$(B)/tests/test_differ: $(B)/fuzz/fuzz_device.o $(B)/fuzz/differ.o $(B)/fuzz/target.o $(B)/sim-frontend/machine_byte.o
+$(B)/tests/test_differ: LINK_$(FLAVOUR) += $(addprefix -Wl$(comma)--undefined=,sim_run_tape sim_file_write program_run) -Wl$(comma)--wrap=vq_complete
 # The mutator as AFL++ loads it: no part of any program.
 $(BUILD)/afl/mutator.so: fuzz/afl_mutator.c $(patsubst %,fuzz/%.c,$(fuzz_mutator)) sim-frontend/machine_byte.c core/trace/op.c core/hash.c
 	@mkdir -p $(@D) && clang $(WARN) -O2 -shared -fPIC $(I_fuzz) $^ -o $@
