@@ -72,7 +72,7 @@ $(B)/tests/test_%: $(B)/tests/unit/test_%.o $(B)/libunit.a $(B)/libsim.a $(B)/li
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lcmocka -lz $(kvm_libs) -o $@
 $(B)/bench_%: $(B)/tests/bench/bench_%.o $(B)/libsim.a $(B)/libkvm.a $(B)/libcore.a
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ $(kvm_libs) -o $@
-# Every failure that was ever found (docs/finding-and-shrinking.md), one program each.
+# Failures that were found and are kept as C (docs/finding-and-shrinking.md), one program each; most are kept as texts in corpus/.
 $(B)/tests/regress/%: $(B)/tests/regress/%.o $(B)/libsim.a $(B)/libcore.a
 	@$(CC) $(CFLAGS) $(LINK_$(FLAVOUR)) $^ -lcmocka -lzstd -o $@
 regress: $(patsubst tests/regress/%.c,$(B)/tests/regress/%,$(wildcard tests/regress/*.c))
@@ -83,7 +83,7 @@ benches: $(patsubst tests/bench/%.c,$(B)/%,$(wildcard tests/bench/bench_*.c))
 -include fuzz/rules.mk tests/guest/rules.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-test: ## all tests but the guest's boot: units under every flavour, checks, corpus, kept traces
+test: ## all tests but the guest's boot: units (gcc, ASan+UBSan; of core under MSan), checks, corpus, kept traces
 	@tests/deps.sh test && tests/test.sh
 demo: ## two minutes: replay a kept boot, fuzz, boot a Debian kernel, record it, replay that
 	@tests/deps.sh boot && tests/demo.sh

@@ -5,7 +5,7 @@
 #   LIB_FUZZING_ENGINE    what to link with
 #   FUZZING_ENGINE        libfuzzer or afl; SANITIZER: address, undefined, memory or coverage
 #   OUT WORK              where the targets go; where to build
-# For each target it leaves in OUT: fuzz_NAME, fuzz_NAME_seed_corpus.zip, fuzz_NAME.options and, for programs, fuzz_NAME.dict.
+# For each target it leaves in OUT: fuzz_NAME, fuzz_NAME_seed_corpus.zip, fuzz_NAME.options and fuzz_NAME.dict.
 # fuzz_canary, which has a bug, only comes where CANARY is set, with the disk's seeds.
 # It runs without Docker too: tests/e2e/services.sh does that.
 cd "$(dirname "$(readlink -f "$0")")"
@@ -27,6 +27,10 @@ done
 # The mutator of programs is libFuzzer's; AFL++ loads it another way (fuzz/afl_mutator.c), which the services do not know of.
 [ "$FUZZING_ENGINE" = libfuzzer ] && programs="$(printf "$build/oss/fuzz/%s.o " libfuzzer mutate invent wild)" || programs=
 
+# Of the simulator no target has the commands, and what only they need: that is not built (a third of all).
+programs_only='main|cli|clauses|page|pack|proto|loose|narrate|program_text|listing|simrecord|textfile|trace(file|writer)|sim_(jobs|tell)|(cmd|export)_.*|(follow|lift|replay|shrink|trial|triage).*'
+mapfile -t sim < <(printf '%s\n' sim-frontend/*.c | grep -vE "/($programs_only)\.c$")
+
 targets=()
 for source in fuzz/fuzz_*.c; do
 	name=$(basename "$source" .c)
@@ -34,7 +38,7 @@ for source in fuzz/fuzz_*.c; do
 	targets+=("$build/oss/$name")
 done
 make -s -j"$(nproc)" FLAVOUR=oss BUILD="$build" WARN=-std=gnu11 CC_oss="$CC" CF_oss="$harness" CORE_oss="$core" LD_oss="$CXX" ZSTD="$zstd" \
-	fuzz_main_oss="$build/oss/fuzz/target.o" fuzz_link_oss="$LIB_FUZZING_ENGINE" fuzz_programs="$programs" "${targets[@]}"
+	sim_src="${sim[*]}" fuzz_main_oss="$build/oss/fuzz/target.o" fuzz_link_oss="$LIB_FUZZING_ENGINE" fuzz_programs="$programs" "${targets[@]}"
 
 # The kept programs are text; `seeds`, built without any of that, assembles them. (SEEDS: one that is there already.)
 [ -n "${SEEDS:-}" ] || env -u CFLAGS -u CXXFLAGS make -s -j"$(nproc)" FLAVOUR=seeds BUILD="$build" WARN=-std=gnu11 CC_seeds=clang CF_seeds=-O1 ZSTD="$zstd" "$build/seeds/seeds"
@@ -46,6 +50,6 @@ for target in "${targets[@]}"; do
 	seeds=$kind
 	[ "$kind" != canary ] || seeds=blk
 	(cd "build/corpus/$seeds" && zip -q -r "$OUT/${name}_seed_corpus.zip" .)
-	! is_program "$kind" || cp fuzz/ops.dict "$OUT/$name.dict"
+	cp "$(dict_of "$kind")" "$OUT/$name.dict"
 	printf '[libfuzzer]\nmax_len = %s\nlen_control = 0\ntimeout = 10\n' "$(max_len_of "$kind")" >"$OUT/$name.options"
 done

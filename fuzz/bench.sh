@@ -17,6 +17,6 @@ make -s -j"$(nproc)" FLAVOUR=afl build/afl/fuzz_device build/afl/mutator.so
 work=$(mktemp -d /dev/shm/ringside-bench.XXXXXX 2>/dev/null || mktemp -d)
 trap 'rm -rf "$work"' EXIT
 afl_environment device "$(max_len_of device)"
-(pinned 1 afl-fuzz -s 1 -V 5 -G "$(max_len_of device)" "${afl_options[@]}" -i build/corpus/device -o "$work" -- build/afl/fuzz_device) >"$work/log" 2>&1 ||
+(pinned 1 afl-fuzz -s 1 -V 5 -G "$(max_len_of device)" -x fuzz/ops.dict "${afl_options[@]}" -i build/corpus/device -o "$work" -- build/afl/fuzz_device) >"$work/log" 2>&1 ||
 	{ tail -n 5 "$work/log" >&2; exit 1; }
 awk '$1 == "execs_per_sec" { printf "bench fuzz-device-afl-runs %.0f runs/s\n", $3 }' "$work/default/fuzzer_stats"

@@ -49,7 +49,7 @@ told_by() { # what a run said: an oracle's name, or a sanitizer's
 fuzz_libfuzzer() { # NAME TARGET: status 1 when something is found; what it says in $work/out
 	mkdir "$work/grow"
 	{
-		"$built/$1" -max_total_time="$seconds" -max_len="$(max_len_of "$2")" "${libfuzzer_options[@]}" -artifact_prefix="$work/crash/" \
+		"$built/$1" -max_total_time="$seconds" -max_len="$(max_len_of "$2")" -dict="$(dict_of "$2")" "${libfuzzer_options[@]}" -artifact_prefix="$work/crash/" \
 			"$work/grow" "$work/seeds" >"$work/out" 2>&1
 	} 2>/dev/null # bash tells of aborts
 }
@@ -57,7 +57,7 @@ fuzz_afl() {
 	local find
 	afl_environment "$2" "$(max_len_of "$2")"
 	[ -z "${RINGSIDE_FUZZ_BY_BYTES:-}" ] || unset AFL_CUSTOM_MUTATOR_LIBRARY
-	(pinned 1 afl-fuzz -V "$seconds" -G "$RINGSIDE_FUZZ_MAX_LEN" "${afl_options[@]}" -i "$work/seeds" -o "$work/afl" -- "$built/$1") \
+	(pinned 1 afl-fuzz -V "$seconds" -G "$RINGSIDE_FUZZ_MAX_LEN" -x "$(dict_of "$2")" "${afl_options[@]}" -i "$work/seeds" -o "$work/afl" -- "$built/$1") \
 		>"$work/afl.out" 2>&1
 	find=$(find "$work/afl" -path '*crashes/id*' | head -n 1)
 	if [ -z "$find" ]; then

@@ -16,10 +16,12 @@ max_len_of() {
 	*) echo 96 ;;
 	esac
 }
+# dict_of TARGET: the words that its engine puts in where it changes bytes. Its own, or those of programs.
+dict_of() { if [ -e "fuzz/$1.dict" ]; then echo "fuzz/$1.dict"; else echo fuzz/ops.dict; fi; }
 
 asan_options=malloc_context_size=0:quarantine_size_mb=1:max_malloc_fill_size=0
-libfuzzer_options=(-len_control=0 -timeout=10 -detect_leaks=0 -entropic=0 -dict=fuzz/ops.dict)
-afl_options=(-x fuzz/ops.dict -t 1000) # on a busy machine a run may wait for longer than AFL++ would grant it: 20 ms
+libfuzzer_options=(-len_control=0 -timeout=10 -detect_leaks=0 -entropic=0)
+afl_options=(-t 1000) # on a busy machine a run may wait for longer than AFL++ would grant it: 20 ms
 
 # afl_environment TARGET MAX_LEN: what afl-fuzz reads from the environment. SIGTERM for what takes too long: see fuzz/afl.c
 afl_environment() {

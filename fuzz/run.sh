@@ -88,7 +88,7 @@ plain_words() {
 one() {
 	export RINGSIDE_FUZZ_REPORT=1 UBSAN_OPTIONS=print_stacktrace=1 ASAN_OPTIONS=$asan_options
 	# shellcheck disable=SC2086
-	exec "build/fuzz/fuzz_$target" -max_total_time="$seconds" -max_len="$max_len" "${libfuzzer_options[@]}" -verbosity=1 "$@" \
+	exec "build/fuzz/fuzz_$target" -max_total_time="$seconds" -max_len="$max_len" -dict="$(dict_of "$target")" "${libfuzzer_options[@]}" -verbosity=1 "$@" \
 		-artifact_prefix="$finds/" ${OPTIONS:-} "$live" $kept 2>&1
 }
 
@@ -133,7 +133,7 @@ afl() {
 		more=(-S "more$job")
 		[ $job != 1 ] || more=(-M main)
 		[ $job != 2 ] || more=(-S cmplog -c "build/cmplog/fuzz_$target")
-		pinned $job afl-fuzz -V "$seconds" -G "$max_len" "${afl_options[@]}" -i "$in" -o "$afl_out" "${more[@]}" -- "build/afl/fuzz_$target" \
+		pinned $job afl-fuzz -V "$seconds" -G "$max_len" -x "$(dict_of "$target")" "${afl_options[@]}" -i "$in" -o "$afl_out" "${more[@]}" -- "build/afl/fuzz_$target" \
 			>"$log.$job" 2>&1 &
 		running[$!]=$job
 	done

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # make test: everything but the guest's boot. Prints `PASS name` or `FAIL name: why` for each check, and a sum at the end.
 #   plain, asan   all unit tests, under gcc without and with ASan+UBSan
+#   msan          those of core and of the simulator (Makefile: core-units), under clang
 #   clang, msan   the programs that replay the kept traces and the corpus (MSan: no uninitialised byte reaches a guest)
 set -u
 cd "$(dirname "$0")/.." || exit 1

@@ -1,17 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The build of the fuzzing services without Docker, with the environment that they set: each target lands with its seeds and
-# options, and runs its seeds; fuzz_canary's show its bug. It begins with OSS-Fuzz's build.sh (fuzz/oss-fuzz/), where its image puts
+# The build of the fuzzing services without Docker, with the environment that they set: each target lands with its seeds, words and
+# options, and runs its seeds with them; fuzz_canary's show its bug. It begins with OSS-Fuzz's build.sh (fuzz/oss-fuzz/), where its image puts
 # that, which is all that ClusterFuzzLite's (.clusterfuzzlite/) is; what else the two folders say must be the same.
-# Prints `PASS name` or `FAIL name: why`. SERVICES="engine-sanitizer ..." chooses; all of them: SERVICES=all. Only then build.sh
-# makes its own `seeds` too, for the seeds; else that of make test is taken.
+# Prints `PASS name` or `FAIL name: why`. SERVICES="engine-sanitizer ..." chooses, SERVICES=all: all; where it is given, build.sh
+# makes its own `seeds` too, for the seeds; else, in make test, the one that is there is taken.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 prefix=services-
 . tests/report.sh
 all="libfuzzer-address libfuzzer-undefined libfuzzer-memory libfuzzer-coverage afl-address"
 services=${SERVICES:-libfuzzer-address}
-if [ "$services" = all ]; then services=$all; else make -s build/plain/seeds && export SEEDS=$PWD/build/plain/seeds; fi
+[ "$services" != all ] || services=$all
+[ -n "${SERVICES:-}" ] || { make -s build/plain/seeds && export SEEDS=$PWD/build/plain/seeds; }
 
 flags() { # SANITIZER: as the services' own
 	case $1 in
@@ -30,14 +31,15 @@ build() { # SERVICE: into $work/SERVICE
 		CXXFLAGS="$(flags "$sanitizer")" LIB_FUZZING_ENGINE=$lib FUZZING_ENGINE="$engine" SANITIZER="$sanitizer" ARCHITECTURE=x86_64 \
 		"$work/build.sh" >"$work/$1.log" 2>&1)
 }
-run_seeds() { # SERVICE TARGET: each seed once
-	local seeds=$work/seeds-$2
+run_seeds() { # SERVICE TARGET: each seed once, with the words and the options that lie beside it
+	local seeds=$work/seeds-$2 options
+	mapfile -t options < <(sed -n 's/^\([a-z_]*\) = \(.*\)/-\1=\2/p' "$work/$1/$2.options")
 	rm -rf "$seeds"
 	mkdir -p "$seeds"
 	unzip -q "$work/$1/$2_seed_corpus.zip" -d "$seeds" || return 1
 	case $1 in
-	afl-*) find "$seeds" -type f -size +0 | head -n 20 | while read -r f; do "$work/$1/$2" <"$f" || exit 1; done ;;
-	*) (cd "$work" && LLVM_PROFILE_FILE=$work/profile "$work/$1/$2" -runs=0 "$seeds") ;;
+	afl-*) find "$seeds" -type f -size +0 -print0 | xargs -0 "$work/$1/$2" ;;
+	*) (cd "$work" && LLVM_PROFILE_FILE=$work/profile "$work/$1/$2" -runs=0 "${options[@]}" -dict="$work/$1/$2.dict" "$seeds") ;;
 	esac >"$work/run.log" 2>&1
 }
 part() { sed -n "/^$2:/,/^[^ ]*:/p" "$1/project.yaml" | grep '^  - '; } # FOLDER LIST
@@ -51,6 +53,7 @@ done
 for key in homepage main_repo primary_contact language; do
 	grep -q "^$key: ." fuzz/oss-fuzz/project.yaml || differ+=" no $key"
 done
+<<<<<<< HEAD
 # The image is chosen by project.yaml, else it is an older system; a workflow's action finds that file only where it has been checked out.
 for folder in .clusterfuzzlite fuzz/oss-fuzz; do
 	system=$(sed -n 's/^base_os_version: //p' $folder/project.yaml)
@@ -60,6 +63,14 @@ for workflow in .github/workflows/cflite_*.yml; do
 	[ "$(grep -A 2 '^    steps:' "$workflow" | grep -c 'actions/checkout@')" = "$(grep -c '^    steps:' "$workflow")" ] || differ+=" no checkout first in $workflow"
 done
 if [ -z "$differ" ]; then pass same-projects; else fail same-projects "what must agree in .clusterfuzzlite/, fuzz/oss-fuzz/ and the workflows does not:$differ"; fi
+=======
+if [ -z "$differ" ]; then pass same-projects; else fail same-projects ".clusterfuzzlite/ and fuzz/oss-fuzz/ differ in:$differ"; fi
+missing=
+while read -r op; do
+	grep -q "=\"blk0 $op \"" fuzz/trace.dict || missing+=" $op"
+done < <(sed -n 's/^OP([^"]*"\([a-z_]*\)".*/\1/p' core/trace/ops.def)
+if [ -z "$missing" ]; then pass words-of-ops; else fail words-of-ops "fuzz/trace.dict has no word for:$missing"; fi
+>>>>>>> 69446e5 (fuzz: each target has words of its own kind for changes byte by byte; services check them, and build no more of the simulator than targets need; each interop case is a test for each device and ring; words on what make test runs are true)
 ln -s "$PWD" "$work/ringside"
 cp fuzz/oss-fuzz/build.sh "$work/build.sh"
 for service in $services; do
@@ -72,23 +83,23 @@ for service in $services; do
 	for source in fuzz/fuzz_*.c; do
 		name=$(basename "$source" .c)
 		[ "$name" != fuzz_canary ] || continue
-		for file in "$name" "${name}_seed_corpus.zip" "$name.options"; do
+		for file in "$name" "${name}_seed_corpus.zip" "$name.options" "$name.dict"; do
 			[ -s "$work/$service/$file" ] || bad+=" no $file"
 		done
 		run_seeds "$service" "$name" || bad+=" $name: $(grep -aE 'ERROR|ORACLE|WARNING' "$work/run.log" | head -n 1)"
 	done
 	if [ -z "$bad" ]; then pass "$service-targets"; else fail "$service-targets" "$bad"; fi
+	# fuzz_canary has a bug: what a service would tell of it.
+	if [ ! -s "$work/$service/fuzz_canary" ]; then
+		fail "$service-canary" "it is not there"
+	elif run_seeds "$service" fuzz_canary; then
+		fail "$service-canary" "the seeds do not show it"
+	elif grep -aq 'ORACLE backend' "$work/run.log"; then
+		pass "$service-canary: $(grep -aoE 'ORACLE backend[^:]*' "$work/run.log" | head -n 1)"
+	else
+		fail "$service-canary" "$(tail -n 3 "$work/run.log" | tr '\n' ' ')"
+	fi
+	rm -rf "${work:?}/build-$service"
 done
 
-# fuzz_canary has a bug: what a service would tell of it.
-first=${services%% *}
-if [ ! -s "$work/$first/fuzz_canary" ]; then
-	fail canary "it is not there"
-elif run_seeds "$first" fuzz_canary; then
-	fail canary "the seeds do not show it"
-elif grep -aq 'ORACLE backend' "$work/run.log"; then
-	pass "canary: $(grep -aoE 'ORACLE backend[^:]*' "$work/run.log" | head -n 1)"
-else
-	fail canary "$(tail -n 3 "$work/run.log" | tr '\n' ' ')"
-fi
 exit $failures

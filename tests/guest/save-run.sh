@@ -96,6 +96,8 @@ if mount -t tmpfs -o size=16k none "$TMPDIR/small" 2>/dev/null; then
 	fi
 	worked full-disk-goes-on
 	umount "$TMPDIR/small"
+else
+	echo "SKIP save/full-disk, save/full-disk-goes-on: no small file system can be mounted here" | tee -a "$OUT/results"
 fi
 
 # -- nobody asked for it
