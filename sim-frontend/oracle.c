@@ -173,7 +173,7 @@ void oracle_restart(struct oracle *o)
 		o->near[i] = o->ring;
 	o->npins = o->depth = o->touched = 0;
 	oracle_features(o, 0);
-	o->tangled = o->unacked = o->config_due = o->packed = false;
+	o->tangled = o->unacked = o->config_due = o->config_unacked = o->packed = false;
 	o->layout = &oracle_split;
 	o->nloose = 0;
 	o->walk.chain = o->newest = NULL;

@@ -103,6 +103,7 @@ void oracle_queue_wound(struct oracle *, uint16_t queue, uint16_t n);
 void oracle_queue_gone(struct oracle *, uint16_t queue);
 void oracle_reset(struct oracle *);
 void oracle_acknowledged(struct oracle *); /* used buffer notifications */
+void oracle_config_acknowledged(struct oracle *);
 /* Chains that the device took, ever. */
 uint64_t oracle_taken(const struct oracle *);
 /* From one queue since it became ready, without those that it has given back unread. */

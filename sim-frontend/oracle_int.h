@@ -192,11 +192,12 @@ struct oracle {
 	uint64_t serial, entry, wasted;
 	uint64_t fences;
 	uint64_t steps, steps_max;
-	uint32_t depth;   /* of entries: a guest's step may run inside of the device's work */
-	bool tangled;     /* the guest made it so that nobody could tell what is whose: nothing is judged */
-	bool worked;      /* the work oracle spoke in this entry */
-	bool unacked;     /* a used buffer notification that the driver did not acknowledge yet */
-	bool config_due;  /* the configuration changed */
+	uint32_t depth;  /* of entries: a guest's step may run inside of the device's work */
+	bool tangled;    /* the guest made it so that nobody could tell what is whose: nothing is judged */
+	bool worked;     /* the work oracle spoke in this entry */
+	bool unacked;    /* a used buffer notification that the driver did not acknowledge yet */
+	bool config_due; /* the configuration changed */
+	bool config_unacked; /* a configuration interrupt that the driver did not acknowledge yet tells of this change, too */
 	uint32_t touched; /* bit per queue: published, or asked for kicks, in this entry */
 	uint32_t npins;
 	uint16_t nloose;

@@ -73,8 +73,10 @@ static void judge_interrupt(struct oracle *o, struct ring *r)
 
 void oracle_interrupt(struct oracle *o, uint16_t source)
 {
-	if (source == HOST_SOURCE_CONFIG)
+	if (source == HOST_SOURCE_CONFIG) {
 		o->config_due = false;
+		o->config_unacked = true;
+	}
 	if (source >= o->config.nqueues || o->tangled)
 		return;
 	struct ring *r = &o->ring[source];
@@ -93,6 +95,11 @@ void oracle_interrupt(struct oracle *o, uint16_t source)
 void oracle_acknowledged(struct oracle *o)
 {
 	o->unacked = false;
+}
+
+void oracle_config_acknowledged(struct oracle *o)
+{
+	o->config_unacked = false;
 }
 
 uint64_t oracle_wasted(const struct oracle *o)
@@ -147,7 +154,8 @@ static void judge_look(struct oracle *o, struct ring *r)
 void oracle_config_changes(struct oracle *o)
 {
 	uint8_t live = VIRTIO_CONFIG_S_DRIVER_OK | VIRTIO_CONFIG_S_NEEDS_RESET;
-	o->config_due = o->config.status && (*o->config.status & live) == VIRTIO_CONFIG_S_DRIVER_OK;
+	o->config_due = o->config.status && (*o->config.status & live) == VIRTIO_CONFIG_S_DRIVER_OK &&
+			!o->config_unacked;
 }
 
 void oracle_config_told(struct oracle *o)

@@ -44,6 +44,14 @@ static void write_status(struct oracle *o, const struct vdev *d, uint32_t value)
 		oracle_lay_out(o);
 }
 
+static void write_ack(struct oracle *o, uint32_t bits)
+{
+	if (bits & VDEV_ISR_QUEUE)
+		oracle_acknowledged(o);
+	if (bits & VDEV_ISR_CONFIG)
+		oracle_config_acknowledged(o);
+}
+
 void oracle_write_begins(struct oracle *o, const struct vdev *d, uint64_t off, uint32_t size, uint64_t value)
 {
 	if (size != 4 || off >= VIRTIO_MMIO_CONFIG)
@@ -54,8 +62,8 @@ void oracle_write_begins(struct oracle *o, const struct vdev *d, uint64_t off, u
 		o->regs.feature_sel = (uint32_t)value;
 	else if (off == VIRTIO_MMIO_DRIVER_FEATURES)
 		write_features(o, d, (uint32_t)value);
-	else if (off == VIRTIO_MMIO_INTERRUPT_ACK && value & VDEV_ISR_QUEUE)
-		oracle_acknowledged(o);
+	else if (off == VIRTIO_MMIO_INTERRUPT_ACK)
+		write_ack(o, (uint32_t)value);
 	else if (off == VIRTIO_MMIO_STATUS)
 		write_status(o, d, (uint32_t)value);
 	else

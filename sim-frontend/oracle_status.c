@@ -122,28 +122,6 @@ void oracle_status_interrupt(struct oracle_status *s, uint16_t source)
 		s->isr |= bit;
 }
 
-/* -- offences -------------------------------------------------------------------------------------------- */
-
-/*
- * What a driver that does no wrong can not do: a chain or a ring that breaks the device, a queue that is refused. Other
- * offences may be a driver's that means well (a notification too early, a request that the device can not serve). Queues
- * that are set up ahead of FEATURES_OK may be of another layout than what is agreed at last.
- */
-void oracle_status_offence(struct oracle_status *s, enum offence o)
-{
-	const struct offence_info *i = offence_info(o);
-	bool agreed = s->vdev->status & VIRTIO_CONFIG_S_FEATURES_OK;
-	if (i->reaction == OFFENCE_BREAK)
-		oracle_cry_of(s->oracle, ORACLE_STATUS, i->name,
-			      "the driver broke no rule, but the device needs a reset: it has seen %s (%s)",
-			      i->name, i->what);
-	else if (o == OFFENCE_QUEUE_LAYOUT && agreed)
-		oracle_cry_of(s->oracle, ORACLE_STATUS, i->name,
-			      "the driver broke no rule, but its queue does not become ready: the device has "
-			      "seen %s (%s)",
-			      i->name, i->what);
-}
-
 /* -- status ---------------------------------------------------------------------------------------------- */
 
 static void check_needs_reset(struct oracle_status *s)
@@ -246,6 +224,13 @@ static void check_status_write(struct oracle_status *s, uint8_t value)
 	s->ready &= ready_now(s); /* queues are looked at again with DRIVER_OK */
 }
 
+/* With FEATURES_OK, which has to be there or to come, the device may go live in this write. */
+static bool may_agree(const struct oracle_status *s, uint8_t value)
+{
+	bool bad = s->beyond || (s->accepted & ~s->offered);
+	return (s->status | (bad ? 0 : value)) & VIRTIO_CONFIG_S_FEATURES_OK;
+}
+
 /* -- writes ---------------------------------------------------------------------------------------------- */
 
 void oracle_status_write_begins(struct oracle_status *s, uint64_t off, uint32_t size, uint64_t value)
@@ -253,7 +238,7 @@ void oracle_status_write_begins(struct oracle_status *s, uint64_t off, uint32_t 
 	if (size != 4)
 		return;
 	if (off == VIRTIO_MMIO_STATUS && (value & VIRTIO_CONFIG_S_DRIVER_OK))
-		s->live = true; /* queues may be served before the write returns */
+		s->live |= may_agree(s, (uint8_t)value); /* queues may be served before the write returns */
 	else if (off == VIRTIO_MMIO_QUEUE_READY)
 		s->ready_before = s->ready;
 	else

@@ -309,6 +309,21 @@ static void change_is_told(void **state)
 	feed_silent(f);
 }
 
+/* The driver has not taken notice of the one before: it will read what is new, too. Once it has, it must be told again. */
+static void change_while_another_is_told(void **state)
+{
+	struct feed *f = *state;
+	oracle_config_changes(f->oracle);
+	oracle_interrupt(f->oracle, HOST_SOURCE_CONFIG);
+	feed_silent(f);
+	oracle_acknowledged(f->oracle); /* of the other kind */
+	oracle_config_changes(f->oracle);
+	feed_silent(f);
+	oracle_config_acknowledged(f->oracle);
+	oracle_config_changes(f->oracle);
+	feed_expect(f, ORACLE_NOTIFICATION, "blk.op.2");
+}
+
 static void change_before_there_is_a_driver(void **state)
 {
 	struct feed *f = *state;
@@ -404,6 +419,7 @@ int main(void)
 		FEED_BOTH(sleeps_for_the_one_after, FEED_EVENT_IDX),
 		FEED_BOTH(change_is_not_told, 0),
 		FEED_BOTH(change_is_told, 0),
+		FEED_BOTH(change_while_another_is_told, 0),
 		FEED_BOTH(change_before_there_is_a_driver, 0),
 		FEED_BOTH(used_entry_after_queue_reset, 0),
 		FEED_BOTH(ring_is_read_after_queue_reset, 0),

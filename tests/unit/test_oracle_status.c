@@ -233,6 +233,26 @@ static void buffers_before_driver_ok(void **state)
 	assert_true(idle.s.open);
 }
 
+/* FEATURES_OK is not there, and can not come: neither can DRIVER_OK, and in that write nothing is consumed. */
+static void buffers_while_driver_ok_is_refused(void **state)
+{
+	(void)state;
+	idle_accept_features(IDLE_VERSION | 1);
+	idle_put(VIRTIO_MMIO_STATUS, IDLE_AGREED);
+	idle_set_up(0);
+	idle_write_begins(VIRTIO_MMIO_STATUS, IDLE_LIVE);
+	oracle_status_touch(&idle.s, VMEM_AVAIL_ENTRY);
+	idle_cries("status.1");
+	idle_write_ends(VIRTIO_MMIO_STATUS, IDLE_LIVE);
+	idle_put(VIRTIO_MMIO_STATUS, 0);
+	idle_accept_features(IDLE_VERSION);
+	idle_set_up(0);
+	idle_write_begins(VIRTIO_MMIO_STATUS, IDLE_LIVE); /* both at once */
+	assert_true(idle.s.open);
+	idle_write_ends(VIRTIO_MMIO_STATUS, IDLE_LIVE);
+	idle_silent();
+}
+
 static void memory_without_a_queue(void **state)
 {
 	(void)state;
@@ -312,6 +332,7 @@ int main(void)
 		TEST(version_is_not_offered),
 		TEST(cache_mode_without_flush),
 		TEST(buffers_before_driver_ok),
+		TEST(buffers_while_driver_ok_is_refused),
 		TEST(memory_without_a_queue),
 		TEST(needs_reset_in_silence),
 		TEST(needs_reset_early),
