@@ -53,7 +53,6 @@ done
 for key in homepage main_repo primary_contact language; do
 	grep -q "^$key: ." fuzz/oss-fuzz/project.yaml || differ+=" no $key"
 done
-<<<<<<< HEAD
 # The image is chosen by project.yaml, else it is an older system; a workflow's action finds that file only where it has been checked out.
 for folder in .clusterfuzzlite fuzz/oss-fuzz; do
 	system=$(sed -n 's/^base_os_version: //p' $folder/project.yaml)
@@ -63,14 +62,11 @@ for workflow in .github/workflows/cflite_*.yml; do
 	[ "$(grep -A 2 '^    steps:' "$workflow" | grep -c 'actions/checkout@')" = "$(grep -c '^    steps:' "$workflow")" ] || differ+=" no checkout first in $workflow"
 done
 if [ -z "$differ" ]; then pass same-projects; else fail same-projects "what must agree in .clusterfuzzlite/, fuzz/oss-fuzz/ and the workflows does not:$differ"; fi
-=======
-if [ -z "$differ" ]; then pass same-projects; else fail same-projects ".clusterfuzzlite/ and fuzz/oss-fuzz/ differ in:$differ"; fi
 missing=
 while read -r op; do
 	grep -q "=\"blk0 $op \"" fuzz/trace.dict || missing+=" $op"
 done < <(sed -n 's/^OP([^"]*"\([a-z_]*\)".*/\1/p' core/trace/ops.def)
 if [ -z "$missing" ]; then pass words-of-ops; else fail words-of-ops "fuzz/trace.dict has no word for:$missing"; fi
->>>>>>> 69446e5 (fuzz: each target has words of its own kind for changes byte by byte; services check them, and build no more of the simulator than targets need; each interop case is a test for each device and ring; words on what make test runs are true)
 ln -s "$PWD" "$work/ringside"
 cp fuzz/oss-fuzz/build.sh "$work/build.sh"
 for service in $services; do
