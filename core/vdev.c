@@ -235,6 +235,19 @@ static void disable_queue(struct vdev *d, uint16_t queue)
 	vq_reset(&d->queue[queue]);
 }
 
+/*
+ * On a live device the queue is run at once, like every queue at DRIVER_OK. Drivers need not clear the event field that
+ * the device owns (drv.split.availnotif.1 asks for the flags alone): one that finds some older wish there would not kick.
+ */
+static void enable_queue(struct vdev *d, uint16_t queue)
+{
+	enum offence bad = vq_enable(&d->queue[queue], d->mem, d->accepted);
+	if (bad)
+		vdev_offend(d, bad);
+	else
+		vdev_run(d, queue);
+}
+
 void vdev_set_queue_ready(struct vdev *d, uint32_t queue, uint32_t value)
 {
 	struct vq *q = find_queue(d, queue);
@@ -244,9 +257,7 @@ void vdev_set_queue_ready(struct vdev *d, uint32_t queue, uint32_t value)
 		if (q->ready)
 			disable_queue(d, (uint16_t)queue);
 	} else if (!q->ready) {
-		enum offence bad = vq_enable(q, d->mem, d->accepted);
-		if (bad)
-			vdev_offend(d, bad);
+		enable_queue(d, (uint16_t)queue);
 	}
 }
 

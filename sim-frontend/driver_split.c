@@ -28,17 +28,15 @@ uint32_t driver_split_areas(const struct driver *g, uint16_t size, bool apart, u
 	return at[USED] + RING_BASE + 8u * size + event;
 }
 
-/* Flags, indices and event fields begin at 0; entries may hold what somebody left there. */
+/* Flags, indices and our event field begin at 0; entries and the device's event field may hold what somebody left there. */
 void driver_split_start(struct driver *g, struct driver_queue *q)
 {
 	static const uint8_t zero[4];
 	q->avail = q->kicked = q->used = 0;
 	ring_put(q, AVAIL, 0, zero, 4);
 	ring_put(q, USED, 0, zero, 4);
-	if (!driver_has(g, VIRTIO_RING_F_EVENT_IDX))
-		return;
-	ring_put(q, AVAIL, used_event_at(q), zero, 2);
-	ring_put(q, USED, avail_event_at(q), zero, 2);
+	if (driver_has(g, VIRTIO_RING_F_EVENT_IDX))
+		ring_put(q, AVAIL, used_event_at(q), zero, 2);
 }
 
 /* The indices in memory say what ours do. */

@@ -161,6 +161,7 @@ struct registers {
 	uint32_t queue_sel, feature_sel;
 	uint64_t area[VDEV_QUEUES_MAX][AREAS];
 	uint16_t size[VDEV_QUEUES_MAX];
+	bool was_tangled; /* before QueueReady was written last */
 };
 
 /* What a layout is asked. Accesses are of the kinds that its rings have. */

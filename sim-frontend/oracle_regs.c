@@ -19,6 +19,20 @@ static void write_size(struct oracle *o, const struct vdev *d, uint32_t queue, u
 		o->regs.size[queue] = (uint16_t)value;
 }
 
+/* As the registers say. */
+static void open_as_written(struct oracle *o, uint16_t queue)
+{
+	const uint64_t *area = o->regs.area[queue];
+	oracle_queue_ready(o, queue, gpa(area[0]), gpa(area[1]), gpa(area[2]), o->regs.size[queue]);
+}
+
+/* A live device may run the queue before the write returns; where it refuses, the write's end takes this back. */
+static void ready_asked(struct oracle *o, uint16_t queue)
+{
+	o->regs.was_tangled = o->tangled;
+	open_as_written(o, queue);
+}
+
 static void write_queue(struct oracle *o, const struct vdev *d, uint64_t off, uint32_t value)
 {
 	static const uint16_t base[AREAS] = {VIRTIO_MMIO_QUEUE_DESC_LOW, VIRTIO_MMIO_QUEUE_AVAIL_LOW,
@@ -28,6 +42,8 @@ static void write_queue(struct oracle *o, const struct vdev *d, uint64_t off, ui
 		return;
 	if (off == VIRTIO_MMIO_QUEUE_NUM)
 		write_size(o, d, queue, value);
+	if (off == VIRTIO_MMIO_QUEUE_READY && value & 1 && o->regs.size[queue])
+		ready_asked(o, (uint16_t)queue);
 	for (int i = 0; i < AREAS; i++) {
 		uint64_t *area = &o->regs.area[queue][i];
 		if (off == base[i])
@@ -76,17 +92,19 @@ static void forget_registers(struct oracle *o, uint16_t queue)
 	memset(o->regs.area[queue], 0, sizeof(o->regs.area[queue]));
 }
 
-static void look_at_queue(struct oracle *o, struct vdev *d, uint16_t queue)
+static void look_at_queue(struct oracle *o, struct vdev *d, uint16_t queue, bool asked)
 {
 	const struct ring *r = &o->ring[queue];
-	const uint64_t *area = o->regs.area[queue];
 	bool ready = vdev_queue_ready(d, queue);
-	if (ready && !r->ready)
-		oracle_queue_ready(o, queue, gpa(area[0]), gpa(area[1]), gpa(area[2]), o->regs.size[queue]);
+	if (ready && !r->ready) /* a device that was loaded has such queues */
+		open_as_written(o, queue);
 	if (ready || !r->ready)
 		return;
 	oracle_queue_gone(o, queue);
-	forget_registers(o, queue);
+	if (asked)
+		o->tangled = o->regs.was_tangled;
+	else
+		forget_registers(o, queue);
 }
 
 /* Also of a queue that was not ready the registers go back to their defaults (vqreset.2). */
@@ -107,8 +125,9 @@ void oracle_write_ends(struct oracle *o, struct vdev *d, uint64_t off, uint32_t 
 		oracle_reset(o);
 		return;
 	}
+	bool asked = off == VIRTIO_MMIO_QUEUE_READY && value & 1;
 	for (uint16_t i = 0; i < d->nqueues; i++)
-		look_at_queue(o, d, i);
+		look_at_queue(o, d, i, asked && i == o->regs.queue_sel);
 	if (off == VIRTIO_MMIO_QUEUE_RESET)
 		queue_was_reset(o, (uint32_t)value);
 }

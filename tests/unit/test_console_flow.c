@@ -225,6 +225,31 @@ static void reset_with_requests_in_flight(void **state)
 	}
 }
 
+/* A live device runs queues as they become ready: output from before is written, input that waits has its room. */
+static void queues_set_up_late(void **state)
+{
+	(void)state;
+	const struct buf b = {DATA, 10, false};
+	tty_type(t, 0, 5);
+	for (uint16_t queue = 0; queue < 2; queue++) {
+		struct ring *r = &t->ring[queue];
+		set(&t->mmio, VIRTIO_MMIO_QUEUE_SEL, queue);
+		set(&t->mmio, VIRTIO_MMIO_QUEUE_READY, 0);
+		ring_init(r, &t->g, r->desc, SIZE);
+		put16(&t->g, ring_used_event(r), 0);
+		put16(&t->g, ring_avail_event(r), 0x7000); /* some older wish */
+	}
+	tty_room(t, 0, DATA + 64, 64);
+	ring_post(&t->ring[1], &b, 1);
+	for (uint16_t queue = 0; queue < 2; queue++)
+		queue_enable(&t->mmio, queue, &t->ring[queue]);
+	tty_settle(t);
+	assert_int_equal(tty_used(t, 0), 5);
+	assert_int_equal(tty_used(t, 1), 0);
+	assert_int_equal(t->port[0].nout, 10);
+	assert_int_equal(get16(&t->g, ring_avail_event(&t->ring[1])), 1);
+}
+
 static void a_broken_device_says_nothing(void **state)
 {
 	(void)state;
@@ -296,6 +321,7 @@ int main(void)
 		T(input_without_lends),
 		T(all_lends_are_elsewhere),
 		T(reset_with_requests_in_flight),
+		T(queues_set_up_late),
 		T(a_broken_device_says_nothing),
 		T(removal_from_a_broken_device),
 		T(hash_sees_it_all),

@@ -269,6 +269,22 @@ static void reset_with_requests_in_flight(void **state)
 	assert_int_equal(answer(&b, 1), 64);
 }
 
+/* A live device runs its queue as it becomes ready: what was asked for before is answered, and the next kick is asked for. */
+static void queue_set_up_late(void **state)
+{
+	(void)state;
+	uint32_t id, used;
+	set(&x, VIRTIO_MMIO_QUEUE_SEL, 0);
+	set(&x, VIRTIO_MMIO_QUEUE_READY, 0);
+	ring_init(&r, &g, 0x2000, SIZE);
+	put16(&g, ring_avail_event(&r), 0x7000);
+	ask(64);
+	queue_enable(&x, 0, &r);
+	assert_true(ring_take(&r, &id, &used));
+	assert_int_equal(used, 64);
+	assert_int_equal(get16(&g, ring_avail_event(&r)), 1);
+}
+
 static void broken_device_answers_nothing(void **state)
 {
 	(void)state;
@@ -312,6 +328,7 @@ int main(void)
 		T(more_than_may_be_in_flight),
 		T(full_arena_stalls_and_recovers),
 		T(reset_with_requests_in_flight),
+		T(queue_set_up_late),
 		T(broken_device_answers_nothing),
 		T(hash_sees_requests_in_flight),
 	};

@@ -320,6 +320,120 @@ static void reset_of_an_idle_queue(void **state)
 	assert_int_equal(reg(x, VIRTIO_MMIO_QUEUE_READY), 1);
 }
 
+/* The type hears of each reset of a ready queue once, whether something is in flight or not (net.mq.3 needs that). */
+static struct vdev_ops counting;
+static void (*type_queue_reset)(struct vdev *, uint16_t queue);
+static uint32_t ntold;
+
+static void count_queue_reset(struct vdev *dev, uint16_t queue)
+{
+	assert_int_equal(queue, 0);
+	ntold++;
+	type_queue_reset(dev, queue);
+}
+
+static void type_hears_of_resets(void **state)
+{
+	(void)state;
+	counting = *d->ops;
+	type_queue_reset = counting.queue_reset;
+	counting.queue_reset = count_queue_reset;
+	d->ops = &counting;
+	vdev_offer(d, BIT(VIRTIO_F_RING_RESET));
+	for (int busy = 0; busy < 2; busy++)
+		for (int by_ready = 0; by_ready < 2; by_ready++) {
+			machine_boot(m, 0, 8);
+			ntold = 0;
+			m->disk.hold = busy;
+			post(m, 0, VIRTIO_BLK_T_FLUSH, 0, 0, 0);
+			kick(m, 0);
+			assert_int_equal(m->disk.nheld, busy);
+			set(x, VIRTIO_MMIO_QUEUE_SEL, 0);
+			set(x, by_ready ? VIRTIO_MMIO_QUEUE_READY : VIRTIO_MMIO_QUEUE_RESET, !by_ready);
+			assert_int_equal(ntold, 1);
+			set(x, by_ready ? VIRTIO_MMIO_QUEUE_READY : VIRTIO_MMIO_QUEUE_RESET, !by_ready);
+			assert_int_equal(ntold, 1); /* it is not ready any more */
+		}
+}
+
+/* -- a queue that becomes ready on a live device --------------------------------------------------------- */
+
+/*
+ * drv.split.availnotif.1: of what the device writes a driver clears the flags alone. The wish that some earlier queue left in
+ * the event field must not stand, or the driver never kicks, and both sleep.
+ */
+static void event_field_of_a_queue_set_up_late(void **state)
+{
+	(void)state;
+	vdev_offer(d, BIT(VIRTIO_F_RING_RESET));
+	for (uint16_t event = 0; event < 2; event++) {
+		machine_boot(m, event ? 0 : BIT(VIRTIO_RING_F_EVENT_IDX), 8);
+		struct ring *r = &m->ring[0];
+		reset_queue(0);
+		ring_init(r, &m->g, r->desc, 8);
+		put16(&m->g, ring_used_event(r), 0);
+		put16(&m->g, ring_avail_event(r), 0x7000);
+		queue_enable(x, 0, r);
+		post(m, 0, VIRTIO_BLK_T_FLUSH, 0, 0, 0);
+		assert_int_equal(get16(&m->g, r->used) & VRING_USED_F_NO_NOTIFY, 0);
+		assert_int_equal(get16(&m->g, ring_avail_event(r)), event ? 0 : 0x7000);
+		assert_int_equal(m->disk.nsubmits, 0); /* the driver has not kicked yet, and it will */
+	}
+	assert_int_equal(m->g.offences_all, 0);
+}
+
+/* The same in the packed ring's device area: a position, and flags that ask for none, or for that position. */
+static void event_area_of_a_packed_queue_set_up_late(void **state)
+{
+	(void)state;
+	vdev_offer(d, BIT(VIRTIO_F_RING_RESET) | BIT(VIRTIO_F_RING_PACKED));
+	for (uint16_t event = 0; event < 2; event++)
+		for (uint16_t left = 1; left <= 2; left++) {
+			machine_boot_packed(m, event ? 0 : BIT(VIRTIO_RING_F_EVENT_IDX), 8);
+			struct packed *p = &m->packed;
+			reset_queue(0);
+			packed_init(p, &m->g, p->desc, 8);
+			put16(&m->g, p->device, POS_WRAP | 5);
+			put16(&m->g, p->device + 2, left);
+			const struct ring areas = {
+				.size = 8, .desc = p->desc, .avail = p->driver, .used = p->device};
+			queue_enable(x, 0, &areas);
+			assert_int_equal(get16(&m->g, p->device), event ? POS_WRAP : POS_WRAP | 5);
+			assert_int_equal(get16(&m->g, p->device + 2), event ? VRING_PACKED_EVENT_FLAG_DESC
+									    : VRING_PACKED_EVENT_FLAG_ENABLE);
+		}
+	assert_int_equal(m->g.offences_all, 0);
+}
+
+/* What was made available before is served at once, with its interrupt; a queue that does not become ready is not. */
+static void requests_of_a_queue_set_up_late(void **state)
+{
+	(void)state;
+	vdev_offer(d, BIT(VIRTIO_F_RING_RESET));
+	machine_boot(m, 0, 8);
+	struct ring *r = &m->ring[0];
+	for (uint32_t i = 1; i <= 3; i++) {
+		reset_queue(0);
+		ring_init(r, &m->g, r->desc, 8);
+		put16(&m->g, ring_used_event(r), 0);
+		post(m, 0, VIRTIO_BLK_T_FLUSH, 0, 0, 0);
+		queue_enable(x, 0, r);
+		assert_int_equal(ring_used_idx(r), 1);
+		assert_int_equal(m->g.irqs[0], i);
+		set(x, VIRTIO_MMIO_QUEUE_READY, 1); /* it is */
+		assert_int_equal(m->disk.nsubmits, i);
+	}
+	assert_int_equal(m->g.offences_all, 0);
+	ring_publish(r, 99);
+	kick(m, 0); /* breaks the device, which then runs nothing */
+	reset_queue(0);
+	ring_init(r, &m->g, r->desc, 8);
+	post(m, 0, VIRTIO_BLK_T_FLUSH, 0, 0, 0);
+	queue_enable(x, 0, r);
+	assert_int_equal(ring_used_idx(r), 0);
+	assert_int_equal(m->disk.nsubmits, 3);
+}
+
 /* Ring layouts and modes are part of a device's state. */
 static void hash_knows_the_ring(void **state)
 {
@@ -351,6 +465,10 @@ int main(void)
 		T(reset_with_io_in_flight),
 		T(reset_and_enable_again),
 		T(reset_of_an_idle_queue),
+		T(type_hears_of_resets),
+		T(event_field_of_a_queue_set_up_late),
+		T(event_area_of_a_packed_queue_set_up_late),
+		T(requests_of_a_queue_set_up_late),
 		T(hash_knows_the_ring),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
