@@ -86,6 +86,18 @@ uint32_t vdev_get_features(const struct vdev *d, uint32_t word)
 	return word < 2 ? (uint32_t)(d->offered >> (32 * word)) : 0;
 }
 
+/* The specification knows of 128 bits; of words that are far beyond those only a reset takes anything back. */
+static void accept_beyond(struct vdev *d, uint32_t word, uint32_t bits)
+{
+	uint8_t mark = (uint8_t)(1u << (word < 9 ? word - 2 : 7));
+	if (bits) {
+		d->accepted_beyond |= mark;
+		vdev_offend(d, OFFENCE_FEATURES_UNKNOWN);
+	} else if (word < 9) {
+		d->accepted_beyond &= (uint8_t)~mark;
+	}
+}
+
 /* The driver writes halves separately and in any order; Linux since 6.17 also writes words beyond 64 bits, as
  * 0. */
 void vdev_accept_features(struct vdev *d, uint32_t word, uint32_t bits)
@@ -95,9 +107,8 @@ void vdev_accept_features(struct vdev *d, uint32_t word, uint32_t bits)
 	} else if (word < 2) {
 		uint32_t shift = 32 * word;
 		d->accepted = (d->accepted & ~(0xffffffffull << shift)) | (uint64_t)bits << shift;
-	} else if (bits) {
-		d->accepted_beyond = true;
-		vdev_offend(d, OFFENCE_FEATURES_UNKNOWN);
+	} else {
+		accept_beyond(d, word, bits);
 	}
 }
 
@@ -128,7 +139,7 @@ static void reset(struct vdev *d)
 	for (uint16_t i = 0; i < d->nqueues; i++)
 		vq_reset(&d->queue[i]);
 	d->accepted = 0;
-	d->accepted_beyond = false;
+	d->accepted_beyond = 0;
 	__atomic_store_n(&d->isr, 0, __ATOMIC_SEQ_CST);
 }
 

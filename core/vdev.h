@@ -73,7 +73,7 @@ struct vdev {
 	 */
 	bool (*linger)(void *host_ctx, uint16_t queue);
 	uint64_t offered, accepted; /* feature bits */
-	bool accepted_beyond; /* the driver accepted some bit above 63, which no device offers; until reset */
+	uint8_t accepted_beyond; /* bits above 63, which no device offers, are accepted in words 2 + i; 7: in a later one */
 	uint32_t config_gen;
 	uint32_t isr; /* VDEV_ISR_*; atomic: a transport may acknowledge without the device's lock */
 	uint16_t nqueues;
@@ -103,6 +103,7 @@ void vdev_accept_features(struct vdev *, uint32_t word, uint32_t bits);
 void vdev_set_status(struct vdev *, uint32_t);
 void vdev_set_queue_size(struct vdev *, uint32_t queue, uint32_t size);
 void vdev_set_queue_area(struct vdev *, uint32_t queue, enum vq_area, bool high, uint32_t value);
+/* 1: with that size and these areas, and on a live device the queue is run. 0: forgets both, with nothing in flight any more. */
 void vdev_set_queue_ready(struct vdev *, uint32_t queue, uint32_t value);
 static inline bool vdev_queue_ready(const struct vdev *d, uint32_t queue)
 {

@@ -71,7 +71,7 @@ void vdev_save(struct vdev *d, struct state_out *out)
 	uint8_t image[VDEV_CONFIG_MAX];
 	save_kind(d, out);
 	state_put_u64(out, d->accepted);
-	state_put_bool(out, d->accepted_beyond);
+	state_put_u8(out, d->accepted_beyond);
 	state_put_u32(out, d->config_gen);
 	state_put_u8(out, (uint8_t)vdev_isr(d));
 	state_put_u8(out, d->status);
@@ -94,7 +94,7 @@ static bool features_fit(const struct vdev *d)
 static void load_registers(struct vdev *d, struct state_in *in, uint32_t *config_gen)
 {
 	d->accepted = state_get_u64(in);
-	d->accepted_beyond = state_get_bool(in);
+	d->accepted_beyond = state_get_u8(in);
 	*config_gen = state_get_u32(in);
 	uint8_t isr = state_get_u8(in), status = state_get_u8(in);
 	state_need(in, !(isr & ~(VDEV_ISR_QUEUE | VDEV_ISR_CONFIG)) && !(status & ~STATUS_ALL));

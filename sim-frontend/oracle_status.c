@@ -31,7 +31,8 @@ static void forget_seen(struct oracle_status *s)
 static void clear(struct oracle_status *s)
 {
 	forget_seen(s);
-	s->open = s->used_stored = s->told = s->config_event = s->live = s->beyond = s->beyond_unsure = false;
+	s->open = s->used_stored = s->told = s->config_event = s->live = s->beyond_unsure = false;
+	s->beyond = 0;
 	s->status = 0;
 	s->feature_sel = s->offered_sel = s->queue_sel = 0;
 	s->accepted = 0;
@@ -182,7 +183,7 @@ static void check_features(struct oracle_status *s, uint8_t value)
 {
 	bool had = s->status & VIRTIO_CONFIG_S_FEATURES_OK;
 	bool has = s->vdev->status & VIRTIO_CONFIG_S_FEATURES_OK;
-	bool bad = (s->accepted & ~s->offered) || (s->beyond && !s->beyond_unsure);
+	bool bad = (s->accepted & ~s->offered) || (s->beyond & 0x7f) || (s->beyond && !s->beyond_unsure);
 	if (!had && has && bad)
 		CRY(s, "feat.2",
 		    "FEATURES_OK stays although features 0x%llx are accepted that are not offered",
@@ -256,7 +257,9 @@ static void accept(struct oracle_status *s, uint32_t bits)
 	if (s->feature_sel < 2)
 		s->accepted = (s->accepted & ~(0xffffffffull << shift)) | (uint64_t)bits << shift;
 	else if (bits)
-		s->beyond = true;
+		s->beyond |= (uint8_t)(1u << (s->feature_sel < 9 ? s->feature_sel - 2 : 7));
+	else if (s->feature_sel < 9)
+		s->beyond &= (uint8_t) ~(1u << (s->feature_sel - 2));
 	else
 		s->beyond_unsure = true;
 }

@@ -32,8 +32,9 @@ struct oracle_status {
 	bool used_stored; /* since the latest acknowledgement */
 	bool told;        /* that a reset is needed */
 	bool config_event;
-	bool live; /* DRIVER_OK was written */
-	bool beyond, beyond_unsure;
+	bool live;      /* DRIVER_OK was written */
+	uint8_t beyond; /* words from 2 on with accepted bits; 7: a later one, of which it may be unsure */
+	bool beyond_unsure;
 	uint8_t status;
 	uint16_t queue_max[VDEV_QUEUES_MAX];
 	uint32_t feature_sel, offered_sel, queue_sel;

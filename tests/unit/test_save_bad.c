@@ -382,7 +382,7 @@ static void registers_that_no_guest_could_make(void **state)
 	CHANGED(SPLIT, m->blk.vdev.status, S_DRIVER | VIRTIO_CONFIG_S_DRIVER_OK);
 	CHANGED(SPLIT, m->blk.vdev.status, S_AGREED); /* and chains in flight */
 	CHANGED(SPLIT, m->blk.vdev.isr, 4);
-	CHANGED(SPLIT, m->blk.vdev.accepted_beyond, true);
+	CHANGED(SPLIT, m->blk.vdev.accepted_beyond, 1);
 	CHANGED(SPLIT, m->blk.vdev.accepted, m->blk.vdev.accepted | BIT(VIRTIO_F_NOTIFICATION_DATA));
 	CHANGED(SPLIT, m->blk.vdev.accepted, m->blk.vdev.accepted & ~BIT(VIRTIO_F_VERSION_1));
 }

@@ -134,6 +134,34 @@ static void high_words_are_refused(void **state)
 	assert_int_equal(negotiate(x, offered(x)), S_AGREED); /* a reset forgets it */
 }
 
+/* feat.2: a driver may think better of it, in each word that the specification knows, and in some more. */
+static void high_words_are_taken_back(void **state)
+{
+	(void)state;
+	for (uint32_t word = 2; word < 9; word++) {
+		uint32_t other = word == 2 ? 3 : 2;
+		set(x, VIRTIO_MMIO_STATUS, 0);
+		set(x, VIRTIO_MMIO_STATUS, S_DRIVER);
+		accept_word(0, (uint32_t)offered(x));
+		accept_word(1, (uint32_t)(offered(x) >> 32));
+		accept_word(word, 0x80000000);
+		accept_word(other, 1);
+		accept_word(word, 0);
+		set(x, VIRTIO_MMIO_STATUS, S_AGREED);
+		assert_int_equal(status(), S_DRIVER); /* the other word */
+		accept_word(other, 0);
+		set(x, VIRTIO_MMIO_STATUS, S_AGREED);
+		assert_int_equal(status(), S_AGREED);
+	}
+	set(x, VIRTIO_MMIO_STATUS, 0);
+	set(x, VIRTIO_MMIO_STATUS, S_DRIVER);
+	accept_word(1, 1);
+	accept_word(9, 1);
+	accept_word(10, 0); /* is another one */
+	set(x, VIRTIO_MMIO_STATUS, S_AGREED);
+	assert_int_equal(status(), S_DRIVER);
+}
+
 static void features_are_settled(void **state)
 {
 	(void)state;
@@ -356,6 +384,7 @@ int main(void)
 		T(legacy_drivers_are_refused),
 		T(halves_are_separate),
 		T(high_words_are_refused),
+		T(high_words_are_taken_back),
 		T(features_are_settled),
 		T(status_bits_stick),
 		T(cleared_bits_are_ignored),

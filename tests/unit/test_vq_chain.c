@@ -151,7 +151,10 @@ static void too_many_segments(void **state)
 		}
 }
 
-/* Neither sum of lengths may overflow. Memory of that size is reserved, never touched. */
+/*
+ * Neither sum of lengths may overflow: one byte less than 4 GiB is our limit, where drv.split.desc.1 allows just as much.
+ * Memory of that size is reserved, never touched.
+ */
 static void four_gigabytes(void **state)
 {
 	(void)state;
