@@ -265,7 +265,8 @@ static void each_file(const char *root, const char *kind, const char *pattern,
 		const char *name = entry[i]->d_name;
 		if (name[0] != '.' && !fnmatch(pattern, name, 0)) {
 			snprintf(path, sizeof(path), "%s/%s/%s", root, kind, name);
-			const char *dot = strrchr(name, '.');
+			/* a seed that was made before has no ending, and may have dots of its own */
+			const char *dot = strchr(pattern, '.') ? strrchr(name, '.') : NULL;
 			snprintf(stem, sizeof(stem), "%.*s", (int)(dot ? (size_t)(dot - name) : strlen(name)),
 				 name);
 			each(kind, path, stem);
