@@ -63,8 +63,7 @@ static int create_devices(struct vmm *vmm, const struct options *o, char err[ERR
 static int start_record(struct vmm *vmm, const struct options *o, char err[ERR_MAX])
 {
 	struct virtio *v = vmm->virtio;
-	struct trace_head head = {.restored = o->restore != NULL,
-				  .build = BUILD,
+	struct trace_head head = {.build = BUILD,
 				  .payload = o->record_full ? TRACE_PAYLOAD_FULL : TRACE_PAYLOAD_HASH};
 
 	if (!o->record)
@@ -260,12 +259,10 @@ int virtio_restore(struct vmm *vmm, struct savefile_in *in, char err[ERR_MAX])
 	return 0;
 }
 
-int virtio_resume(struct vmm *vmm, char err[ERR_MAX])
+void virtio_resume(struct vmm *vmm)
 {
 	struct virtio *v = vmm->virtio;
 
 	for (unsigned i = 0; i < v->ndevices; i++)
-		if (virtio_dev_resume(v->device[i], err))
-			return -1;
-	return 0;
+		virtio_dev_resume(v->device[i]);
 }

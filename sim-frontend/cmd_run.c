@@ -12,6 +12,7 @@
 #include "program.h"
 #include "simrecord.h"
 #include "textfile.h"
+#include "twice.h"
 
 #define ORACLES_MAX 16
 
@@ -23,7 +24,10 @@ static const struct usage usage = {
 	.operands = "FILE.txt",
 	.about = "Runs a program (docs/program-text.md) against fresh devices with simulated memory and "
 		 "backends,\n"
-		 "tells what happens, and judges each step by the specification.\n"
+		 "tells what happens, and judges each step by the specification. A finding of two runs that "
+		 "differ\n"
+		 "(the first line says determinism, differential or snapshot) is run twice more and "
+		 "compared.\n"
 		 "Exit status: 0 nothing was violated, 1 something was, 2 bad usage or file.",
 	.operands_min = 1,
 	.operands_max = 1,
@@ -88,10 +92,12 @@ static bool make_devices(struct run *r, const char *path)
 		return false;
 	}
 	for (int i = 0; i < ORACLES_MAX && without_oracle[i]; i++) {
-		if (switch_off(&r->machine, without_oracle[i]))
+		if (switch_off(&r->machine, without_oracle[i]) ||
+		    twice_judges(twice_oracle(without_oracle[i])))
 			continue;
 		fail("run: no such oracle: %s (ownership, used-ring, fetch-once, work, notification, "
-		     "liveness, resources, status, backend, content, snapshot, all)",
+		     "liveness, resources, status, backend, content, snapshot, determinism, differential, "
+		     "all)",
 		     without_oracle[i]);
 		return false;
 	}
@@ -130,9 +136,48 @@ static int run_ops(struct run *r)
 	return r->violated ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static int run_recorded(struct run *r)
+static bool is_off(const char *name)
+{
+	for (int i = 0; i < ORACLES_MAX && without_oracle[i]; i++)
+		if (!strcmp(name, without_oracle[i]) || !strcmp("all", without_oracle[i]))
+			return true;
+	return false;
+}
+
+/* On a machine of its own, as the run's may be recorded. */
+static bool differs(struct run *other, const struct listing *l)
+{
+	bool made = machine_create(&other->machine);
+	other->text.text = l->text;
+	made = made && make_devices(other, "program");
+	bool differs = made && twice_differs(&other->machine, l->op, l->nops, l->found);
+	machine_destroy(&other->machine);
+	return differs;
+}
+
+/* A finding that says so is of two runs, which are not told step by step. */
+static int run_twice(struct run *r, const char *path)
+{
+	struct run *other = calloc(1, sizeof(*other));
+	struct listing l;
+	char err[512] = "out of memory";
+	if (!other || !listing_read(&l, path, err, sizeof(err))) {
+		free(other);
+		return fail("%s", err);
+	}
+	const struct violation v = twice_violation(l.found);
+	if (differs(other, &l))
+		machine_violation(&r->machine.device[0], &v);
+	listing_free(&l);
+	free(other);
+	return r->violated ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int run_recorded(struct run *r, const char *path)
 {
 	int status = run_ops(r);
+	if (!status && twice_judges(twice_oracle(r->text.found)) && !is_off(r->text.found))
+		status = run_twice(r, path);
 	if (r->recording)
 		simrecord_guard(NULL, STDERR_FILENO);
 	if (r->recording && !simrecord_finish(&r->record, &r->machine))
@@ -152,7 +197,7 @@ static int run_file(struct run *r, const char *path)
 	else if (make_devices(r, path)) {
 		r->narrator.quiet = quiet;
 		narrate(&r->narrator, &r->machine);
-		status = run_recorded(r);
+		status = run_recorded(r, path);
 	}
 	textfile_close(&r->text);
 	return status;

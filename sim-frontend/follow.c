@@ -254,9 +254,6 @@ static void act(struct follow *f, const struct op *op)
 	case OP_OFFENCE:
 		offend(f, op);
 		break;
-	case OP_RESTORED:
-		follow_restored(f, op);
-		break;
 	}
 }
 

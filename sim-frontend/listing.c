@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "listing.h"
+#include "twice.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -109,6 +110,7 @@ static bool read_ops(struct listing *l, struct textfile *t, const char *name, ch
 {
 	struct op op;
 	l->text = t->text;
+	l->found = twice_oracle(t->found);
 	memcpy(l->ids, t->ids, sizeof(l->ids));
 	if (t->text.trace) {
 		snprintf(err, max, "%s is a recorded trace, not a program: see ringside replay", name);

@@ -12,6 +12,8 @@
 struct listing {
 	struct trace_text text; /* the device lines */
 	uint16_t ids[OP_DEV_MAX];
+	enum oracle_kind
+		found; /* what the first line says that it violates (twice.h); ORACLE_COUNT: it says nothing */
 	uint32_t nops, max;
 	struct op *op; /* each one's data is its own allocation */
 };

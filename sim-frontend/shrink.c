@@ -17,7 +17,8 @@ static double now(void)
 bool shrink_try(struct shrink *s, uint32_t nops, const struct trace_text *text)
 {
 	struct listing *best = s->best;
-	struct listing l = {.text = text ? *text : best->text, .op = s->ops, .nops = nops};
+	struct listing l = {
+		.text = text ? *text : best->text, .found = best->found, .op = s->ops, .nops = nops};
 	struct outcome v;
 	if (s->late || now() - s->begun > s->seconds_max) {
 		s->late = true;

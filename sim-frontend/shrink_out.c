@@ -10,6 +10,7 @@
 #include "program.h"
 #include "shrink_out.h"
 #include "simrecord.h"
+#include "twice.h"
 
 #define SECONDS_MAX 5 /* for a recording */
 
@@ -50,6 +51,14 @@ static void put_text(FILE *f, const char *text, const struct outcome *v)
 	fprintf(f, "# %s\n%s", v->what, text);
 }
 
+/* That the verdict's line begins with. */
+static enum oracle_kind oracle_of(const struct outcome *v)
+{
+	char name[24] = "";
+	sscanf(v->what, "%23[a-z-]", name);
+	return twice_oracle(name);
+}
+
 /* -- the test -------------------------------------------------------------------------------------------- */
 
 /* One string literal a line, as the formatter likes it. */
@@ -72,6 +81,8 @@ static void put_test(FILE *f, const char *text, const struct outcome *v)
 	for (const char *p = v->what; *p; p++)
 		fputc(p[0] == '*' && p[1] == '/' ? '#' : *p, f);
 	fputs("\n */\n#include \"tests/regress/regress.h\"\n\nstatic const char program[] = ", f);
+	if (twice_judges(oracle_of(v))) /* the first line tells how it is run */
+		fprintf(f, "\"# %s\\n\"\n\t\t\t      ", oracle_name(oracle_of(v)));
 	put_literal(f, *text ? text : "\n");
 	fputs("\nREGRESS(program)\n", f);
 }
@@ -99,6 +110,10 @@ static void run_from(struct recording *r, const struct listing *l, uint32_t firs
 	for (uint32_t i = first; i < l->nops; i++)
 		program_step(&r->machine, &l->op[i]);
 	program_quiesce(&r->machine);
+	if (!twice_judges(l->found))
+		return;
+	const struct violation differs = twice_violation(l->found); /* of this run and another */
+	machine_violation(&r->machine.device[0], &differs);
 }
 
 /* As the devices are made by the first ops, so the trace's head says. */

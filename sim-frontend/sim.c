@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Runs: from a seed, and once more from their logs. */
-#include <linux/virtio_config.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -28,42 +27,6 @@ static void on_violation(struct machine *m, struct sim_device *d, const struct v
 	s->violation = (struct sim_violation){.v = *v, .op = m->op, .dev = d->nr};
 	longjmp(s->out, 1);
 }
-
-static void on_used(void *ctx, struct sim_device *d, uint16_t queue, uint16_t id, uint32_t len, uint32_t type,
-		    int status)
-{
-	struct sim *s = ctx;
-	(void)id; /* is the driver's, and another on another ring; it stands in memory */
-	uint64_t what = (uint64_t)len << 32 | (uint64_t)queue << 8 | (uint8_t)status;
-	s->answers = hash_u64(s->answers, what ^ (uint64_t)type << 16 ^ (uint64_t)d->nr << 24);
-}
-
-static void on_interrupt(void *ctx, struct sim_device *d, uint16_t source)
-{
-	struct sim *s = ctx;
-	s->outputs = hash_u64(s->outputs, s->answers ^ (uint64_t)d->nr << 16 ^ source);
-}
-
-static void on_offence(void *ctx, struct sim_device *d, enum offence o)
-{
-	struct sim *s = ctx;
-	s->outputs = hash_u64(s->outputs, (uint64_t)d->nr << 32 | o);
-}
-
-static void on_read(void *ctx, struct sim_device *d, uint64_t off, uint32_t size, uint64_t value)
-{
-	struct sim *s = ctx;
-	s->outputs = hash_u64(s->outputs, value ^ off << 32 ^ (uint64_t)size << 56 ^ d->nr);
-}
-
-static void on_note(void *ctx, struct sim_device *d, const char *text)
-{
-	struct sim *s = ctx;
-	s->notes = hash_u64(s->notes, s->machine.op << 16 ^ (uint64_t)d->nr << 8 ^ (uint8_t)text[0]);
-}
-
-static const struct machine_events events = {
-	.used = on_used, .interrupt = on_interrupt, .offence = on_offence, .read = on_read, .note = on_note};
 
 uint32_t sim_device_ids(const struct sim_options *o, uint16_t ids[MACHINE_DEVICES_MAX])
 {
@@ -111,8 +74,8 @@ bool sim_create(struct sim *s, const struct sim_options *o, struct sim_log *log)
 		return false;
 	}
 	s->machine.violation = on_violation;
-	s->machine.events = &events;
-	s->machine.events_ctx = s;
+	s->machine.events = &heard_events;
+	s->machine.events_ctx = &s->heard;
 	return true;
 }
 
@@ -177,24 +140,15 @@ void sim_op_data(struct sim *s, uint8_t code, uint32_t dev, uint64_t a, uint64_t
 static void begin(struct sim *s)
 {
 	s->violation.v.oracle = NULL;
-	s->answers = s->outputs = s->notes = HASH_SEED;
+	heard_begin(&s->heard);
 	machine_reset(&s->machine);
-}
-
-static uint64_t so_far(struct sim *s)
-{
-	for (uint32_t i = 0; i < s->machine.ndevices; i++) {
-		const struct sim_device *d = &s->machine.device[i];
-		s->answers = d->type->hash(d, s->answers);
-	}
-	return hash_u64(hash_u64(machine_hash(&s->machine), s->answers), s->outputs);
 }
 
 /* The liveness phase, and what came of it all. */
 static void end(struct sim *s)
 {
 	program_quiesce(&s->machine);
-	s->hash = so_far(s);
+	s->hash = heard_hash(&s->heard, &s->machine);
 }
 
 static void generate(struct sim *s)
@@ -219,7 +173,7 @@ static bool judged(struct sim *s, void (*what)(struct sim *))
 		end(s);
 		return true;
 	}
-	s->violation.hash = s->hash = so_far(s);
+	s->violation.hash = s->hash = heard_hash(&s->heard, &s->machine);
 	return false;
 }
 
@@ -230,13 +184,12 @@ static void execute(struct sim *s)
 }
 
 /* The run is over without a violation, but what it came to is not what it must be. */
-static bool differs(struct sim *s, enum oracle_kind oracle, const char *what)
+static bool differs(struct sim *s, enum oracle_kind oracle)
 {
-	s->violation.v = (struct violation){.oracle = oracle_name(oracle), .clause = ""};
+	s->violation.v = twice_violation(oracle);
 	s->violation.op = s->log->nops + 1ull;
 	s->violation.dev = 0;
 	s->violation.hash = oracle == ORACLE_DETERMINISM ? 0 : s->hash; /* it is not the same each time */
-	snprintf(s->violation.v.what, sizeof(s->violation.v.what), "%s", what);
 	return false;
 }
 
@@ -278,33 +231,30 @@ static bool same_again(struct sim *s)
 	bool by_saves = without_saves && saves_did_it(s, first, again);
 	s->hash = first;
 	if (by_saves)
-		return differs(s, ORACLE_SNAPSHOT, "the same ops without their saves ended in another state");
-	return !judges(s, ORACLE_DETERMINISM) ||
-	       differs(s, ORACLE_DETERMINISM, "the same ops once more ended in another state");
+		return differs(s, ORACLE_SNAPSHOT);
+	return !judges(s, ORACLE_DETERMINISM) || differs(s, ORACLE_DETERMINISM);
 }
 
 static void turn_offers(struct sim_log *log)
 {
 	for (uint32_t i = 0; i < log->nops; i++)
-		if (log->op[i].code == OP_OFFER)
-			log->op[i].arg[0] ^= 1ull << VIRTIO_F_RING_PACKED;
+		twice_turn(&log->op[i]);
 }
 
 /* The program once more, on the other ring: its driver must be told the same. Rings are not alike in size, though:
  * where the driver had no room for a request on one of them alone, other requests were answered. */
 static bool same_answers(struct sim *s)
 {
-	uint64_t first = s->answers, hash = s->hash, notes = s->notes;
+	uint64_t first = s->heard.answers, hash = s->hash, notes = s->heard.notes;
 	if (!judges(s, ORACLE_DIFFERENTIAL))
 		return true;
 	turn_offers(s->log);
 	if (!judged(s, execute))
 		return false;
-	bool same = s->answers == first || s->notes != notes;
+	bool same = s->heard.answers == first || s->heard.notes != notes;
 	turn_offers(s->log);
 	s->hash = hash_u64(s->hash, hash);
-	return same || differs(s, ORACLE_DIFFERENTIAL,
-			       "split and packed rings (offer features^=0x400000000) give other answers");
+	return same || differs(s, ORACLE_DIFFERENTIAL);
 }
 
 bool sim_again(struct sim *s)

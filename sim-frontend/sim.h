@@ -17,6 +17,7 @@
 #include "machine.h"
 #include "rand.h"
 #include "trace/op.h"
+#include "twice.h"
 
 #define SIM_OPS_MAX  2048 /* of one run */
 #define SIM_DATA_MAX 32768
@@ -78,9 +79,7 @@ struct sim {
 	struct sim_count count;
 	struct sim_violation violation; /* of the latest run */
 	uint64_t hash;                  /* of the latest run */
-	uint64_t answers;               /* so far in this run: what the driver was told of its requests */
-	uint64_t outputs;               /* and what else came out of the devices, in its order */
-	uint64_t notes;                 /* and what the driver could not do */
+	struct heard heard;             /* so far in this run */
 	jmp_buf out;                    /* a violation ends the run at once */
 };
 

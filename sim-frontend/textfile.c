@@ -74,7 +74,8 @@ static bool read_line(struct textfile *t)
 	t->line_len = (size_t)n;
 	if (n && t->line[n - 1] == '\n')
 		t->line_len--;
-	t->line_number++;
+	if (t->line_number++ == 0 && sscanf(t->line, "# VIOLATION %23[a-z-] ", t->found) != 1)
+		sscanf(t->line, "# %23[a-z-] ", t->found);
 	if (t->line_len <= LINE_MAX_LEN)
 		return true;
 	return wrong_at(t, 1, "line too long: is this a text file?");

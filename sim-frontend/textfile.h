@@ -15,8 +15,10 @@
 struct textfile {
 	struct trace_text text; /* head lines; a program without a device line has one blk0, nothing given */
 	uint16_t ids[OP_DEV_MAX]; /* virtio device ids, for op_print */
-	uint64_t line_number;     /* of the latest op, from 1 */
-	char error[512];          /* one line, PATH:LINE:COLUMN: what is wrong; empty: nothing is */
+	char found
+		[24]; /* the oracle that a finding's first line names: "# VIOLATION differential at op 9 ..."; else "" */
+	uint64_t line_number; /* of the latest op, from 1 */
+	char error[512];      /* one line, PATH:LINE:COLUMN: what is wrong; empty: nothing is */
 	/* private */
 	const char *path;
 	FILE *file;

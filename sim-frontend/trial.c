@@ -13,6 +13,7 @@
 #include "program.h"
 #include "trial.h"
 #include "trial_report.h"
+#include "twice.h"
 
 #define SECONDS_MAX 2 /* of processor time, for one try */
 
@@ -60,15 +61,20 @@ void trials_prepare(char **argv)
 
 /* -- how a try ends -------------------------------------------------------------------------------------- */
 
+static void violated(struct trials *t, const struct sim_device *d, const struct violation *v, uint64_t op)
+{
+	struct outcome *out = t->verdict;
+	out->failed = true;
+	out->op = op;
+	snprintf(out->check, sizeof(out->check), "%s %s: %s", v->oracle, v->clause, v->check);
+	snprintf(out->what, sizeof(out->what), "%s%s%s at op %llu, %s%u: %s", v->oracle,
+		 *v->clause ? " " : "", v->clause, (unsigned long long)op, d->type->name, d->nr, v->what);
+}
+
 static void on_violation(struct machine *m, struct sim_device *d, const struct violation *v)
 {
 	struct trials *t = (struct trials *)(void *)m;
-	struct outcome *out = t->verdict;
-	out->failed = true;
-	out->op = m->op;
-	snprintf(out->check, sizeof(out->check), "%s %s: %s", v->oracle, v->clause, v->check);
-	snprintf(out->what, sizeof(out->what), "%s%s%s at op %llu, %s%u: %s", v->oracle,
-		 *v->clause ? " " : "", v->clause, (unsigned long long)m->op, d->type->name, d->nr, v->what);
+	violated(t, d, v, m->op);
 	siglongjmp(t->out, 1);
 }
 
@@ -163,6 +169,10 @@ static void run_here(struct trials *t, const struct listing *l, struct outcome *
 	}
 	*t->op = l->nops + 1ull;
 	program_quiesce(&t->machine);
+	if (!twice_differs(&t->machine, l->op, l->nops, l->found))
+		return;
+	const struct violation differs = twice_violation(l->found);
+	violated(t, &t->machine.device[0], &differs, l->nops + 1ull);
 }
 
 static void run_guarded(struct trials *t, const struct listing *l, struct outcome *v)

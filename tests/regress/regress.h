@@ -2,7 +2,7 @@
 /*
  * regress: a failure that was found once, as a test. `ringside shrink` writes them: the program's text and
  * REGRESS(program). It passes where the program runs and no oracle says anything; sanitizers and traps end
- * it.
+ * it. A first line that names an oracle of two runs ("# differential ...") has it run as that one wants it (twice.h).
  */
 #ifndef RINGSIDE_REGRESS_H
 #define RINGSIDE_REGRESS_H
@@ -16,6 +16,7 @@
 
 #include "listing.h"
 #include "program.h"
+#include "twice.h"
 
 static void regress_violation(struct machine *m, struct sim_device *d, const struct violation *v)
 {
@@ -37,6 +38,10 @@ static inline void regress_run(const char *text)
 	for (uint32_t i = 0; i < l.nops; i++)
 		program_step(&m, &l.op[i]);
 	program_quiesce(&m);
+	if (twice_differs(&m, l.op, l.nops, l.found)) {
+		const struct violation v = twice_violation(l.found);
+		regress_violation(&m, &m.device[0], &v);
+	}
 	machine_destroy(&m);
 	listing_free(&l);
 }
