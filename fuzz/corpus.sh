@@ -3,6 +3,7 @@
 # fuzz/corpus.sh min [TARGET...]       keeps of what fuzzing here found (build/grown/TARGET; GROWN=DIRECTORY: of that) what reaches code of
 #                                      core that nothing kept does, as text in corpus/TARGET/, and drops what adds nothing any more
 # fuzz/corpus.sh add FILE TARGET [NAME]  keeps one program, a fuzzer's bytes or a text, as corpus/TARGET/NAME; NAME: of its bytes, found-HASH
+#                                      RING=packed: of a run with that; the device's first op says so then
 # The rule: what `min` writes is called grown-HASH, and it drops nothing else. Who gives a program another name keeps it for what it is.
 set -eu
 cd "$(dirname "$0")/.."
@@ -78,7 +79,7 @@ add() { # FILE TARGET [NAME]
 	[ -r "$file" ] || { echo "corpus: cannot read $file" >&2; exit 2; }
 	case $file in
 	*.txt | *.hex) cp "$file" "$work/text" ;;
-	*) as_text "$target" "$file" >"$work/text" ;;
+	*) as_text "$target" "$file" | if [ -z "${RING:-}" ] || [ "$ext" = hex ]; then cat; else sed "1a ${target}0 offer features=0x400000000"; fi >"$work/text" ;;
 	esac
 	[ "$ext" = hex ] || [ "$target" = trace ] || [ "$target" = snapshot ] || build/plain/ringside assemble "$work/text" -o "$work/seed"
 	to=corpus/$target/${name:-found-$(hash_of "$work/text")}.$ext

@@ -12,6 +12,7 @@
  * The specification can not judge a device that never was, so of the oracles only the one for what is still lent
  * after a reset is on; bytes that are refused must leave the device as after a reset.
  */
+#include <inttypes.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_mmio.h>
 
@@ -27,9 +28,8 @@ enum { OWN_BYTES = 4, UNSEALED = 8, OFFER_PACKED = 16 };
 
 static void on_violation(struct machine *m, struct sim_device *d, const struct violation *v)
 {
-	(void)m;
-	(void)d;
-	(void)v;
+	fprintf(stderr, "\nORACLE %s%s%s: op %" PRIu64 ", device %s%u: %s\n", v->oracle,
+		*v->clause ? " " : "", v->clause, m->op, d->type->name, d->nr, v->what);
 	abort();
 }
 

@@ -265,7 +265,10 @@ static void each_file(const char *root, const char *kind, const char *pattern,
 		const char *name = entry[i]->d_name;
 		if (name[0] != '.' && !fnmatch(pattern, name, 0)) {
 			snprintf(path, sizeof(path), "%s/%s/%s", root, kind, name);
-			snprintf(stem, sizeof(stem), "%.*s", (int)strcspn(name, "."), name);
+			/* a seed that was made before has no ending, and may have dots of its own */
+			const char *dot = strchr(pattern, '.') ? strrchr(name, '.') : NULL;
+			snprintf(stem, sizeof(stem), "%.*s", (int)(dot ? (size_t)(dot - name) : strlen(name)),
+				 name);
 			each(kind, path, stem);
 		}
 		free(entry[i]);
@@ -330,6 +333,20 @@ static void add_beginning(const char *kind, const char *path, const char *stem)
 	keep("trace", name);
 }
 
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* One would have taken the place of the other. */
+static void refuse_twins(void)
+{
+	qsort(made.name, made.n, sizeof(*made.name), by_name);
+	for (size_t i = 1; i < made.n; i++)
+		if (!strcmp(made.name[i - 1], made.name[i]))
+			fail_with("two files are both kept as %s: rename one", made.name[i]);
+}
+
 static void remove_stray(const char *kind, const char *path, const char *stem)
 {
 	size_t len = strlen(kind);
@@ -361,6 +378,7 @@ int main(int argc, char **argv)
 	each_file(corpus, "frozen", "*.txt", add_beginning);
 	each_file(corpus, "frozen", "*.vtrace", add_beginning);
 	each_file(corpus, "traces", "*.vtrace", add_beginning);
+	refuse_twins();
 	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		each_file(out, kinds[i], "*", remove_stray);
 	return 0;

@@ -261,7 +261,7 @@ bool options_memory_fits(uint64_t len)
 	return len >= LAYOUT_MEMORY_MIN && len <= LAYOUT_MEMORY_MAX && len % MEMORY_STEP == 0;
 }
 
-/* What boots the guest is in its memory already, and a trace begins with fresh devices. */
+/* What boots the guest is in its memory already. */
 static int check_restore(const struct options *o, char err[ERR_MAX])
 {
 	if (o->kernel || o->initrd || o->cmdline)
@@ -269,10 +269,6 @@ static int check_restore(const struct options *o, char err[ERR_MAX])
 			       o->kernel   ? "kernel"
 			       : o->initrd ? "initrd"
 					   : "cmdline");
-	if (o->record)
-		return err_set(err,
-			       "--restore with --record: a trace begins with fresh devices, and a restored "
-			       "machine's are in use; leave --record away");
 	return 0;
 }
 

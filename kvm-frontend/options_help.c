@@ -60,6 +60,7 @@ static const char text[] =
 	"                          docs/save-restore.md tells what its disks must be\n"
 	"  --record FILE           write a trace of all devices, to be replayed with `ringside replay "
 	"FILE`\n"
+	"                          with --restore: from the devices' saved states on\n"
 	"  --record-payload full|hash\n"
 	"                          keep what the guest reads and writes, or (if not given) only its "
 	"hash\n"

@@ -139,7 +139,9 @@ static int open_file(struct record *r, char err[ERR_MAX])
 	if (fstat(r->fd, &st) || !S_ISREG(st.st_mode))
 		return err_set(err, "--record %.120s: is no regular file", r->path);
 	if (fcntl(r->fd, F_OFD_SETLK, &fl) && (errno == EAGAIN || errno == EACCES))
-		return err_set(err, "--record %.120s: is in use, as a disk or by another recording", r->path);
+		return err_set(err,
+			       "--record %.120s: is in use: a disk, another recording, or what is restored",
+			       r->path);
 	if (ftruncate(r->fd, 0))
 		return err_set(err, "--record %.120s: cannot be emptied: %s", r->path, strerror(errno));
 	return 0;

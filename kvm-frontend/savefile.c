@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#define _GNU_SOURCE /* F_OFD_SETLK */
 #include "savefile.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -174,6 +175,7 @@ static int fetch(const struct savefile_in *in, void *out, size_t n, char err[ERR
 
 int savefile_open(struct savefile_in *in, const char *path, char err[ERR_MAX])
 {
+	struct flock fl = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
 	uint8_t preamble[PREAMBLE_LEN];
 	struct stat st;
 
@@ -183,6 +185,7 @@ int savefile_open(struct savefile_in *in, const char *path, char err[ERR_MAX])
 		return err_set(err, "--restore: %.150s: %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, "--restore: %.150s is no regular file", path);
+	fcntl(in->fd, F_OFD_SETLK, &fl); /* so that --record, given the same file, leaves it alone */
 	if (read_all(in->fd, preamble, sizeof(preamble)) != PREAMBLE_LEN ||
 	    memcmp(preamble, MAGIC, MAGIC_LEN) != 0)
 		return err_set(err, "--restore: %.150s is no machine that was saved with --save-on", path);

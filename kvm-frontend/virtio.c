@@ -63,7 +63,8 @@ static int create_devices(struct vmm *vmm, const struct options *o, char err[ERR
 static int start_record(struct vmm *vmm, const struct options *o, char err[ERR_MAX])
 {
 	struct virtio *v = vmm->virtio;
-	struct trace_head head = {.build = BUILD,
+	struct trace_head head = {.restored = o->restore != NULL,
+				  .build = BUILD,
 				  .payload = o->record_full ? TRACE_PAYLOAD_FULL : TRACE_PAYLOAD_HASH};
 
 	if (!o->record)
@@ -259,10 +260,12 @@ int virtio_restore(struct vmm *vmm, struct savefile_in *in, char err[ERR_MAX])
 	return 0;
 }
 
-void virtio_resume(struct vmm *vmm)
+int virtio_resume(struct vmm *vmm, char err[ERR_MAX])
 {
 	struct virtio *v = vmm->virtio;
 
 	for (unsigned i = 0; i < v->ndevices; i++)
-		virtio_dev_resume(v->device[i]);
+		if (virtio_dev_resume(v->device[i], err))
+			return -1;
+	return 0;
 }

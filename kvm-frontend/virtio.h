@@ -25,6 +25,6 @@ void virtio_release(struct vmm *);
 int virtio_save(struct vmm *, struct savefile_out *, char err[ERR_MAX]);
 /* Into devices that never ran: the first of their parts is at hand, afterwards the one that follows the last is. */
 int virtio_restore(struct vmm *, struct savefile_in *, char err[ERR_MAX]);
-void virtio_resume(struct vmm *);
+int virtio_resume(struct vmm *, char err[ERR_MAX]);
 
 #endif

@@ -139,7 +139,7 @@ static void resumed(struct virtio_dev *d)
 		if (!c->con.options.port[i].there)
 			console_host_unplug(&c->host, i);
 		else if (c->host.port[i].there)
-			console_port_open(&c->con, i, console_host_is_open(&c->host, i));
+			set_open(c, i, console_host_is_open(&c->host, i));
 }
 
 static void plug(struct virtio_console *c, uint16_t port)

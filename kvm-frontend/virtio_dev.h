@@ -98,10 +98,10 @@ int virtio_dev_record(struct virtio_dev *, struct record *, unsigned nr, struct 
 void virtio_dev_finish(struct virtio_dev *);
 
 /* Of a snapshot (virtio_save.c). save: the lock is held. load: before the guest runs; resume, once all is loaded:
- * requests go to the backend again. */
+ * requests go to the backend again; a recording begins with what was loaded. */
 int virtio_dev_save(struct virtio_dev *, struct savefile_out *, uint32_t nr, char err[ERR_MAX]);
 int virtio_dev_load(struct virtio_dev *, const struct savefile_in *, char err[ERR_MAX]);
-void virtio_dev_resume(struct virtio_dev *);
+int virtio_dev_resume(struct virtio_dev *, char err[ERR_MAX]);
 
 /* -- between the parts, with the lock held --------------------------------------------------------------- */
 void virtio_dev_publish(struct virtio_dev *); /* what was answered outside of submit */

@@ -86,6 +86,14 @@ enum net_answer virtio_net_receive(void *ctx, uint16_t pair, const struct net_fr
 	return answer;
 }
 
+/* Under the lock. */
+static void announce(struct virtio_dev *d)
+{
+	if (d->record)
+		recorder_announce(&d->rec);
+	net_announce(&virtio_net(d)->net);
+}
+
 void virtio_net_link(struct virtio_dev *d, bool up)
 {
 	struct virtio_net *n = virtio_net(d);
@@ -94,10 +102,8 @@ void virtio_net_link(struct virtio_dev *d, bool up)
 	if (d->record)
 		recorder_link(&d->rec, up);
 	net_set_link(&n->net, up);
-	if (d->record && up)
-		recorder_announce(&d->rec);
 	if (up)
-		net_announce(&n->net);
+		announce(d);
 	virtio_dev_leave(d);
 }
 
@@ -184,7 +190,7 @@ static void publish(struct virtio_dev *d)
 /* The network may look for the guest where it was before. */
 static void resumed(struct virtio_dev *d)
 {
-	net_announce(&virtio_net(d)->net);
+	announce(d);
 }
 
 static bool poll_host(struct virtio_dev *d)

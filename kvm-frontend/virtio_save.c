@@ -92,14 +92,30 @@ int virtio_dev_load(struct virtio_dev *d, const struct savefile_in *in, char err
 	return 0;
 }
 
+/* Nothing passed the device's doors while it was loaded: this is the first that is recorded of it. */
+static int record_state(struct virtio_dev *d)
+{
+	uint8_t *bytes = malloc(STATE_LEN_MAX);
+
+	if (!bytes)
+		return -1;
+	recorder_restored(&d->rec, bytes, (uint32_t)mmio_save(&d->mmio, bytes, STATE_LEN_MAX));
+	free(bytes);
+	return 0;
+}
+
 /*
  * On their way between KVM and the device, and so in no snapshot: a kick that nobody had looked at, the device's own
  * wish to run again, and an interrupt (KVM takes an irqfd's signal now, and raises the interrupt some time later). So
  * every queue is looked at, and a device whose interrupt status is not clear interrupts once more; both are harmless.
  */
-void virtio_dev_resume(struct virtio_dev *d)
+int virtio_dev_resume(struct virtio_dev *d, char err[ERR_MAX])
 {
 	virtio_dev_enter(d);
+	if (d->record && record_state(d)) {
+		virtio_dev_leave(d);
+		return err_set(err, "--record: out of memory");
+	}
 	vdev_resume(d->vdev);
 	if (d->type->resumed)
 		d->type->resumed(d);
@@ -108,4 +124,5 @@ void virtio_dev_resume(struct virtio_dev *d)
 	virtio_dev_leave(d);
 	for (uint16_t i = 0; i < d->vdev->nqueues; i++)
 		virtio_kick_signal(&d->kick[i]);
+	return 0;
 }

@@ -262,8 +262,7 @@ int vm_restore(struct vmm *vmm, char err[ERR_MAX])
 	close_snapshot(vmm);
 	for (unsigned i = 0; i < vmm->cpus; i++)
 		vcpu_was_paused(&vmm->vcpu[i]);
-	virtio_resume(vmm);
-	return 0;
+	return virtio_resume(vmm, err);
 }
 
 /* -- life ------------------------------------------------------------------------------------------------- */

@@ -70,6 +70,12 @@ static void say_divergence(struct verdict *v, const struct replay *r)
 		snprintf(v->what, sizeof(v->what), "this build's device does nothing that fits");
 }
 
+static void say_refusal(struct verdict *v, const struct replay *r)
+{
+	v->kind = VERDICT_UNKNOWN;
+	snprintf(v->what, sizeof(v->what), "the saved state of device %u " REPLAY_REFUSED, r->refused_dev);
+}
+
 /* False: the trace is no good, and its error tells. */
 static bool judge(const char *path, struct verdict *v)
 {
@@ -86,6 +92,8 @@ static bool judge(const char *path, struct verdict *v)
 		replay_run(&r);
 	if (r.violated)
 		say_violation(v, &r);
+	else if (r.refused)
+		say_refusal(v, &r);
 	else if (r.diverged)
 		say_divergence(v, &r);
 	replay_destroy(&r);

@@ -254,6 +254,9 @@ static void act(struct follow *f, const struct op *op)
 	case OP_OFFENCE:
 		offend(f, op);
 		break;
+	case OP_RESTORED:
+		follow_restored(f, op);
+		break;
 	}
 }
 

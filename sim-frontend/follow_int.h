@@ -14,6 +14,8 @@ static inline bool follow_has(const struct follow_device *d, unsigned feature)
 void follow_published(struct follow *);
 /* A queue has just become ready, with its area, size and the features set: its ring is at its beginning. */
 void follow_ring_start(struct follow_queue *);
+/* A device goes on from its saved state; where this build can not load that, it is as a fresh one. */
+void follow_restored(struct follow *, const struct op *);
 /* Loads and stores; memory holds what they say already. */
 void follow_load(struct follow *, const struct op *);
 void follow_store(struct follow *, const struct op *);

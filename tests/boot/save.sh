@@ -18,4 +18,13 @@ if text=$("$bin/ringside" replay "$out/save.vtrace" 2>&1) && grep -q 'cut short'
 else
 	fail save-trace "ringside replay of the saved and killed machine's trace: $text"
 fi
+# from the restored devices on: to the save that ended it, and to the guest's own end
+for name in save-stopped save-restored; do
+	if text=$("$bin/ringside" replay "$out/$name.vtrace" 2>&1) && grep -q 'every output matched' <<<"$text" && ! grep -q 'cut short' <<<"$text" &&
+		[ "$("$bin/ringside" show "$out/$name.vtrace" | grep -c '^[a-z]*[0-9] restored ')" = 4 ]; then
+		pass "$name-trace"
+	else
+		fail "$name-trace" "ringside replay of a restored machine's trace: $text"
+	fi
+done
 finish

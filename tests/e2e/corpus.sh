@@ -43,6 +43,16 @@ if "$seeds" "$bad" "$work/seeds" && [ "$(od -An -tx1 "$work/seeds/ring/x")" = ' 
 else
 	fail seeds-hex "$(find "$work/seeds/ring" -type f -exec od -An -tx1 {} \;)"
 fi
+printf 'device rng0\n' | tee "$bad/blk/x-1.1.txt" >"$bad/blk/x-1.2.txt" # a dot in a name is part of it
+if "$seeds" "$bad" "$work/seeds" && [ -e "$work/seeds/blk/x-1.1" ] && [ -e "$work/seeds/blk/x-1.2" ]; then pass seeds-dots; else fail seeds-dots "$(ls "$work/seeds/blk")"; fi
+rm "$bad"/blk/*
+refused twins 'two files are both kept as ring/x' ring/x.txt 'device rng0'
+
+# -- the player names what ended it
+make -s -j"$(nproc)" build/plain/replay_canary || exit 1
+build/plain/replay_canary build/corpus/blk >"$work/out" 2>&1
+status=$?
+if [ $status = 134 ] && [ "$(tail -n 1 "$work/out")" = 'build/corpus/blk/faults: this program ended the player' ]; then pass player-names; else fail player-names "status $status: $(tail -n 1 "$work/out")"; fi
 
 # -- corpus-add
 some=$(find build/corpus/rng -type f ! -name 'grown-*' -size +20c | sort | head -n 1)
@@ -55,6 +65,12 @@ else
 fi
 out=$("$tree/fuzz/corpus.sh" add "$kept/once-more.txt" rng 2>&1)
 if [ $? = 0 ] && find "$kept" -name 'found-*.txt' | grep -q . && cmp -s "$kept"/found-*.txt "$kept/once-more.txt"; then pass add-text; else fail add-text "$out"; fi
+out=$(RING=packed "$tree/fuzz/corpus.sh" add "$PWD/$some" rng of-packed 2>&1)
+if [ $? = 0 ] && [ "$(sed 2d "$kept/of-packed.txt")" = "$(cat "$kept/once-more.txt")" ] && [ "$(sed -n 2p "$kept/of-packed.txt")" = 'rng0 offer features=0x400000000' ]; then
+	pass add-packed
+else
+	fail add-packed "$out"
+fi
 printf '\001\377' >"$work/bytes"
 out=$("$tree/fuzz/corpus.sh" add "$work/bytes" ring bytes 2>&1)
 if [ $? = 0 ] && grep -qx '01 ff' "$tree/corpus/ring/bytes.hex"; then pass add-hex; else fail add-hex "$out"; fi

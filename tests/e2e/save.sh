@@ -24,9 +24,12 @@ else
 	tail -n 20 "$out.log"
 	fail machine "status $status"
 fi
-if text=$("$bin/ringside" replay "$out/recorded.vtrace" 2>&1) && grep -q 'bit-exact' <<<"$text"; then
-	pass replay-recorded
-else
-	fail replay-recorded "$text"
-fi
+# Recorded from its start, a save in it; restored with requests in flight, and recorded from there.
+for name in recorded restored-16 restored-24 restored-40; do
+	if text=$("$bin/ringside" replay "$out/$name.vtrace" 2>&1) && grep -q 'bit-exact' <<<"$text"; then
+		pass "replay-$name"
+	else
+		fail "replay-$name" "$text"
+	fi
+done
 exit $failures

@@ -105,6 +105,7 @@ refused_by restored-late 'it is in use already' bash -c "sed '/restored/{p}' cor
 refused_by restored-damaged 'op 1: the saved state of device 0 is damaged' bash -c "sed 's/data=525353/data=525354/' corpus/frozen/version-2.txt \
 	>'$work/bad.txt'; '$ringside' assemble '$work/bad.txt' -o '$work/bad.vtrace'; '$ringside' replay '$work/bad.vtrace'"
 refused_by restored-lift "in the midst of a guest's life" "$ringside" lift corpus/frozen/version-2.vtrace -o "$work/lifted"
+check restored-damaged-exported bash -c "'$ringside' export '$work/bad.vtrace' --html '$work/bad.html' | grep -q 'not judged: the saved state of device 0'"
 head -c 3000 /dev/urandom >"$work/any.bin"
 "$ringside" show --program "$work/any.bin" >"$work/any.txt"
 "$ringside" assemble "$work/any.txt" -o "$work/canonical.bin"

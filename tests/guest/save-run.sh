@@ -71,7 +71,7 @@ for round in 16 24 40; do
 	[ $? = 137 ] || fail "killed-$round" "it had ended by itself: $(last)"
 	cp "$snap" "$snap.kept"
 	cp "$disk" "$disk.kept"
-	restore "killed-$round-restored"
+	restore "killed-$round-restored" --record "$OUT/restored-$round.vtrace" --record-payload full
 	worked "killed-$round-restored"
 done
 
@@ -144,7 +144,7 @@ refused size 'had 8192 sectors when it was saved, and has 4096 sectors now' --re
 mv "$disk.whole" "$disk.kept" && cp "$disk.kept" "$disk"
 refused missing 'No such file' --restore "$TMPDIR/nothing" --disk "$disk" --rng
 refused kernel 'no machine that was saved' --restore "$IN/tiny.elf" --disk "$disk" --rng
-refused recording 'leave --record away' --restore "$snap" --disk "$disk" --rng --record "$TMPDIR/t.vtrace"
+refused recording 'is in use: a disk, another recording, or what is restored' --restore "$snap" --disk "$disk" --rng --record "$snap"
 refused folder 'No such file' --restore "$snap" --disk "$disk" --rng --save-on "SIGUSR1=$TMPDIR/nothing/snap"
 
 # damaged: one bit somewhere, or cut off

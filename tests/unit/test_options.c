@@ -298,6 +298,7 @@ static void saving_and_restoring(void **state)
 	assert_string_equal(o.restore, "snap");
 	assert_int_equal(o.memory_len, 0); /* the file tells */
 	assert_int_equal(o.cpus, 0);
+	good("--restore snap --record r --record-payload full");
 	good("--restore snap --memory 64M --cpus 2");
 	assert_int_equal(o.memory_len, 64 * MIB);
 	assert_int_equal(o.cpus, 2);
@@ -310,7 +311,6 @@ static void saving_and_restoring(void **state)
 	bad("--restore s --kernel k", "leave --kernel away");
 	bad("--restore s --initrd i", "leave --initrd away");
 	bad("--restore s --cmdline c", "leave --cmdline away");
-	bad("--restore s --record r", "leave --record away");
 	bad("--restore s --guest-program g", "no other option");
 	bad("--save-on SIGUSR1=s --guest-program g", "no other option");
 	snprintf(line, sizeof(line), "--kernel k --save-on SIGUSR1=%0*d", 4200, 0);

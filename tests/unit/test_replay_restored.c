@@ -12,6 +12,7 @@
 #include <linux/virtio_mmio.h>
 
 #include "tests/unit/recorded.h"
+#include "follow.h"
 #include "replay.h"
 
 static char path[64];
@@ -197,6 +198,64 @@ static void a_damaged_state_is_refused(void **state)
 	free(g);
 }
 
+/* -- as export sees it ------------------------------------------------------------------------------------- */
+
+struct seen {
+	uint32_t began, used, dropped, ready, gone;
+	struct follow *f;
+};
+
+static void on_began(void *ctx, struct follow_request *r)
+{
+	(void)r;
+	((struct seen *)ctx)->began++;
+}
+
+static void on_ended(void *ctx, const struct follow_request *r, enum follow_end how)
+{
+	struct seen *s = ctx;
+	assert_true(r->popped && r->submitted);
+	s->used += how == FOLLOW_USED;
+	s->dropped += how == FOLLOW_DROPPED;
+}
+
+static void on_queue(void *ctx, uint8_t dev, uint16_t queue)
+{
+	struct seen *s = ctx;
+	bool ready = s->f->device[dev].queue[queue].ready;
+	s->ready += ready;
+	s->gone += !ready;
+}
+
+/* Its queue is there without a register write; what is published in it from then on is seen. */
+static void its_queues_are_followed(void **state)
+{
+	static const struct follow_events events = {on_began, on_ended, on_queue};
+	struct recorded *g = record(false);
+	struct seen seen = {0};
+	struct trace_reader t;
+	struct op op;
+	char err[256];
+	(void)state;
+	recorded_write(g, path, 0, NULL);
+	assert_true(trace_open(&t, path));
+	seen.f = follow_create(&t.head, &events, &seen, err, sizeof(err));
+	assert_non_null(seen.f);
+	while (trace_next(&t, &op)) {
+		assert_true(follow_op(seen.f, &op));
+		assert_true(t.nops > 1 || seen.ready == 1);
+	}
+	follow_end(seen.f);
+	assert_int_equal(seen.ready, 2);
+	assert_int_equal(seen.gone, 1);
+	assert_int_equal(seen.began, 3);
+	assert_int_equal(seen.used, 2);
+	assert_int_equal(seen.dropped, 1);
+	follow_destroy(seen.f);
+	trace_close(&t);
+	free(g);
+}
+
 /* -- where it may stand ------------------------------------------------------------------------------------ */
 
 static void only_version_2_has_it(void **state)
@@ -249,6 +308,7 @@ int main(void)
 		cmocka_unit_test(every_changed_output_is_found),
 		cmocka_unit_test(a_request_too_few_is_found),
 		cmocka_unit_test(a_damaged_state_is_refused),
+		cmocka_unit_test(its_queues_are_followed),
 		cmocka_unit_test(only_version_2_has_it),
 		cmocka_unit_test(it_stands_ahead_of_all_else_of_its_device),
 	};

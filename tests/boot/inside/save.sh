@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# One stock guest in three machines: recorded, saved in the midst of its write load, and killed; restored, saved once more and
-# stopped; restored, and on to the end. All of its checksums must hold. In a network namespace made here.
+# One stock guest in three machines, each of them recorded: saved in the midst of its write load, and killed; restored, saved once more
+# and stopped; restored, and on to the end. All of its checksums must hold. In a network namespace made here.
 if [ -z "${RINGSIDE_NAMESPACE:-}" ]; then
 	as=-n
 	[ "$(id -u)" = 0 ] || as=-Urn
@@ -56,7 +56,7 @@ legs() {
 	ends 137 || return
 	pass save-killed
 
-	machine save-stopped --restore "$snap" --save-on "SIGUSR1=$snap,stop"
+	machine save-stopped --restore "$snap" --record "$OUT/save-stopped.vtrace" --save-on "SIGUSR1=$snap,stop"
 	await console 'RINGSIDE-SYNCED 20' || return
 	kill -USR1 $pid
 	await said 'saved to .*the machine ends' || return
@@ -64,7 +64,7 @@ legs() {
 	pass save-stopped
 	echo "$(cat "$OUT/save-stopped.said")"
 
-	machine save-restored --restore "$snap"
+	machine save-restored --restore "$snap" --record "$OUT/save-restored.vtrace"
 	await console 'reboot: Power down\|RINGSIDE-FAIL' || return
 	ends 0 || return
 	pass save-restored
