@@ -19,12 +19,27 @@ static void config(struct sim_device *d)
 	oracle_status_expect(s, offsetof(struct virtio_net_config, status), &status, sizeof(status), known);
 }
 
+/* What nobody changes (net.cfg.4, net.cfg.12): all behind the status. */
+static void fixed_config(struct sim_device *d)
+{
+	const struct net_options *o = sim_net_options(d);
+	const struct virtio_net_config c = {.max_virtqueue_pairs =
+						    d->vdev->offered >> VIRTIO_NET_F_MQ & 1 ? o->pairs : 0,
+					    .mtu = o->mtu,
+					    .speed = o->speed_mbit,
+					    .duplex = o->speed_mbit ? 1 : 0};
+	const uint32_t from = offsetof(struct virtio_net_config, max_virtqueue_pairs);
+	oracle_status_expect(&d->judges->status, from, (const uint8_t *)&c + from,
+			     offsetof(struct virtio_net_config, duplex) + 1 - from, STATUS_VALUE);
+}
+
 static void restart(struct sim_device *d)
 {
 	struct frames *f = &d->judges->frames;
 	frames_init(f, d->oracle, &d->machine->ram, d->vdev);
 	frames_restart(f, sim_net_options(d));
 	config(d);
+	fixed_config(d);
 }
 
 static void trust(struct judges *j, bool trusted)

@@ -5,7 +5,7 @@
 #   tests/check-clauses.sh [ROOT]
 #
 # Each test that it names is there and is run; each clause that an oracle or an offence names stands in it, as checked where
-# an oracle does. What can be seen without reading sources is in tests/unit/test_clauses.c.
+# an oracle does; and each that stands there as checked is named by an oracle, or the row says as what it is cried. What can be seen without reading sources is in tests/unit/test_clauses.c.
 set -u
 cd "${1:-$(dirname "$0")/..}" || exit 2
 
@@ -48,6 +48,22 @@ verdict clauses-checked "$(
 	grep -noE '"[a-z]+(\.[a-z]+)*\.[0-9]+"' sim-frontend/oracle*.c | grep -v '"drv\.' | tr -d '"' |
 		while IFS=: read -r file line id; do
 			grep -qE "^CLAUSE\(\"${id//./\\.}\", .* CHECKED, " $table || echo "$file:$line: $id is judged here, and $table does not say CHECKED"
+		done
+)"
+# And the other way round.
+cried=$'\n'$(grep -ohE '"[a-z]+(\.[a-z]+)*\.[0-9]+"' sim-frontend/oracle*.c | tr -d '"' | sort -u)$'\n'
+verdict clauses-cried "$(
+	sed -nE 's/^CLAUSE\("([^"]*)".* CHECKED, "([^"]*)".*/\1 \2/p' $table |
+		while read -r id by; do
+			as=
+			[[ $by =~ as=([^ ]+) ]] && as=${BASH_REMATCH[1]}
+			if [[ $cried == *$'\n'$id$'\n'* ]]; then
+				[ -z "$as" ] || echo "$id: an oracle cries it, so as=$as is wrong"
+			elif [ -z "$as" ]; then
+				echo "$id: no oracle cries it: say as=ID, or as=none, or that it is TESTED"
+			elif [ "$as" != none ] && [[ $cried != *$'\n'$as$'\n'* ]]; then
+				echo "$id: no oracle cries $as"
+			fi
 		done
 )"
 exit $failed

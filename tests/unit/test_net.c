@@ -157,6 +157,41 @@ static void control_queue_without_mq(void **state)
 
 /* -- configuration space --------------------------------------------------------------------------------- */
 
+/* net.cfg.4, net.cfg.12: what neither the host nor the driver can change. */
+static void fixed_fields(struct nic *n)
+{
+	assert_int_equal(config(n, PAIRS_AT, 2), 3);
+	assert_int_equal(config(n, MTU_AT, 2), 1500);
+	assert_int_equal(config(n, SPEED_AT, 4), 10000);
+	assert_int_equal(config(n, DUPLEX_AT, 1), 1);
+}
+
+/* Whatever makes a new generation. */
+static void fields_that_never_change(void **state)
+{
+	(void)state;
+	static const uint8_t mac[] = {2, 1, 1, 1, 1, 1};
+	struct nic *n = nic_new(&rich, CAN_NET);
+	nic_boot(n, 0, 16);
+	uint32_t gen = n->net.vdev.config_gen;
+	fixed_fields(n);
+	net_announce(&n->net);
+	fixed_fields(n);
+	nic_command(n, VIRTIO_NET_CTRL_ANNOUNCE, VIRTIO_NET_CTRL_ANNOUNCE_ACK, NULL, 0);
+	fixed_fields(n);
+	nic_command(n, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, mac, 6);
+	assert_int_equal(config(n, 1, 1), 1);
+	fixed_fields(n);
+	net_set_link(&n->net, false);
+	fixed_fields(n);
+	set(&n->mmio, VIRTIO_MMIO_STATUS, 0);
+	fixed_fields(n);
+	net_set_link(&n->net, true);
+	fixed_fields(n);
+	assert_true(n->net.vdev.config_gen > gen + 3);
+	nic_free(n);
+}
+
 static void configuration(void **state)
 {
 	(void)state;
@@ -164,10 +199,7 @@ static void configuration(void **state)
 	for (uint32_t i = 0; i < 6; i++)
 		assert_int_equal(config(n, i, 1), rich.mac[i]);
 	assert_int_equal(config(n, STATUS_AT, 2), VIRTIO_NET_S_LINK_UP);
-	assert_int_equal(config(n, PAIRS_AT, 2), 3);
-	assert_int_equal(config(n, MTU_AT, 2), 1500);
-	assert_int_equal(config(n, SPEED_AT, 4), 10000);
-	assert_int_equal(config(n, DUPLEX_AT, 1), 1);
+	fixed_fields(n);
 	assert_int_equal(n->g.offences_all, 0);
 	nic_free(n);
 	struct net_options o = {.pairs = 1, .without = NF(STATUS)};
@@ -382,6 +414,7 @@ int main(void)
 		cmocka_unit_test(queues),
 		cmocka_unit_test(control_queue_without_mq),
 		cmocka_unit_test(configuration),
+		cmocka_unit_test(fields_that_never_change),
 		cmocka_unit_test(odd_accesses_to_the_configuration),
 		cmocka_unit_test(link_goes_down_and_up),
 		cmocka_unit_test(link_survives_a_reset),
