@@ -18,7 +18,14 @@
 
 /* -- registers ------------------------------------------------------------------------------------------- */
 
-static void close_queue(struct follow *f, uint8_t dev, uint16_t queue)
+static void forget_registers(struct follow_queue *q)
+{
+	q->size = 0;
+	memset(q->area, 0, sizeof(q->area));
+}
+
+/* Its registers stay what they are. */
+static void stop_queue(struct follow *f, uint8_t dev, uint16_t queue)
 {
 	struct follow_queue *q = &f->device[dev].queue[queue];
 	follow_drop(f, &f->device[dev], q, FOLLOW_DROPPED);
@@ -28,13 +35,21 @@ static void close_queue(struct follow *f, uint8_t dev, uint16_t queue)
 	f->events->queue(f->ctx, dev, queue);
 }
 
+static void close_queue(struct follow *f, uint8_t dev, uint16_t queue)
+{
+	struct follow_queue *q = &f->device[dev].queue[queue];
+	bool was_ready = q->ready;
+	stop_queue(f, dev, queue);
+	if (was_ready)
+		forget_registers(q);
+}
+
 static void reset(struct follow *f, uint8_t dev)
 {
 	struct follow_device *d = &f->device[dev];
 	for (uint16_t i = 0; i < FOLLOW_QUEUES_MAX; i++) {
 		close_queue(f, dev, i);
-		d->queue[i].size = 0;
-		memset(d->queue[i].area, 0, sizeof(d->queue[i].area));
+		forget_registers(&d->queue[i]);
 	}
 	d->accepted = 0;
 	d->status = 0;
@@ -58,6 +73,26 @@ static void set_half(uint64_t *v, uint64_t reg, uint32_t half)
 	*v = (*v & ~(0xffffffffull << shift)) | (uint64_t)half << shift;
 }
 
+/* Also a queue that is not ready: its registers go back to their defaults. */
+static void reset_queue(struct follow *f, uint8_t dev, uint16_t queue)
+{
+	if (!follow_has(&f->device[dev], VIRTIO_F_RING_RESET))
+		return;
+	close_queue(f, dev, queue);
+	forget_registers(&f->device[dev].queue[queue]);
+}
+
+/* What the device refuses leaves the size as it was. */
+static void set_size(struct follow *f, uint8_t dev, uint16_t queue, uint32_t size)
+{
+	const struct trace_device *d = &f->head->device[dev];
+	uint32_t max =
+		queue < d->nqueues && d->queue_size_max[queue] ? d->queue_size_max[queue] : QUEUE_SIZE_MAX;
+	bool any_size = follow_has(&f->device[dev], VIRTIO_F_RING_PACKED);
+	if (size && size <= max && (any_size || !(size & (size - 1))))
+		f->device[dev].queue[queue].size = (uint16_t)size;
+}
+
 /* Registers of the selected queue. What is written to a live one is refused by the device. */
 static void write_queue(struct follow *f, const struct op *op)
 {
@@ -70,11 +105,11 @@ static void write_queue(struct follow *f, const struct op *op)
 	if (op->arg[0] == VIRTIO_MMIO_QUEUE_READY)
 		set_ready(f, op->dev, f->about, value);
 	else if (op->arg[0] == VIRTIO_MMIO_QUEUE_RESET && value == 1)
-		close_queue(f, op->dev, f->about);
+		reset_queue(f, op->dev, f->about);
 	else if (q->ready)
 		return;
 	else if (op->arg[0] == VIRTIO_MMIO_QUEUE_NUM)
-		q->size = value <= QUEUE_SIZE_MAX ? (uint16_t)value : 0;
+		set_size(f, op->dev, f->about, value);
 	else if ((op->arg[0] & ~4ull) == VIRTIO_MMIO_QUEUE_DESC_LOW)
 		set_half(&q->area[VQ_DESC], op->arg[0], value);
 	else if ((op->arg[0] & ~4ull) == VIRTIO_MMIO_QUEUE_AVAIL_LOW)
@@ -94,7 +129,8 @@ static void write_register(struct follow *f, const struct op *op)
 		d->features_sel = value;
 		break;
 	case VIRTIO_MMIO_DRIVER_FEATURES:
-		if (d->features_sel < 2)
+		if (d->features_sel < 2 &&
+		    !(d->status & VIRTIO_CONFIG_S_FEATURES_OK)) /* else it is too late */
 			set_half(&d->accepted, 4 * d->features_sel, value);
 		break;
 	case VIRTIO_MMIO_QUEUE_SEL:
@@ -106,7 +142,7 @@ static void write_register(struct follow *f, const struct op *op)
 		break;
 	case VIRTIO_MMIO_STATUS:
 		if (value)
-			d->status = value;
+			d->status |= value; /* a bit goes away by a reset alone */
 		else
 			reset(f, op->dev);
 		break;
@@ -176,7 +212,10 @@ static void offend(struct follow *f, const struct op *op)
 	struct follow_device *d = &f->device[op->dev];
 	enum offence o = op->arg[0] < OFFENCE_COUNT ? (enum offence)op->arg[0] : OFFENCE_NONE;
 	if (o == OFFENCE_QUEUE_LAYOUT && d->queue_sel < FOLLOW_QUEUES_MAX)
-		close_queue(f, op->dev, (uint16_t)d->queue_sel);
+		stop_queue(f, op->dev, (uint16_t)d->queue_sel);
+	if (o == OFFENCE_FEATURES_UNKNOWN || o == OFFENCE_FEATURES_VERSION)
+		d->status &=
+			~(uint32_t)VIRTIO_CONFIG_S_FEATURES_OK; /* as the write just before it has failed */
 	for (uint16_t i = 0; o && i < FOLLOW_QUEUES_MAX; i++)
 		if (offence_info(o)->reaction == OFFENCE_BREAK)
 			follow_drop(f, d, &d->queue[i], FOLLOW_DROPPED);

@@ -16,7 +16,7 @@ static const struct trace_head head = {
 	.nregions = 1,
 	.region = {{.gpa = 0, .len = 0x10000}},
 	.ndevices = 3,
-	.device = {{.id = VIRTIO_ID_BLOCK, .nqueues = 2},
+	.device = {{.id = VIRTIO_ID_BLOCK, .nqueues = 2, .queue_size_max = {8, 8}},
 		   {.id = VIRTIO_ID_RNG, .nqueues = 1},
 		   {.id = VIRTIO_ID_NET, .nqueues = 2}},
 };
@@ -208,6 +208,41 @@ static void what_a_live_queue_is_told_does_not_move_it(void **state)
 		    "7: open id 0 x0 [7 0 0 0 7] not taken, status -1, used 0\n");
 }
 
+#define SIZE(n)  "blk0 write reg=0x38 size=4 value=" #n "\n"
+#define AGAIN    "blk0 write reg=0x44 size=4 value=1\n"
+#define RESETS   ACCEPT("0x100")
+#define AGREE    "blk0 write reg=0x70 size=4 value=8\n"
+#define QRESET   "blk0 write reg=0xc0 size=4 value=1\n"
+#define READY_AT "5: dev 0 queue 0 ready\n"
+
+/* What the device refuses, or has not, changes nothing. */
+static void what_is_refused_does_not_count(void **state)
+{
+	(void)state;
+	/* sizes: the ring has 4 entries for all of them */
+	ASSERT_TOLD(SIZE(4) SIZE(0) SIZE(3) SIZE(65536) AGAIN, READY_AT);
+	ASSERT_TOLD(SIZE(0) AGAIN, "");
+	ASSERT_TOLD(SIZE(16) AGAIN, ""); /* more than this one has */
+	/* a queue's reset, without RING_RESET and with it */
+	ASSERT_TOLD(READY("blk0") QRESET, READY_AT);
+	ASSERT_TOLD(RESETS READY("blk0") QRESET, "7: dev 0 queue 0 ready\n8: dev 0 queue 0 gone\n");
+	/* features, after FEATURES_OK; before it, as that was refused */
+	ASSERT_TOLD(AGREE RESETS READY("blk0") QRESET, "8: dev 0 queue 0 ready\n");
+	ASSERT_TOLD(AGREE "blk0 offence offence=features-version\n" RESETS READY("blk0") QRESET,
+		    "9: dev 0 queue 0 ready\n10: dev 0 queue 0 gone\n");
+}
+
+/* Disabled or reset a queue has no size any more; one that was refused has. */
+static void a_queue_that_is_gone_is_set_up_anew(void **state)
+{
+	(void)state;
+	ASSERT_TOLD(READY("blk0") "blk0 write reg=0x44 size=4 value=0\n" AGAIN,
+		    READY_AT "6: dev 0 queue 0 gone\n");
+	ASSERT_TOLD(RESETS SIZE(4) QRESET AGAIN, "");
+	ASSERT_TOLD(READY("blk0") "blk0 offence offence=queue-layout\n" AGAIN,
+		    READY_AT "6: dev 0 queue 0 gone\n7: dev 0 queue 0 ready\n");
+}
+
 static void devices_and_queues_are_told_apart(void **state)
 {
 	(void)state;
@@ -332,6 +367,8 @@ int main(void)
 		cmocka_unit_test(an_index_that_is_too_far_ahead_publishes_nothing),
 		cmocka_unit_test(resets_and_breaks_drop_what_is_live),
 		cmocka_unit_test(what_a_live_queue_is_told_does_not_move_it),
+		cmocka_unit_test(what_is_refused_does_not_count),
+		cmocka_unit_test(a_queue_that_is_gone_is_set_up_anew),
 		cmocka_unit_test(devices_and_queues_are_told_apart),
 		cmocka_unit_test(a_packed_chain_takes_slots_and_the_ring_goes_round),
 		cmocka_unit_test(a_chain_may_fill_the_packed_ring),
