@@ -1,5 +1,5 @@
 # Ringside: `make help` tells the targets. Everything built lies under build/, one folder per flavour:
-#   plain gcc -O2 | clang clang -O3 | asan gcc ASan+UBSan | msan clang MSan | fuzz clang libFuzzer+ASan+UBSan | afl, cmplog AFL++ | cov coverage
+#   plain gcc -O2 | clang clang -O3 | asan gcc ASan+UBSan | msan clang MSan | fuzz, msanfuzz clang libFuzzer+ASan+UBSan, +MSan | afl, cmplog AFL++ | cov coverage
 FLAVOUR ?= plain
 BUILD   ?= build
 B       := $(BUILD)/$(FLAVOUR)
@@ -18,6 +18,8 @@ CC_msan  := clang
 CF_msan  := -O1 -fsanitize=memory -fno-omit-frame-pointer
 CC_fuzz  := clang
 CF_fuzz  := -O2
+CC_msanfuzz := clang
+CF_msanfuzz := $(CF_msan)
 CC_afl   := afl-clang-fast
 CF_afl   := -O2
 CC_cmplog := afl-clang-fast
@@ -47,6 +49,7 @@ all: $(B)/ringside $(B)/ringside-vmm ## build both programs of one FLAVOUR (plai
 
 # The decoder belongs to the harness there, not to what is fuzzed: neither slowed nor counted.
 $(B)/core/trace/%.o: CORE_fuzz :=
+$(B)/core/trace/%.o: CORE_msanfuzz :=
 $(B)/core/%.o: core/%.c
 	@mkdir -p $(@D) && $(CC) $(CFLAGS) $(CORE_$(FLAVOUR)) $(I_core) -MMD -MP -c $< -o $@
 $(B)/sim-frontend/%.o: sim-frontend/%.c

@@ -5,7 +5,7 @@
 # they are are left out, and the fuzzer runs on one core from the rest. A table:
 #   seeds                so many kept programs show it as they are: with them, it is found in 0 s
 #   reached, triggered   how often the fuzzer passed the planted place, and how often the bug mattered there
-#   by, seconds          who told: an oracle, a sanitizer (asan, ubsan, trap), or the clock (timeout: no end in 10 s); seconds until
+#   by, seconds          who told: an oracle, a sanitizer (asan, ubsan, msan, trap), or the clock (timeout: no end in 10 s); seconds until
 #                        then, from the other programs
 # ENGINE=libfuzzer|afl; BENCH_SECONDS=300 for each bug; RINGSIDE_FUZZ_WITHOUT=ORACLE and RINGSIDE_FUZZ_BY_BYTES=1 leave out an oracle,
 # or the mutator: what is lost (fuzz/ablation.sh)? BENCH_KEEP=1: targets and kept programs are built already. Status 1: a bug is missed.
@@ -22,8 +22,8 @@ case $seconds in '' | *[!0-9]*) echo "bugbench: BENCH_SECONDS must be a number o
 work=$(mktemp -d /dev/shm/ringside-bugs.XXXXXX 2>/dev/null || mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0
-# What MSan alone can see is no matter of a target with ASan.
-mapfile -t names < <(grep -L '^build: msan' fuzz/bugs/*.patch | sed 's|.*/||; s|\.patch$||')
+# What MSan alone sees is put before libFuzzer, whose target has it then instead of ASan; AFL++ has no such flavour.
+mapfile -t names < <(if [ $flavour = fuzz ]; then ls fuzz/bugs/*.patch; else grep -L '^build: msan' fuzz/bugs/*.patch; fi | sed 's|.*/||; s|\.patch$||')
 [ $# = 0 ] || names=("$@")
 for name in "${names[@]}"; do
 	[ -e fuzz/bugs/"$name".patch ] || { echo "bugbench: no bug $name: see fuzz/bugs/" >&2; exit 2; }
@@ -44,6 +44,7 @@ told_by() { # what a run said: an oracle's name, or a sanitizer's
 	elif grep -aq 'runtime error:' "$1"; then echo ubsan
 	elif grep -aq 'AddressSanitizer: \(ILL\|TRAP\)\|deadly signal' "$1"; then echo trap
 	elif grep -aq 'ERROR: AddressSanitizer' "$1"; then echo asan
+	elif grep -aq 'WARNING: MemorySanitizer' "$1"; then echo msan
 	else echo "unclear"; fi
 }
 fuzz_libfuzzer() { # NAME TARGET: status 1 when something is found; what it says in $work/out

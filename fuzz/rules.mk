@@ -6,8 +6,12 @@ fuzz_programs  := $(B)/fuzz/libfuzzer.o $(patsubst %,$(B)/fuzz/%.o,$(fuzz_mutato
 fuzz_bytes     := trace boot snapshot ring differential
 fuzz_main_afl  := $(B)/fuzz/target.o $(B)/fuzz/afl.o $(B)/fuzz/files.o
 fuzz_main_cmplog := $(fuzz_main_afl)
+fuzz_main_msanfuzz := $(fuzz_main_fuzz)
 fuzz_main      := $(or $(fuzz_main_$(FLAVOUR)),$(B)/fuzz/target.o $(B)/fuzz/standalone.o $(B)/fuzz/files.o)
 fuzz_link_fuzz := -fsanitize=fuzzer
+# All of it has MSan, as bytes that nobody set may pass through any of it; what is counted is core alone.
+fuzz_link_msanfuzz := $(fuzz_link_fuzz)
+CORE_msanfuzz  := $(COUNT)
 # Fuzzers live on speed. UBSan's checks of pointers (null, alignment, overflow, size) are left to ASan, which looks at the access
 # itself, and to the asan flavour, which runs the kept programs with all of them: a tenth faster.
 CORE_fuzz      := $(filter-out -fno-omit-frame-pointer,$(SAN)) -fno-sanitize=null,alignment,pointer-overflow,object-size \
@@ -48,7 +52,7 @@ planted = $(if $(filter canary,$*),-Wl$(comma)--wrap=blk_io_done)
 counted = $(if $(filter %/standalone.o,$^),$(addprefix -Wl$(comma)--wrap=,malloc calloc realloc))
 .SECONDEXPANSION:
 
-$(B)/fuzz_%: $(B)/fuzz/fuzz_%.o $$(fuzz_with_$$*) $$(seen_$$*) $$(if $$(filter fuzz oss,$(FLAVOUR)),$$(if $$(filter $$*,$(fuzz_bytes)),,$(fuzz_programs))) $(fuzz_main) $(fuzz_libs)
+$(B)/fuzz_%: $(B)/fuzz/fuzz_%.o $$(fuzz_with_$$*) $$(seen_$$*) $$(if $$(filter fuzz msanfuzz oss,$(FLAVOUR)),$$(if $$(filter $$*,$(fuzz_bytes)),,$(fuzz_programs))) $(fuzz_main) $(fuzz_libs)
 	@$(or $(LD_$(FLAVOUR)),$(CC)) $(CFLAGS) $(LINK_$(FLAVOUR)) $(fuzz_link_$(FLAVOUR)) $(planted) $(counted) $^ $(ZSTD) -o $@
 $(B)/tests/test_mutate: $(patsubst %,$(B)/fuzz/%.o,$(fuzz_mutator)) $(B)/sim-frontend/machine_byte.o
 # The differences that these plant.

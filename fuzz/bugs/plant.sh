@@ -6,6 +6,7 @@
 # build; status 1 then.
 #   ENGINE=fuzz|afl   builds the fuzz target of the bug's device instead, in that flavour, as build/bugs/fuzz/NAME or build/bugs/afl/NAME
 #                     (clean-TARGET: of the tree as it is). The device is that of the bug's kept program in corpus/bugs/.
+#                     What MSan alone sees is built with it for libFuzzer: flavour msanfuzz.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 tree=build/bugs/tree
@@ -37,7 +38,7 @@ seed() { # FLAVOUR: what `make all` has built need not be built again
 	}
 }
 build() { # FLAVOUR NAME
-	[ -z "$engine" ] || { build_target "$2"; return; }
+	[ -z "$engine" ] || { build_target "$2" "$([ "$1" = msan ] && [ "$engine" = fuzz ] && echo msanfuzz || echo "$engine")"; return; }
 	seed "$1"
 	if make -s -j"$(nproc)" -C $tree FLAVOUR="$1" I_core='-Icore -include core/canary.h' build/"$1"/ringside >&2; then
 		cp $tree/build/"$1"/ringside build/bugs/"$2"
@@ -46,16 +47,16 @@ build() { # FLAVOUR NAME
 		failed=1
 	fi
 }
-build_target() { # NAME
+build_target() { # NAME FLAVOUR
 	local target
 	case $1 in
 	clean-*) target=${1#clean-} ;;
 	*) target=$(sed -n 's/^\([a-z]*\)[0-9][0-9]* .*/\1/p' corpus/bugs/"$1".txt | head -n 1) ;;
 	esac
 	mkdir -p "build/bugs/$engine"
-	seed "$engine"
-	if make -s -j"$(nproc)" -C $tree FLAVOUR="$engine" I_core='-Icore -include core/canary.h' "build/$engine/fuzz_$target" >&2; then
-		cp "$tree/build/$engine/fuzz_$target" "build/bugs/$engine/$1"
+	seed "$2"
+	if make -s -j"$(nproc)" -C $tree FLAVOUR="$2" I_core='-Icore -include core/canary.h' "build/$2/fuzz_$target" >&2; then
+		cp "$tree/build/$2/fuzz_$target" "build/bugs/$engine/$1"
 		echo "$target" >"build/bugs/$engine/$1.target"
 	else
 		echo "FAIL bug-$1: fuzz_$target does not build in $tree"
