@@ -25,7 +25,7 @@ for dir in /usr/lib/x86_64-linux-gnu /usr/lib/aarch64-linux-gnu; do
 	[ ! -e $dir/libzstd.a ] || zstd=$dir/libzstd.a
 done
 # The mutator of programs is libFuzzer's; AFL++ loads it another way (fuzz/afl_mutator.c), which the services do not know of.
-[ "$FUZZING_ENGINE" = libfuzzer ] && programs="$(printf "$build/oss/fuzz/%s.o " libfuzzer mutate invent wild)" || programs=
+[ "$FUZZING_ENGINE" = libfuzzer ] && programs=$(printf '%s ' "$build"/oss/fuzz/{libfuzzer,mutate,invent,wild}.o) || programs=
 
 # Of the simulator no target has the commands, and what only they need: that is not built (a third of all).
 programs_only='main|cli|clauses|page|pack|proto|loose|narrate|program_text|listing|simrecord|textfile|trace(file|writer)|sim_(jobs|tell)|(cmd|export)_.*|(follow|lift|replay|shrink|trial|triage).*'

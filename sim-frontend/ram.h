@@ -14,12 +14,12 @@
 #define RAM_REGIONS   3
 #define RAM_LOW       0x10000ull    /* region 0 */
 #define RAM_LOW_LEN   0x8000u       /* of regions 0 and 1 each */
-#define RAM_RINGS_LEN 0x4000u       /* so much of region 0 is for rings (of even queues), what follows for buffers */
+#define RAM_RINGS_LEN 0x4000u       /* of region 0, for rings of even queues; buffers follow */
 #define RAM_MID       0x18000ull    /* region 1 */
 #define RAM_HIGH      0xffffa000ull /* region 2 */
 #define RAM_HIGH_LEN  0xa000u
-#define RAM_PAGE_LEN 256u /* granularity of dirty marks */
-#define RAM_REDZONE  4096u
+#define RAM_PAGE_LEN  256u /* granularity of dirty marks */
+#define RAM_REDZONE   4096u
 
 struct ram {
 	struct vmem_map map;
