@@ -134,8 +134,8 @@ static int lift(const char *path, struct trace_reader *trace, const struct lift_
 	printf("%s: %u different pieces, %u written to %s with %" PRIu64 " requests\n", path, l.npieces,
 	       l.nkept, out_dir, l.nrequests);
 	if (l.told.broken + l.told.lost)
-		printf("of the guest's offences %" PRIu64 " are told again, %" PRIu64 " are not\n", l.told.broken,
-		       l.told.lost);
+		printf("of the guest's offences %" PRIu64 " are told again, %" PRIu64 " are not\n",
+		       l.told.broken, l.told.lost);
 	for (uint32_t i = 0; i < l.nkept; i++)
 		free(l.kept[i]);
 	free(l.kept);
