@@ -26,7 +26,7 @@ field() { sed -n "s/^VIOLATION \([a-z-]*\).* at op [0-9]* of \([0-9]*\),.*/\\$2/
 
 mapfile -t flavours < <(for name in "${names[@]}"; do head_of "$name" build; done | sort -u)
 echo "bugbench: building ${#names[@]} copies of the tree with a bug each, and without one for ${flavours[*]} ..."
-plant_log=$(ENGINE= fuzz/bugs/plant.sh "${flavours[@]/#/clean-}" "${names[@]}" 2>build/bugs.log) || { echo "$plant_log"; failed=1; }
+plant_log=$(ENGINE='' fuzz/bugs/plant.sh "${flavours[@]/#/clean-}" "${names[@]}" 2>build/bugs.log) || { echo "$plant_log"; failed=1; }
 
 simulate() { # NAME SECONDS: status of the sim; its output in sim.out
 	rm -rf "${finds:?}/$1"
