@@ -48,6 +48,7 @@ change refused-device 's/queues=256,256/queues=256,256,256,256,256/'
 cp "$work/text" "$work/programs/refused-text.vtrace"
 head -c 300 "$work/plain.vtrace" >"$work/programs/refused-cut.vtrace"
 cp corpus/traces/debian-boot.vtrace "$work/programs/refused-boot.vtrace"
+cp corpus/frozen/version-2.vtrace "$work/programs/refused-restored.vtrace"
 
 status=0
 tests/boot/machine.sh --need kvm --timeout 500 --out "$out" --prog "$bin/ringside-vmm" --file "$work/programs" \
