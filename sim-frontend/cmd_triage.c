@@ -122,6 +122,7 @@ static bool write_bucket(struct triage *t, const struct bucket *b, double limit)
 	}
 	if (b->file[b->shortest].unsaved)
 		triage_unsave(&whole);
+	whole.found = b->file[b->shortest].found;
 	l = whole;
 	l.op = calloc(whole.nops + 1u, sizeof(*l.op)); /* shrinking moves ops; their data stays whole's */
 	bool good = l.op;

@@ -13,6 +13,7 @@ struct triage_file {
 	char *path;
 	uint32_t nops;
 	bool unsaved; /* fails without its saves only, as fuzzers run most programs: a save may mend what is wrong */
+	enum oracle_kind found; /* the listing's */
 };
 
 struct bucket {
