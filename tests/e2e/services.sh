@@ -3,14 +3,14 @@
 # The build of the fuzzing services without Docker, with the environment that they set: each target lands with its seeds, words and
 # options, and runs its seeds with them; fuzz_canary's show its bug. It begins with OSS-Fuzz's build.sh (fuzz/oss-fuzz/), where its image puts
 # that, which is all that ClusterFuzzLite's (.clusterfuzzlite/) is; what else the two folders say must be the same.
-# Prints `PASS name` or `FAIL name: why`. SERVICES="engine-sanitizer ..." chooses, SERVICES=all: all; where it is given, build.sh
-# makes its own `seeds` too, for the seeds; else, in make test, the one that is there is taken.
+# Prints `PASS name` or `FAIL name: why`. SERVICES="engine-sanitizer ..." chooses, SERVICES=all: all. Where it is given all is as the services
+# have it; else, in make test, `seeds` is taken that is there already, and all but the first are compiled with -O0, in half the time.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 prefix=services-
 . tests/report.sh
 all="libfuzzer-address libfuzzer-undefined libfuzzer-memory libfuzzer-coverage afl-address"
-services=${SERVICES:-libfuzzer-address}
+services=${SERVICES:-all}
 [ "$services" != all ] || services=$all
 [ -n "${SERVICES:-}" ] || { make -s build/plain/seeds && export SEEDS=$PWD/build/plain/seeds; }
 
@@ -23,12 +23,14 @@ flags() { # SANITIZER: as the services' own
 	esac
 }
 build() { # SERVICE: into $work/SERVICE
-	local engine=${1%-*} sanitizer=${1#*-} cc=clang cxx=clang++ lib=-fsanitize=fuzzer
+	local engine=${1%-*} sanitizer=${1#*-} cc=clang cxx=clang++ lib=-fsanitize=fuzzer flags
+	flags=$(flags "$sanitizer")
+	[ -n "${SERVICES:-}" ] || [ "$1" = libfuzzer-address ] || flags=${flags/-O1/-O0}
 	[ "$engine" != afl ] || cc=afl-clang-fast cxx=afl-clang-fast++ lib=/usr/lib/afl/libAFLDriver.a
 	rm -rf "${work:?}/$1"
 	mkdir -p "$work/$1" "$work/build-$1"
-	(env AFL_QUIET=1 CANARY=1 SRC="$work" OUT="$work/$1" WORK="$work/build-$1" CC=$cc CXX=$cxx CFLAGS="$(flags "$sanitizer")" \
-		CXXFLAGS="$(flags "$sanitizer")" LIB_FUZZING_ENGINE=$lib FUZZING_ENGINE="$engine" SANITIZER="$sanitizer" ARCHITECTURE=x86_64 \
+	(env AFL_QUIET=1 AFL_DONT_OPTIMIZE=1 CANARY=1 SRC="$work" OUT="$work/$1" WORK="$work/build-$1" CC=$cc CXX=$cxx CFLAGS="$flags" \
+		CXXFLAGS="$flags" LIB_FUZZING_ENGINE=$lib FUZZING_ENGINE="$engine" SANITIZER="$sanitizer" ARCHITECTURE=x86_64 \
 		"$work/build.sh" >"$work/$1.log" 2>&1)
 }
 run_seeds() { # SERVICE TARGET: each seed once, with the words and the options that lie beside it
