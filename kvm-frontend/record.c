@@ -89,8 +89,7 @@ void record_save(struct record *r)
 	r->rec.len = 0;
 }
 
-_Static_assert(RECORD_BUFFER_LEN >= RECORDER_RECORD_MAX && RECORD_BUFFER_LEN <= TRACE_CHUNK_MAX,
-	       "any record fits");
+_Static_assert(RECORD_BUFFER_LEN <= TRACE_CHUNK_MAX, "a chunk has room for any record");
 
 static void on_full(struct recorder *rec, size_t need)
 {

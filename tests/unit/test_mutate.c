@@ -14,6 +14,7 @@
 #include <linux/virtio_ids.h>
 #include <linux/virtio_ring.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "driver.h"
@@ -239,11 +240,12 @@ static bool next_word(FILE *f, uint8_t *word, size_t *n)
 	char line[1024];
 	while (fgets(line, sizeof(line), f)) {
 		const char *p = strchr(line, '"');
-		unsigned byte;
 		if (*line == '#' || !p)
 			continue;
-		for (*n = 0, p++; sscanf(p, "\\x%2x", &byte) == 1; p += 4)
-			word[(*n)++] = (uint8_t)byte;
+		for (*n = 0, p++; p[0] == '\\' && p[1] == 'x'; p += 4) {
+			const char hex[3] = {p[2], p[3], 0};
+			word[(*n)++] = (uint8_t)strtoul(hex, NULL, 16);
+		}
 		assert_string_equal(p, "\"\n");
 		return true;
 	}
