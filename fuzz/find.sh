@@ -18,12 +18,13 @@ show_find() { # FIND
 	echo "fuzz: FOUND in $target: $(what_it_is "$find")"
 	echo "  program    $find ($(stat -c %s "$find") bytes); log $log"
 	echo "  again      make FLAVOUR=$(basename "$(dirname "$player")") $player && $ring$player$options $find"
-	case $target in
-	differential)
+	if grep -qa '^the input was a tape' "$log"; then # fuzz/differ.h
 		echo "  as text    $(grep -ahm1 '^its ops: ' "$log" | sed 's/^its ops: //') (the run on split rings; on packed ones: offer features^=0x400000000)"
 		echo "  op by op   build/plain/ringside run that text, and once more with the other offers: the answers differ"
-		;;
-	trace | boot | snapshot | ring) # no programs
+		return
+	fi
+	case $target in
+	trace | boot | snapshot | ring | differential) # no programs
 		echo "  as bytes   xxd $find; what they are: fuzz/fuzz_$target.c"
 		echo "  then       fix it; make corpus-add FILE=$find TARGET=$target NAME=what-it-shows"
 		;;

@@ -32,28 +32,34 @@ bool oracle_is_off(const struct oracle *o, enum oracle_kind kind)
 	return o->off >> kind & 1;
 }
 
+static void cry(struct oracle *o, enum oracle_kind kind, struct violation *v, const char *format,
+		va_list args)
+{
+	v->oracle = names[kind];
+	vsnprintf(v->what, sizeof(v->what), format, args);
+	o->config.report(o->config.ctx, v);
+}
+
 void oracle_cry(struct oracle *o, enum oracle_kind kind, const char *clause, const char *format, ...)
 {
-	struct violation v = {.oracle = names[kind], .clause = clause, .check = format};
+	struct violation v = {.clause = clause, .check = format};
 	va_list args;
 	if (oracle_is_off(o, kind))
 		return;
 	va_start(args, format);
-	vsnprintf(v.what, sizeof(v.what), format, args);
+	cry(o, kind, &v, format, args);
 	va_end(args);
-	o->config.report(o->config.ctx, &v);
 }
 
 void oracle_cry_of(struct oracle *o, enum oracle_kind kind, const char *check, const char *format, ...)
 {
-	struct violation v = {.oracle = names[kind], .clause = "", .check = check};
+	struct violation v = {.clause = "", .check = check};
 	va_list args;
 	if (oracle_is_off(o, kind))
 		return;
 	va_start(args, format);
-	vsnprintf(v.what, sizeof(v.what), format, args);
+	cry(o, kind, &v, format, args);
 	va_end(args);
-	o->config.report(o->config.ctx, &v);
 }
 
 bool oracle_switch(struct oracle *o, const char *name, bool on)

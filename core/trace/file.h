@@ -25,8 +25,8 @@
 
 #define TRACE_MAGIC   "RVTRACE\n"
 #define TRACE_VERSION 1u
-#define TRACE_VERSION_LAST \
-	2u /* the devices' saved states come first: what reads version 1 alone must not pass them over */
+/* The devices' saved states come first: what reads version 1 alone must not pass them over. */
+#define TRACE_VERSION_LAST 2u
 #define TRACE_PREAMBLE_LEN 16u
 #define TRACE_CHUNK_LEN    32u /* chunk header, bytes */
 /* Payload of one chunk, plain and stored alike, at most; so of one op record, data in full included. */
