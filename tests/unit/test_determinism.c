@@ -13,11 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "sim.h"
 #include "target.h"
+#include "tests/unit/child.h"
 #include "vdev.h"
 
 #define RUNS 200u
@@ -111,35 +110,32 @@ static void what_is_odd_each_time_is_silent(void **state)
 
 /* -- under a fuzzer --------------------------------------------------------------------------------------- */
 
-/* A target's process with so many programs, a request and some resizes, no two alike; what it says. True: it ended by itself. */
+struct target_run {
+	uint32_t programs;
+	const char *without; /* an oracle; NULL: all are on */
+};
+
+/* A request and some resizes each, no two alike. */
+static void run_target(const void *ctx)
+{
+	const struct target_run *t = ctx;
+	if (t->without)
+		setenv("RINGSIDE_FUZZ_WITHOUT", t->without, 1);
+	target_sample();
+	for (uint32_t i = 0; i < t->programs; i++) {
+		uint8_t bytes[64];
+		size_t n = op_program_encode(&(struct op){.code = OP_POST}, bytes, sizeof(bytes));
+		for (uint32_t k = 0; k < RESIZES; k++)
+			n += op_program_encode(&(struct op){.code = OP_RESIZE, .arg = {1 + i + k}}, bytes + n,
+					       sizeof(bytes) - n);
+		target_run(VIRTIO_ID_BLOCK, bytes, n);
+	}
+}
+
+/* True: the target ended by itself. */
 static bool ends(uint32_t programs, const char *without, char *said, size_t max)
 {
-	int status, fd[2];
-	assert_int_equal(pipe(fd), 0);
-	pid_t pid = fork();
-	if (pid == 0) {
-		dup2(fd[1], STDERR_FILENO);
-		if (without)
-			setenv("RINGSIDE_FUZZ_WITHOUT", without, 1);
-		target_sample();
-		for (uint32_t i = 0; i < programs; i++) {
-			uint8_t bytes[64];
-			size_t n = op_program_encode(&(struct op){.code = OP_POST}, bytes, sizeof(bytes));
-			for (uint32_t k = 0; k < RESIZES; k++)
-				n += op_program_encode(&(struct op){.code = OP_RESIZE, .arg = {1 + i + k}},
-						       bytes + n, sizeof(bytes) - n);
-			target_run(VIRTIO_ID_BLOCK, bytes, n);
-		}
-		_exit(0);
-	}
-	close(fd[1]);
-	size_t n = 0;
-	for (ssize_t got; (got = read(fd[0], said + n, max - 1 - n)) > 0;)
-		n += (size_t)got;
-	said[n] = 0;
-	close(fd[0]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	return child_returns(run_target, &(struct target_run){programs, without}, said, max);
 }
 
 static void a_fuzzer_finds_it_too(void **state)

@@ -12,11 +12,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "rand.h"
 #include "target.h"
+#include "tests/unit/child.h"
 #include "trace/op.h"
 #include "vq.h"
 
@@ -33,33 +32,24 @@ void __wrap_vq_complete(struct vq *q, struct vmem *m, struct vq_tok tok, uint32_
 	__real_vq_complete(q, m, tok, planted && q->packed && written ? written - 1 : written);
 }
 
-/* A target's process with so many inputs, for a disk on a split ring; what it says. True: it ended by itself. */
+/* So many inputs, for a disk on a split ring. */
+static void run_inputs(const void *inputs)
+{
+	for (uint32_t i = 0; i < *(const uint32_t *)inputs; i++) {
+		/* For its disk a port of a console, which means nothing: the rest is its data. */
+		uint8_t bytes[LEN] = {0, OP_PORT, 0, 0, 0, LEN - 6};
+		struct rand r;
+		rand_seed(&r, i);
+		for (uint32_t k = 6; k < LEN; k++)
+			bytes[k] = (uint8_t)rand_bits(&r, 8);
+		LLVMFuzzerTestOneInput(bytes, sizeof(bytes));
+	}
+}
+
+/* True: the target ended by itself. */
 static bool ends(uint32_t inputs, char *said, size_t max)
 {
-	int status, fd[2];
-	assert_int_equal(pipe(fd), 0);
-	pid_t pid = fork();
-	if (pid == 0) {
-		dup2(fd[1], STDERR_FILENO);
-		for (uint32_t i = 0; i < inputs; i++) {
-			/* For its disk a port of a console, which means nothing: the rest is its data. */
-			uint8_t bytes[LEN] = {0, OP_PORT, 0, 0, 0, LEN - 6};
-			struct rand r;
-			rand_seed(&r, i);
-			for (uint32_t k = 6; k < LEN; k++)
-				bytes[k] = (uint8_t)rand_bits(&r, 8);
-			LLVMFuzzerTestOneInput(bytes, sizeof(bytes));
-		}
-		_exit(0);
-	}
-	close(fd[1]);
-	size_t n = 0;
-	for (ssize_t got; (got = read(fd[0], said + n, max - 1 - n)) > 0;)
-		n += (size_t)got;
-	said[n] = 0;
-	close(fd[0]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	return child_returns(run_inputs, &inputs, said, max);
 }
 
 static void packed_rings_that_answer_otherwise_are_found(void **state)
