@@ -149,7 +149,7 @@ static void empty(struct ring *r)
 	r->nowned = r->ntaken = 0;
 	r->oldest = 0;
 	r->unavailable = false;
-	r->irq_due = r->covered = r->any_slot = r->again = r->must_look = false;
+	r->irq_due = r->refused = r->covered = r->any_slot = r->again = r->must_look = false;
 	r->sampled = true;
 	r->slot = r->seen = r->reach = r->taken = r->stored = r->published = r->asked = r->elem_mask = 0;
 	r->kicks = KICKS_UNKNOWN;

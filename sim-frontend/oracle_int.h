@@ -114,6 +114,7 @@ struct ring {
 
 	/* used buffer notifications */
 	bool irq_due, sampled; /* sampled: the driver's wish was loaded since the latest publication */
+	bool refused;          /* by flags, since then */
 	bool covered;          /* when it published, an interrupt was unacknowledged: it tells of this, too */
 	uint64_t fences_shown; /* oracle.fences at the latest publication */
 	ring_pos asked;        /* published, when the driver's wish was loaded last */
@@ -298,7 +299,7 @@ static inline bool oracle_wish_counts(const struct oracle *o, const struct ring 
 	return !r->sampled && o->fences != r->fences_shown;
 }
 /* The driver's wish was loaded. */
-void oracle_wish(struct ring *, bool due);
+void oracle_wish(struct ring *, bool due, bool by_flags);
 /* The device looked whether something is available. */
 static inline void oracle_looks(const struct oracle *o, struct ring *r)
 {

@@ -19,17 +19,18 @@
 void oracle_publish(struct oracle *o, struct ring *r, ring_pos p)
 {
 	r->published = p;
-	r->sampled = false;
+	r->sampled = r->refused = false;
 	r->covered |= o->unacked;
 	r->fences_shown = o->fences;
 	r->wish_loaded = 0;
 	o->touched |= 1u << ring_number(o, r);
 }
 
-void oracle_wish(struct ring *r, bool due)
+void oracle_wish(struct ring *r, bool due, bool by_flags)
 {
 	r->irq_due |= due;
 	r->sampled = true;
+	r->refused = by_flags && !due;
 	r->asked = r->published;
 }
 
@@ -40,11 +41,15 @@ static const char *must_notify(const struct oracle *o)
 	return o->event_idx ? "split.usednotif.5" : "split.usednotif.3";
 }
 
-/* By the values that the device loaded the driver asked for none. A hostile guest may have made that up. */
+/*
+ * By the values that the device loaded the driver asked for none. Flags say it plainly, whoever wrote them; an
+ * event index, or no look at all, tells something of a driver only that is one.
+ */
 static void wasted(struct oracle *o, const struct ring *r)
 {
+	bool lawful = o->config.lawless && !*o->config.lawless;
 	o->wasted++;
-	if (!o->config.lawless || *o->config.lawless)
+	if (!lawful && !r->refused)
 		return;
 	oracle_cry(o, ORACLE_NOTIFICATION,
 		   o->packed      ? ""
@@ -86,7 +91,7 @@ void oracle_interrupt(struct oracle *o, uint16_t source)
 			   source);
 	else if (r->sampled && !r->irq_due && !(o->off >> ORACLE_NOTIFICATION & 1))
 		wasted(o, r);
-	r->irq_due = false;
+	r->irq_due = r->refused = false;
 	r->sampled = true;
 	r->asked = r->published;
 	o->unacked = true;

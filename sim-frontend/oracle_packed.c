@@ -215,9 +215,10 @@ static void load_wish(const struct oracle *o, struct ring *r, uint32_t off, uint
 		return;
 	uint16_t mode = value16(r->wish + 2) & EVENT_MODE;
 	if (mode != VRING_PACKED_EVENT_FLAG_DESC || !o->event_idx)
-		oracle_wish(r, mode == VRING_PACKED_EVENT_FLAG_ENABLE);
+		oracle_wish(r, mode == VRING_PACKED_EVENT_FLAG_ENABLE,
+			    mode == VRING_PACKED_EVENT_FLAG_DISABLE);
 	else if (r->wish_loaded == 0xf)
-		oracle_wish(r, was_reached(r, value16(r->wish)));
+		oracle_wish(r, was_reached(r, value16(r->wish)), false);
 }
 
 static void load(struct oracle *o, enum vmem_for what, uint64_t a, uint32_t n, const uint8_t *data)

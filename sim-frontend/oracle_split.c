@@ -77,9 +77,9 @@ static void load_wish(const struct oracle *o, struct ring *r, uint32_t off, uint
 	if (!oracle_wish_counts(o, r))
 		return;
 	if (o->event_idx && off == RING_BASE + 2u * r->size)
-		oracle_wish(r, vring_need_event(v, r->published, r->asked));
+		oracle_wish(r, vring_need_event(v, r->published, r->asked), false);
 	else if (!o->event_idx && off == 0)
-		oracle_wish(r, !(v & VRING_AVAIL_F_NO_INTERRUPT));
+		oracle_wish(r, !(v & VRING_AVAIL_F_NO_INTERRUPT), true);
 }
 
 static void load(struct oracle *o, enum vmem_for what, uint64_t a, uint32_t n, const uint8_t *data)
