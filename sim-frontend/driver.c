@@ -3,16 +3,16 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_mmio.h>
-#include <stdlib.h>
 
 #include "driver_int.h"
+#include "pages.h"
 
 #define RESET_POLLS_MAX 100
 #define STATUS_START    (VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER)
 
 struct driver *driver_create(struct sim_device *d)
 {
-	struct driver *g = calloc(1, sizeof(*g));
+	struct driver *g = pages_take(sizeof(*g));
 	if (!g)
 		return NULL;
 	g->device = d;
@@ -25,7 +25,7 @@ struct driver *driver_create(struct sim_device *d)
 
 void driver_destroy(struct driver *g)
 {
-	free(g);
+	pages_give(g, sizeof(*g));
 }
 
 void driver_note(struct driver *g, const char *text)

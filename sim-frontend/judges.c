@@ -4,14 +4,14 @@
 #include <linux/virtio_blk.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_mmio.h>
-#include <stdlib.h>
 
 #include "judges.h"
 #include "oracle_int.h"
+#include "pages.h"
 
 bool judges_create(struct sim_device *d)
 {
-	struct judges *j = calloc(1, sizeof(*j));
+	struct judges *j = pages_take(sizeof(*j));
 	d->judges = j;
 	if (j)
 		j->type = d->type->judge;
@@ -25,7 +25,7 @@ bool judges_create(struct sim_device *d)
 
 void judges_destroy(struct sim_device *d)
 {
-	free(d->judges);
+	pages_give(d->judges, sizeof(*d->judges));
 }
 
 static void set_trust(struct judges *j, bool trusted)

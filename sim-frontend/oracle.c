@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "oracle_int.h"
+#include "pages.h"
 
 static const char *const names[ORACLE_COUNT] = {
 	[ORACLE_OWNERSHIP] = "ownership",       [ORACLE_USED_RING] = "used-ring",
@@ -83,7 +84,7 @@ bool oracle_is_silent(const struct oracle *o)
 
 static void destroy_ring(struct ring *r)
 {
-	free(r->pool);
+	pages_give(r->pool, (r->size_max + 1u) * sizeof(*r->pool));
 	free(r->chain);
 	free(r->stamp);
 	free(r->order);
@@ -93,7 +94,7 @@ static void destroy_ring(struct ring *r)
 static bool create_ring(struct ring *r, uint16_t size_max)
 {
 	r->size_max = size_max;
-	r->pool = calloc(size_max + 1u, sizeof(*r->pool));
+	r->pool = pages_take((size_max + 1u) * sizeof(*r->pool));
 	r->chain = calloc(size_max, sizeof(struct chain *));
 	r->stamp = calloc(size_max, sizeof(*r->stamp));
 	r->order = calloc(size_max, sizeof(*r->order));

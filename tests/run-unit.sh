@@ -6,6 +6,8 @@
 set -u
 flavour=$1
 shift
+# What is used after it was freed ASan tells; MSan need not fill all that is.
+export MSAN_OPTIONS=${MSAN_OPTIONS:-poison_in_free=0}
 export flavour ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 
 one() {

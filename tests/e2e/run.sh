@@ -140,8 +140,8 @@ planted() { # planted NAME ORACLE FILE SED-SCRIPT PROGRAM
 		fail "planted-$name" "the bug does not apply to $3 any more"
 		return
 	fi
-	if ! gcc -std=gnu11 -O1 -w -I"$work/core" -Isim-frontend "$work"/core/*.c "$work"/core/*/*.c build/plain/sim-frontend/main.o \
-		build/plain/libsim.a -lzstd -lz -o "$work/buggy"; then
+	if ! gcc -std=gnu11 -O1 -w -Icore -I"${file%/*}" "$file" build/plain/sim-frontend/main.o build/plain/libsim.a build/plain/libcore.a \
+		-lzstd -lz -o "$work/buggy"; then
 		fail "planted-$name" "does not build"
 	else
 		out=$("$work/buggy" run "$program" 2>&1) || status=$?
