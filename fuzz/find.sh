@@ -12,10 +12,10 @@ what_it_is() { # FIND
 }
 
 # Whether its saves were done is told by its bytes (fuzz/target.c), so the fuzzer's own build is the one that does the same again.
-show_find() { # FIND
+show_find() { # FIND WHAT-IT-IS
 	local find=$1 player=build/fuzz/fuzz_$target ring=${RING:+RINGSIDE_FUZZ_RING=$RING } options=' -timeout=10'
 	[ "$engine" != afl ] || player=build/afl/fuzz_$target options=
-	echo "fuzz: FOUND in $target: $(what_it_is "$find")"
+	echo "fuzz: FOUND in $target: $2"
 	echo "  program    $find ($(stat -c %s "$find") bytes); log $log"
 	echo "  again      make FLAVOUR=$(basename "$(dirname "$player")") $player && $ring$player$options $find"
 	if grep -qa '^the input was a tape' "$log"; then # fuzz/differ.h

@@ -79,7 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	uint8_t options[OPTIONS_LEN] = {0};
 	size_t given = n < OPTIONS_LEN ? n : OPTIONS_LEN;
-	target_hashed_by(hash);
+	target_begin(hash);
 	if (given)
 		memcpy(options, bytes, given);
 	struct boot_ram ram = ram_of(options);

@@ -5,7 +5,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-	target_hashed_by(differ_hash);
+	target_begin(differ_hash);
 	differ_run(bytes, n);
 	return 0;
 }

@@ -81,7 +81,7 @@ static bool step(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-	target_hashed_by(tiny_hash);
+	target_begin(tiny_hash);
 	in = bytes;
 	end = n ? bytes + n : bytes;
 	start();

@@ -73,7 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	uint8_t what = n ? p[0] : 0;
 	struct machine *m = machine_of(what);
 	struct sim_device *d = &m->device[0];
-	target_hashed_by(forge_hash);
+	target_begin(forge_hash);
 	machine_reset(m);
 	p += n != 0;
 	n -= n != 0;

@@ -90,7 +90,7 @@ static void lines(const uint8_t *p, size_t n)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	static void (*const readers[])(const uint8_t *, size_t) = {whole_file, head, records, program, lines};
-	target_hashed_by(roundtrip_hash);
+	target_begin(roundtrip_hash);
 	roundtrip_begin();
 	if (n)
 		readers[bytes[0] % (sizeof(readers) / sizeof(readers[0]))](bytes + 1, n - 1);

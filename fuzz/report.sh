@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# fuzz/report.sh TARGET LOG GROWN: what a run of libFuzzer did, as one HTML page on standard output (fuzz/run.sh: REPORT=FILE).
-# From the run's log: runs a second, requests a second, edges of core and programs kept, over time; the findings; and what the
+# fuzz/report.sh TARGET LOG GROWN: what a run of a fuzzer did, as one HTML page on standard output (fuzz/run.sh: REPORT=FILE).
+# From the run's log: runs a second, requests a second (where the target tells them), edges of core and programs kept, over time; the findings; and what the
 # programs, kept and grown, reach of core's files. The page needs nothing else and no script.
 set -eu
 cd "$(dirname "$0")/.."
@@ -37,10 +37,10 @@ awk -v target="$target" -v date="$(date -u '+%F %H:%M UTC')" -v commit="$(git re
 		if (!finds) print "<p>None.</p>"
 		for (i = 1; i <= finds; i++) printf "<pre>%s</pre>\n", text(found[i])
 		print "<h2>Over time</h2>"
-		if (n < 2) print "<p>The run was too short for a curve: it tells its progress every two seconds.</p>"
+		if (n < 2) print "<p>The run was too short for a curve.</p>"
 		else {
 			chart("Runs", "runs/s", rate, n)
-			chart("Requests", "requests/s", requests, n)
+			if (requests[n]) chart("Requests", "requests/s", requests, n)
 			chart("Reached", "edges of core", edges, n)
 			chart("Kept", "programs", programs, n)
 		}

@@ -5,7 +5,7 @@
 #   JOBS=1        so many fuzzers at once, which share what they keep (AFL++: with a second one, one that compares: cmplog)
 #   MAX_LEN=96    longest input in bytes (fuzz/engines.sh tells those of each target); OPTIONS: more options for the fuzzer
 #   FRESH=1       from an empty corpus, in build/fresh/TARGET; tells at the end what it reached of that device's files
-#   REPORT=FILE   writes what libFuzzer did as a page (HTML): over time, findings, what is reached of core/
+#   REPORT=FILE   writes what was done as a page (HTML): over time, findings, what is reached of core/
 #   RING=packed   the device offers packed rings before any op does
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -24,6 +24,8 @@ case $jobs in 0 | *[!0-9]*) echo "fuzz: JOBS must be a number of fuzzers from 1 
 export RINGSIDE_FUZZ_RING=${RING:-any} RINGSIDE_FUZZ_TEXTS=$PWD/build/sim
 case $seconds in '' | *[!0-9]*) echo "fuzz: FUZZ_SECONDS must be a number of seconds, not '$seconds'" >&2; exit 2 ;; esac
 name=$target${RING:+-$RING} # what is fuzzed
+of=" of core" # what is counted
+[ "$target" != boot ] || of=" of the loaders"
 grown=build/grown/$name kept=build/corpus/$target finds=build/finds/$name log=build/finds/$name.log
 afl_out=build/afl/out-$name${FRESH:+-fresh}
 [ -z "${FRESH:-}" ] || grown=build/fresh/$name kept=
@@ -39,14 +41,17 @@ if ! keep_afl; then
 	exit 2
 fi
 [ -z "${FRESH:-}" ] || { rm -rf "$grown" && mkdir "$grown"; }
-rm -f "$log" "$log".[0-9]*
+rm -f "$log" "$log".[0-9]* "$log.told"
 touch "$finds/.since"
 echo "fuzz: building $target for $engine (ASan, UBSan, oracles) ..."
 fuzz/seeds.sh || exit 1
 
 # -- what runs, by process id
 declare -A running=()
+teller='' # of what AFL++ does
 stop_all() {
+	[ -z "$teller" ] || { kill "$teller"; wait "$teller"; } 2>/dev/null
+	teller=
 	[ ${#running[@]} = 0 ] || { kill "${!running[@]}"; wait "${!running[@]}"; } 2>/dev/null
 	running=()
 }
@@ -70,16 +75,16 @@ trap at_exit EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# libFuzzer's lines and the target's own progress, in plain words, one every two seconds.
+# libFuzzer's lines and the target's own progress, in plain words, as often as it tells.
 plain_words() {
-	awk -v seconds="$seconds" '
+	awk -v seconds="$seconds" -v of="$of" '
 		/^#[0-9]/ { for (i = 1; i < NF; i++) { if ($i == "cov:") cov = $(i + 1); if ($i == "corp:") { corp = $(i + 1); sub("/.*", "", corp) } } }
-		/^progress:/ { sub("^progress: ", ""); printf "  %s, %d edges of core reached, %d programs kept\n", $0, cov, corp; fflush() }
+		/^progress:/ { sub("^progress: ", ""); printf "  %s, %d edges%s reached, %d programs kept\n", $0, cov, of, corp; fflush() }
 		/^#[0-9]+[ \t]*DONE/ { runs = substr($1, 2) }
 		/^report:/ { sub("^report: ", ""); report = $0 }
 		/^ORACLE|: runtime error:|ERROR: / { print "  " $0; fflush() }
 		END {
-			if (report) printf "fuzz: %s; %d edges of core reached\n", report, cov
+			if (report) printf "fuzz: %s; %d edges%s reached\n", report, cov, of
 			else if (runs) printf "fuzz: %d runs, %.0f runs/s; %d edges reached\n", runs, runs / (seconds ? seconds : 1), cov
 		}'
 }
@@ -116,6 +121,24 @@ libfuzzer() {
 	return $status
 }
 
+# What the fuzzers of AFL++ write down of themselves every minute, in a libFuzzer target's words; edges and programs are the main one's.
+told_afl() {
+	awk -F' *: *' '
+		FILENAME ~ /main.fuzzer_stats$/ { main[$1] = $2 }
+		$1 == "execs_done" { runs += $2 }
+		END { if ((t = main["run_time"]) > 0) printf "#%d pulse cov: %d corp: %d\nprogress: %3d s, %d runs, %.0f runs/s\n", runs, main["edges_found"], main["corpus_count"], t, runs, runs / t }
+		' "$afl_out"/*/fuzzer_stats 2>/dev/null
+}
+tell_afl() { # into $log.told, until it is told to end
+	local now said=''
+	trap 'kill $!; exit' TERM
+	while sleep 5 & wait $!; do
+		now=$(told_afl)
+		[ "$now" = "$said" ] || echo "$now" | tee -a "$log.told" | plain_words
+		said=$now
+	done
+}
+
 # The main one, and secondaries: the first of them looks at what the program compares (cmplog); all change programs op by op too
 # (mutator.so), where they are programs.
 afl() {
@@ -137,8 +160,13 @@ afl() {
 			>"$log.$job" 2>&1 &
 		running[$!]=$job
 	done
+	tell_afl 9>&- &
+	teller=$!
 	wait_all || status=$?
+	stop_all
 	cat "$log".[0-9]* >"$log"
+	told_afl >>"$log.told"
+	sed -n "\$s/^progress: *[0-9]* s, \(.*\)/report: \1 under AFL++, $jobs at once/p" "$log.told" | cat "$log.told" - >>"$log"
 	keep_afl || status=1
 	[ -r "$afl_out/main/fuzzer_stats" ] || { tail -n 20 "$log.1"; exit 1; }
 	awk -F' *: *' '{ v[FILENAME, $1] = $2; name[FILENAME] = 1 } END {
@@ -157,13 +185,14 @@ libfuzzer) libfuzzer || status=$? ;;
 afl) afl || status=$? ;;
 *) echo "usage: fuzz/run.sh libfuzzer|afl TARGET SECONDS" >&2; exit 2 ;;
 esac
-if [ -n "${REPORT:-}" ] && [ "$engine" = libfuzzer ]; then
+found=$(find "$finds" -type f -newer "$finds/.since" ! -name '.*' | head -n 1)
+words=${found:+$(what_it_is "$found")}
+if [ -n "${REPORT:-}" ]; then
 	keep_grown
 	if fuzz/report.sh "$target" "$log" "$grown" >"$REPORT"; then echo "fuzz: the page is $REPORT"; else echo "fuzz: $REPORT: cannot write the page" >&2; fi
 fi
-found=$(find "$finds" -type f -newer "$finds/.since" ! -name '.*' | head -n 1)
 if [ -n "$found" ]; then
-	show_find "$found"
+	show_find "$found" "$words"
 	exit 1
 fi
 if [ "$status" != 0 ]; then

@@ -14,11 +14,13 @@
 #define SAVES_SELDOM 16 /* does its saves */
 #define AGAIN_SELDOM 64 /* is run once more, and must end in the same state */
 
+#define TELL_SELDOM 256 /* one run in so many looks whether progress is to be told */
+
 static struct machine machines[MACHINE_BYTE_MACHINES], *latest;
 static uint64_t offer, runs; /* offer: what all devices do, whatever a program's first byte says */
 static struct timespec started;
 static const char *name;
-static bool progress, samples, chooses, once_more;
+static bool begun, progress, samples, chooses, once_more;
 static double next_progress;
 static uint64_t (*hashed_by)(void);
 
@@ -61,8 +63,10 @@ static void tell_progress(void)
 	if (t < next_progress)
 		return;
 	next_progress = t + 2;
-	fprintf(stderr, "progress: %3.0f s, %" PRIu64 " runs, %.0f runs/s, %.0f requests/s\n", t, runs,
-		(double)runs / t, (double)target_count().requests / t);
+	fprintf(stderr, "progress: %3.0f s, %" PRIu64 " runs, %.0f runs/s", t, runs, (double)runs / t);
+	if (latest)
+		fprintf(stderr, ", %.0f requests/s", (double)target_count().requests / t);
+	fputc('\n', stderr);
 }
 
 /* Also by processor time, since a machine may have others to serve. */
@@ -71,12 +75,12 @@ static void report(void)
 	struct target_count c = target_count();
 	double n = runs ? (double)runs : 1, t = seconds();
 	double cpu = (double)clock() / CLOCKS_PER_SEC;
-	fprintf(stderr,
-		"report: %" PRIu64
-		" runs, %.0f runs/s, %.1f requests/run, %.1f ops/run, %.0f requests/s, %.1f "
-		"offences/run; %.0f runs per second of processor time\n",
-		runs, (double)runs / t, (double)c.requests / n, (double)c.ops / n, (double)c.requests / t,
-		(double)c.offences / n, (double)runs / cpu);
+	fprintf(stderr, "report: %" PRIu64 " runs, %.0f runs/s", runs, (double)runs / t);
+	if (latest)
+		fprintf(stderr, ", %.1f requests/run, %.1f ops/run, %.0f requests/s, %.1f offences/run",
+			(double)c.requests / n, (double)c.ops / n, (double)c.requests / t,
+			(double)c.offences / n);
+	fprintf(stderr, "; %.0f runs per second of processor time\n", (double)runs / cpu);
 }
 
 static void begin(void)
@@ -84,11 +88,21 @@ static void begin(void)
 	const char *ring = getenv("RINGSIDE_FUZZ_RING"); /* packed: offered before any op */
 	if (ring && !strcmp(ring, "packed"))
 		offer = 1ull << VIRTIO_F_RING_PACKED;
+	begun = true;
 	clock_gettime(CLOCK_MONOTONIC, &started);
 	progress = getenv("RINGSIDE_FUZZ_REPORT");
 	next_progress = 2;
 	if (progress)
 		atexit(report);
+}
+
+static void count(void)
+{
+	if (!begun)
+		begin();
+	if (progress && runs % TELL_SELDOM == TELL_SELDOM - 1)
+		tell_progress();
+	runs++;
 }
 
 /* What is lost without an oracle? (fuzz/enginebench.sh) */
@@ -121,8 +135,6 @@ static void make(struct machine *m, const struct machine_kind *k)
 static struct machine *machine_for(const struct machine_kind *k)
 {
 	struct machine *m = &machines[k->nr];
-	if (!latest)
-		begin();
 	if (!m->ndevices)
 		make(m, k);
 	for (uint32_t i = 0; i < m->ndevices; i++)
@@ -153,12 +165,10 @@ static void again(struct machine *m, const uint8_t *bytes, size_t n)
 static void run(uint8_t byte, const uint8_t *bytes, size_t n)
 {
 	struct machine_kind k = machine_byte_read(byte);
+	count();
 	struct machine *m = machine_for(&k);
 	uint64_t sample = samples ? hash_bytes(HASH_SEED, bytes, n) : 0;
 	m->no_saves = sample % SAVES_SELDOM;
-	if (progress && runs % 4096 == 4095)
-		tell_progress();
-	runs++;
 	program_run(m, bytes, n);
 	if (samples && sample / SAVES_SELDOM % AGAIN_SELDOM == 0)
 		again(m, bytes, n);
@@ -199,7 +209,8 @@ uint64_t target_hash(void)
 	return hashed_by ? hashed_by() : machine_hash(latest);
 }
 
-void target_hashed_by(uint64_t (*hash)(void))
+void target_begin(uint64_t (*hash)(void))
 {
 	hashed_by = hash;
+	count();
 }

@@ -21,8 +21,8 @@ void target_name(const char *path); /* of the program to run next, for the messa
 bool target_chooses(void);          /* programs begin with the byte that tells their machine */
 uint16_t target_device(void);       /* else: the virtio id of what they run against; 0: nothing yet */
 uint64_t target_hash(void);         /* of what the latest run came to: nearly never 0 */
-/* For a target whose inputs do not run on the machines here: it says how that is told. Called seldom: it may cost. */
-void target_hashed_by(uint64_t (*)(void));
+/* A run begins of a target whose inputs do not run on the machines here: hash tells what it came to, and is called seldom. */
+void target_begin(uint64_t (*hash)(void));
 /* So far, for whoever measures. Requests are what the device took, whoever published it. */
 struct target_count {
 	uint64_t runs, ops, requests, offences;

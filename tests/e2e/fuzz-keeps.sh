@@ -106,6 +106,21 @@ echo "ORACLE of long ago" >"$tree/build/finds/rng.log.7"
 stub "$work/bin/afl-fuzz" <<<"mkdir -p $afl_out/main/crashes; printf %s found >$afl_out/main/crashes/id:000000,sig:06; echo 'execs_done : 1' >$afl_out/main/fuzzer_stats"
 out=$(run afl rng 1 2>&1)
 if [ $? = 1 ] && grep -q '^fuzz: FOUND in rng: ORACLE its own words' <<<"$out"; then pass afl-words; else fail afl-words "$out"; fi
+# How it goes, and the page: what is written down of both fuzzers, then what the find is.
+told() { printf 'run_time : %s\nexecs_done : %s\nedges_found : 7\ncorpus_count : 5\n' "$1" "$2"; }
+stub "$work/bin/afl-fuzz" <<<"mkdir -p $afl_out/main/crashes $afl_out/more; $(declare -f told); told 60 300 >$afl_out/main/fuzzer_stats; told 60 60 >$afl_out/more/fuzzer_stats
+	sleep 7; told 67 400 >$afl_out/main/fuzzer_stats; printf %s found >$afl_out/main/crashes/id:000000,sig:06"
+cp "$tree/fuzz/report.sh" "$work/report.sh"
+stub "$tree/fuzz/report.sh" <<<'cat $2'
+out=$(REPORT=$work/page run afl rng 70 2>&1)
+status=$?
+cp "$work/report.sh" "$tree/fuzz/report.sh"
+if [ $status = 1 ] && grep -q '^   60 s, 360 runs, 6 runs/s, 7 edges of core reached, 5 programs kept$' <<<"$out" && grep -q '^progress:  67 s, 460 runs' "$work/page" &&
+	grep -q '^report: 460 runs, 7 runs/s under AFL++, 1 at once' "$work/page" && grep -q '^ORACLE its own words' "$work/page"; then
+	pass afl-told
+else
+	fail afl-told "status $status: $(tail -n 3 <<<"$out" | tr '\n' ' ') $(head -n 3 "$work/page")"
+fi
 # Finds that can not be kept: AFL++'s folder is left alone.
 rm "$afl_out/kept"
 stub "$work/bin/cp" <<<'echo "cp: no space" >&2; exit 1'
