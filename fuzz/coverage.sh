@@ -3,7 +3,8 @@
 # fuzz/coverage.sh [FILE|--left]: what all that is kept reaches of core/, lines and branches, as a table; with FILE, that source
 # annotated; --left: the lines that nothing reaches.
 # Status 1 when it is less than 97 % of the lines or 90 % of the branches.
-#   fuzz/coverage.sh --of TARGET DIRECTORY [all]   what the programs of a directory reach of that device (make fuzz FRESH=1), or of all of core/
+#   fuzz/coverage.sh --of TARGET DIRECTORY [all]   what the programs of a directory reach of that device (make fuzz FRESH=1), or, where it is none, of core/;
+#                                                  boot: of the loaders; all: of all of core/
 # Kept are the fuzz targets' programs, run as in make test, and some recorded, shown and replayed; the traces of guests, replayed strictly
 # and loosely, and shown; the frozen text.
 set -eu
@@ -36,7 +37,10 @@ if [ "${1:-}" = --of ]; then
 	played "$2" "build/cov/replay_$2" "$3"
 	object "build/cov/replay_$2"
 	merge
-	if [ $# = 4 ]; then table core/; else table core/devices/"$2"*.c; fi
+	of=(core/devices/"$2"*.c)
+	[ $# = 3 ] && [ -e "${of[0]}" ] || of=(core/)
+	[ "$2" != boot ] || of=(kvm-frontend/boot/)
+	table "${of[@]}"
 	exit
 fi
 

@@ -1,18 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# run-unit.sh FLAVOUR PROGRAM...: runs cmocka programs, as many at a time as there are processors. For each program a line
+# run-unit.sh PROGRAM...: runs cmocka programs (build/FLAVOUR/tests/NAME), as many at a time as there are processors. For each a line
 # `PASS unit-FLAVOUR/NAME (N tests)` or `FAIL unit-FLAVOUR/NAME: why`, a failing one's output behind it. Status 0: none failed.
 # Tests that this place has no means for are no passed ones: they are told with it, or in a line `SKIP NAME: why` where they are all.
 set -u
-flavour=$1
-shift
 # What is used after it was freed ASan tells; MSan need not fill all that is.
 export MSAN_OPTIONS=${MSAN_OPTIONS:-poison_in_free=0}
-export flavour ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 
 one() {
 	local name out status=0 good bad skipped why
-	name=unit-$flavour/$(basename "$1")
+	name=${1#build/}
+	name=unit-${name/\/tests\///}
 	out=$(timeout 300 "$1" 2>&1) || status=$?
 	good=$(grep -ac '^\[       OK \]' <<<"$out")
 	skipped=$(grep -a '^\[  SKIPPED \] [^0-9]' <<<"$out" | grep -av 'test(s)' | sort -u | wc -l)

@@ -30,18 +30,15 @@ run() { # run COMMAND...: its PASS and FAIL lines count; a command that fails wi
 	if [ "$status" != 0 ] && [ "$(grep -c '^FAIL ' "$log")" = "$before" ]; then
 		echo "FAIL $(basename "$1"): status $status" | tee -a "$log"
 	fi
-	echo "test: $(basename "$1") $2: $((SECONDS - begun)) s"
+	echo "test: $(basename "$1"), $(($# - 1)) programs: $((SECONDS - begun)) s"
 }
 
 build plain all units corpus-player build/plain/reach
 build asan all units corpus-player
 build clang build/clang/ringside corpus-player
 build msan build/msan/ringside core-units corpus-player
-for flavour in plain asan msan; do
-	mapfile -t regress < <(find build/$flavour/tests/regress -type f -executable)
-	run tests/run-unit.sh "$flavour" build/$flavour/tests/test_*
-	run tests/run-unit.sh "$flavour-regress" "${regress[@]}"
-done
+mapfile -t units < <(find build/{plain,asan,msan}/tests -type f -executable | sort)
+run tests/run-unit.sh "${units[@]}"
 
 # The rest: as many lanes at a time as there are processors; in a lane one check after the other, because they share what they build.
 # Scripts of tests/e2e that no lane names are the last one's. What a check says is shown when it ends.
