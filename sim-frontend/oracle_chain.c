@@ -70,6 +70,7 @@ void oracle_chain_unpop(struct ring *r)
 {
 	struct chain *c = r->latest;
 	own(r, c, false);
+	r->starved |= c->refused;
 	r->ntaken--;
 	r->taken = ring_add(r, r->taken, r->round - c->ndesc);
 	r->latest = NULL;

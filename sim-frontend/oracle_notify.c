@@ -124,7 +124,7 @@ static bool asks_for_kicks(const struct ring *r)
 void oracle_kicks(struct oracle *o, struct ring *r)
 {
 	r->must_look = asks_for_kicks(r);
-	r->looked = false;
+	r->looked = r->starved = false;
 	r->fences_asked = o->fences;
 	o->touched |= 1u << ring_number(o, r);
 }
@@ -134,7 +134,7 @@ static bool broken(const struct oracle *o)
 	return o->config.status && *o->config.status & VIRTIO_CONFIG_S_NEEDS_RESET;
 }
 
-/* What is in flight, or a run that was asked for, brings the device back to the ring. */
+/* What is in flight, a run that was asked for, or memory that there was none of, brings the device back to the ring. */
 static void judge_look(struct oracle *o, struct ring *r)
 {
 	bool must = r->must_look && !r->again && !r->nowned && !broken(o) && oracle_owes(o, r);
@@ -148,7 +148,7 @@ static void judge_look(struct oracle *o, struct ring *r)
 			   "fence: "
 			   "what was published just before has no kick",
 			   ring_number(o, r));
-	else if (o->layout->seen_waiting(r))
+	else if (!r->starved && o->layout->seen_waiting(r))
 		oracle_cry(
 			o, ORACLE_NOTIFICATION, "",
 			"queue %u: the device asked for kicks, saw that more is available by now, and left "

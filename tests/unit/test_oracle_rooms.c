@@ -136,6 +136,34 @@ static void index_goes_back_after_that(void **state)
 	feed_silent(f);
 }
 
+/* Two are seen after the device asked for kicks, and one is taken and given back. Where there was no memory for that,
+ * there is none for the other one. */
+static void gives_one_of_two_back(struct feed *f, bool refused)
+{
+	const uint16_t two = 2;
+	feed_request(f, 0);
+	feed_request(f, 1);
+	feed_ask(f, 0);
+	feed_look(f, true);
+	feed_get(f, 0);
+	feed_load(f, VMEM_AVAIL_IDX, FEED_DRIVER + 2, 2, &two);
+	if (refused)
+		oracle_pin_refused(f->oracle);
+	oracle_given_back(f->oracle, 0, 100);
+}
+
+static void leaves_the_other_one(void **state)
+{
+	gives_one_of_two_back(*state, false);
+	feed_expect(*state, ORACLE_NOTIFICATION, "");
+}
+
+static void has_no_memory_for_the_other_one(void **state)
+{
+	gives_one_of_two_back(*state, true);
+	feed_silent(*state);
+}
+
 static void stores_into_what_it_gave_back(void **state)
 {
 	struct feed *f = *state;
@@ -221,6 +249,8 @@ int main(void)
 		BOTH(fails_and_claims_nothing),
 		BOTH(claims_nothing_of_what_it_stored),
 		BOTH(fails_and_claims_what_it_did_not_store),
+		FEED_TEST(leaves_the_other_one, 0),
+		FEED_TEST(has_no_memory_for_the_other_one, 0),
 		FEED_TEST(shares_its_bytes, 0),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
