@@ -19,8 +19,11 @@ show_find() { # FIND WHAT-IT-IS
 	echo "  program    $find ($(stat -c %s "$find") bytes); log $log"
 	echo "  again      make FLAVOUR=$(basename "$(dirname "$player")") $player && $ring$player$options $find"
 	if grep -qa '^the input was a tape' "$log"; then # fuzz/differ.h
-		echo "  as text    $(grep -ahm1 '^its ops: ' "$log" | sed 's/^its ops: //') (the run on split rings; on packed ones: offer features^=0x400000000)"
-		echo "  op by op   build/plain/ringside run that text, and once more with the other offers: the answers differ"
+		make -s -j"$(nproc)" build/plain/ringside
+		find=$(grep -ahm1 '^its ops: ' "$log" | sed "s|^its ops: ||; s|^$PWD/||")
+		echo "  as text    $find"
+		echo "  op by op   build/plain/ringside run $find"
+		echo "  all finds  build/asan/ringside triage $finds$([ "$target" != differential ] || echo '/*.txt') -o triage     (make FLAVOUR=asan)"
 		return
 	fi
 	case $target in

@@ -21,7 +21,7 @@ fi
 case ${RING:-} in '' | packed) ;; *) echo "fuzz: RING is packed or nothing, not '$RING'" >&2; exit 2 ;; esac
 case $target:${RING:-} in device:?*) echo "fuzz: RING is not for device: the first byte of each input says which rings are offered" >&2; exit 2 ;; esac
 case $jobs in 0 | *[!0-9]*) echo "fuzz: JOBS must be a number of fuzzers from 1 on, not '$jobs'" >&2; exit 2 ;; esac
-export RINGSIDE_FUZZ_RING=${RING:-any} RINGSIDE_FUZZ_TEXTS=$PWD/build/sim
+export RINGSIDE_FUZZ_RING=${RING:-any}
 case $seconds in '' | *[!0-9]*) echo "fuzz: FUZZ_SECONDS must be a number of seconds, not '$seconds'" >&2; exit 2 ;; esac
 name=$target${RING:+-$RING} # what is fuzzed
 of=" of core" # what is counted
@@ -30,6 +30,7 @@ grown=build/grown/$name kept=build/corpus/$target finds=build/finds/$name log=bu
 afl_out=build/afl/out-$name${FRESH:+-fresh}
 [ -z "${FRESH:-}" ] || grown=build/fresh/$name kept=
 [ "$target" != canary ] || kept= # from nothing
+export RINGSIDE_FUZZ_TEXTS=$PWD/$finds
 mkdir -p build/grown "$grown" "$finds" "${kept:-$finds}"
 exec 9>"build/grown/$name.lock"
 if ! flock -n 9; then
@@ -185,7 +186,7 @@ libfuzzer) libfuzzer || status=$? ;;
 afl) afl || status=$? ;;
 *) echo "usage: fuzz/run.sh libfuzzer|afl TARGET SECONDS" >&2; exit 2 ;;
 esac
-found=$(find "$finds" -type f -newer "$finds/.since" ! -name '.*' | head -n 1)
+found=$(find "$finds" -type f -newer "$finds/.since" ! -name '.*' ! -name '*.txt' | head -n 1)
 words=${found:+$(what_it_is "$found")}
 if [ -n "${REPORT:-}" ]; then
 	keep_grown

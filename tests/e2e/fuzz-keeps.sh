@@ -79,6 +79,15 @@ fuzz 'if mkdir "$finds/../first" 2>/dev/null; then printf x >"$finds/crash-1"; e
 run=$SECONDS
 out=$(JOBS=2 run libfuzzer rng 60 2>&1)
 if [ $? = 1 ] && grep -q '^fuzz: FOUND in rng: ORACLE x y: z' <<<"$out" && [ $((SECONDS - run)) -lt 40 ]; then pass first-find-ends; else fail first-find-ends "$out"; fi
+# A tape is told as the program that was made of it, which lies beside it, so that triage takes it with the others.
+fuzz 'printf x >"$finds/crash-2"; text=$RINGSIDE_FUZZ_TEXTS/a-1.txt; echo "device rng0" >"$text"; printf "%s\n" "ORACLE differential: z" "the input was a tape, ..." "its ops: $text" >&2; exit 77'
+out=$(run libfuzzer rng 1 2>&1)
+if [ $? = 1 ] && [ -s "$finds/a-1.txt" ] && grep -q '^  program    build/finds/rng/crash-2 ' <<<"$out" && grep -q '^  op by op   build/plain/ringside run build/finds/rng/a-1.txt$' <<<"$out" &&
+	grep -q 'triage build/finds/rng -o' <<<"$out"; then
+	pass tape
+else
+	fail tape "$out"
+fi
 
 # -- AFL++: what a run that was killed has left is kept before the next one begins, and what one leaves that fails
 afl_out=$tree/build/afl/out-rng
