@@ -32,7 +32,8 @@ simulate() { # NAME SECONDS: status of the sim; its output in sim.out
 	rm -rf "${finds:?}/$1"
 	mkdir -p "$finds/$1"
 	: >"$finds/$1/canary"
-	RINGSIDE_CANARY=$finds/$1/canary build/bugs/"$1" sim --seconds "$2" --out "$finds/$1" >"$finds/$1/sim.out" 2>"$finds/$1/sim.err"
+	# shellcheck disable=SC2046 # words
+	RINGSIDE_CANARY=$finds/$1/canary build/bugs/"$1" sim --seconds "$2" $([ ! -e fuzz/bugs/"$1".patch ] || head_of "$1" sim) --out "$finds/$1" >"$finds/$1/sim.out" 2>"$finds/$1/sim.err"
 }
 shrink() { # NAME: prints how many ops are left
 	local found

@@ -5,7 +5,8 @@
 # there is kept, so that a bug costs the compilation of what it touches. Says FAIL and why where a patch does not apply or
 # build; status 1 then.
 #   ENGINE=fuzz|afl   builds the fuzz target of the bug's device instead, in that flavour, as build/bugs/fuzz/NAME or build/bugs/afl/NAME
-#                     (clean-TARGET: of the tree as it is). The device is that of the bug's kept program in corpus/bugs/.
+#                     (clean-TARGET: of the tree as it is). The device is that of the bug's kept program in corpus/bugs/,
+#                     but where the patch names a target: `fuzz: differential`.
 #                     What MSan alone sees is built with it for libFuzzer: flavour msanfuzz.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
@@ -51,7 +52,8 @@ build_target() { # NAME FLAVOUR
 	local target
 	case $1 in
 	clean-*) target=${1#clean-} ;;
-	*) target=$(sed -n 's/^\([a-z]*\)[0-9][0-9]* .*/\1/p' corpus/bugs/"$1".txt | head -n 1) ;;
+	*) target=$(sed -n 's/^fuzz: //p' fuzz/bugs/"$1".patch)
+		[ -n "$target" ] || target=$(sed -n 's/^\([a-z]*\)[0-9][0-9]* .*/\1/p' corpus/bugs/"$1".txt | head -n 1) ;;
 	esac
 	mkdir -p "build/bugs/$engine"
 	seed "$2"
