@@ -6,7 +6,7 @@
 #   fuzz/coverage.sh --of TARGET DIRECTORY [all]   what the programs of a directory reach of that device (make fuzz FRESH=1), or, where it is none, of core/;
 #                                                  boot: of the loaders; all: of all of core/
 # Kept are the fuzz targets' programs, run as in make test, and some recorded, shown and replayed; the traces of guests, replayed strictly
-# and loosely, and shown; the frozen text.
+# and loosely, and shown; the frozen texts.
 set -eu
 cd "$(dirname "$0")/.."
 work=build/cov/profile
@@ -59,8 +59,10 @@ for trace in corpus/traces/*.vtrace; do
 	ringside replay --loose "$trace"
 	ringside show "$trace"
 done
-ringside assemble corpus/frozen/version-1.txt -o $work/frozen.vtrace
-ringside show corpus/frozen/version-1.vtrace
+for version in 1 2; do
+	ringside assemble corpus/frozen/version-$version.txt -o $work/frozen.vtrace
+	ringside show corpus/frozen/version-$version.vtrace
+done
 for program in corpus/{blk/[!bg],rng/[!bg],net/[!g],console/[!g]}*.txt; do
 	ringside run --quiet --record $work/run.vtrace "$program"
 	ringside show $work/run.vtrace
