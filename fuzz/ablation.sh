@@ -30,7 +30,7 @@ bench base fuzz/enginebench.sh "$@"
 export BENCH_KEEP=1
 RINGSIDE_FUZZ_BY_BYTES=1 BENCH_SECONDS=$less bench bytes fuzz/enginebench.sh "$@"
 # Sanitizers are built in and can not be switched off.
-for oracle in $(row "$out/base" | awk '$6 !~ /^(MISSED|asan|msan|ubsan|trap|timeout|unclear)$/ { print $6 }' | sort -u); do
+for oracle in $(row "$out/base" | awk '$6 !~ /^(MISSED|asan|msan|ubsan|trap|timeout|not-again|unclear)$/ { print $6 }' | sort -u); do
 	mapfile -t told < <(row "$out/base" | awk -v by="$oracle" '$6 == by { print $1 }')
 	RINGSIDE_FUZZ_WITHOUT=$oracle BENCH_SECONDS=$less bench "without-$oracle" fuzz/enginebench.sh "${told[@]}"
 done

@@ -5,8 +5,8 @@
 # they are are left out, and the fuzzer runs on one core from the rest. A table:
 #   seeds                so many kept programs show it as they are: with them, it is found in 0 s
 #   reached, triggered   how often the fuzzer passed the planted place, and how often the bug mattered there
-#   by, seconds          who told: an oracle, a sanitizer (asan, ubsan, msan, trap), or the clock (timeout: no end in 10 s); seconds until
-#                        then, from the other programs
+#   by, seconds          who told: an oracle, a sanitizer (asan, ubsan, msan, trap), or the clock (timeout: no end in 10 s), or, under AFL++,
+#                        whose targets' words are lost, nobody a second time (not-again); seconds until then, from the other programs
 # ENGINE=libfuzzer|afl; BENCH_SECONDS=300 for each bug; RINGSIDE_FUZZ_WITHOUT=ORACLE and RINGSIDE_FUZZ_BY_BYTES=1 leave out an oracle,
 # or the mutator: what is lost (fuzz/ablation.sh)? BENCH_KEEP=1: targets and kept programs are built already. Status 1: a bug is missed.
 set -u
@@ -45,6 +45,7 @@ told_by() { # what a run said: an oracle's name, or a sanitizer's
 	elif grep -aq 'AddressSanitizer: \(ILL\|TRAP\)\|deadly signal' "$1"; then echo trap
 	elif grep -aq 'ERROR: AddressSanitizer' "$1"; then echo asan
 	elif grep -aq 'WARNING: MemorySanitizer' "$1"; then echo msan
+	elif grep -q '^not again$' "$1"; then echo not-again
 	else echo "unclear"; fi
 }
 fuzz_libfuzzer() { # NAME TARGET: status 1 when something is found; what it says in $work/out
@@ -55,7 +56,7 @@ fuzz_libfuzzer() { # NAME TARGET: status 1 when something is found; what it says
 	} 2>/dev/null # bash tells of aborts
 }
 fuzz_afl() {
-	local find
+	local find many
 	afl_environment "$2" "$(max_len_of "$2")"
 	[ -z "${RINGSIDE_FUZZ_BY_BYTES:-}" ] || unset AFL_CUSTOM_MUTATOR_LIBRARY
 	(pinned 1 afl-fuzz -V "$seconds" -G "$RINGSIDE_FUZZ_MAX_LEN" -x "$(dict_of "$2")" "${afl_options[@]}" -i "$work/seeds" -o "$work/afl" -- "$built/$1") \
@@ -66,8 +67,12 @@ fuzz_afl() {
 		return 0
 	fi
 	cp "$find" "$work/crash/"
-	{ "$built/$1" <"$find" >"$work/out" 2>&1; } 2>/dev/null # bash tells of aborts
-	[ $? != 132 ] || echo 'deadly signal' >>"$work/out" # SIGILL: a trap, which says nothing
+	mapfile -t many < <(for ((i = 0; i < 16; i++)); do echo "$find"; done) # where it takes what ran before
+	{ "$built/$1" "$find" >"$work/out" 2>&1 && "$built/$1" "${many[@]}" >"$work/out" 2>&1; } 2>/dev/null # bash tells of aborts
+	case $? in
+	0) echo 'not again' >>"$work/out" ;;
+	132) echo 'deadly signal' >>"$work/out" ;; # SIGILL: a trap, which says nothing
+	esac
 	return 1
 }
 # All in one process, which ends at the first one that shows the bug; then the rest.
