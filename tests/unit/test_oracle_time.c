@@ -114,15 +114,6 @@ static void sent_although_suppressed(void **state)
 	feed_expect(f, ORACLE_NOTIFICATION, f->packed ? "" : "split.usednotif.2");
 }
 
-/* What such a guest wants is not known: a waste, at most. */
-static void sent_to_a_guest_without_law(void **state)
-{
-	struct feed *f = *state;
-	f->lawless = true;
-	send_although_suppressed(f);
-	feed_silent(f);
-}
-
 static void never_completed(void **state)
 {
 	struct feed *f = *state;
@@ -205,7 +196,6 @@ int main(void)
 		FEED_BOTH(suppressed, 0),
 		FEED_TEST(suppressed_event_idx, FEED_EVENT_IDX),
 		FEED_BOTH(sent_although_suppressed, 0),
-		FEED_BOTH(sent_to_a_guest_without_law, 0),
 		FEED_BOTH(never_completed, 0),
 		FEED_BOTH(never_taken, 0),
 		FEED_BOTH(never_published, 0),
