@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # fuzz/report.sh TARGET LOG GROWN: what a run of a fuzzer did, as one HTML page on standard output (fuzz/run.sh: REPORT=FILE).
-# From the run's log: runs a second, requests a second (where the target tells them), edges of core and programs kept, over time; the findings; and what the
-# programs, kept and grown, reach of core's files. The page needs nothing else and no script.
+# From the run's log: runs a second, requests a second (where the target tells them), edges of core and programs kept, over time; the
+# findings; and what the programs, kept and grown, reach of core's files. The page needs nothing else and no script.
 set -eu
 cd "$(dirname "$0")/.."
 target=$1 log=$2 grown=$3

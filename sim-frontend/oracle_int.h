@@ -125,8 +125,8 @@ struct ring {
 	ring_pos kick_at;
 	uint64_t fences_asked; /* oracle.fences when kicks were asked for last */
 	bool must_look; /* the device asked for kicks: one that was left out just before does not come */
+	bool looked;    /* ... and looked at the ring after that, behind a fence */
 	bool starved; /* since then a chain was given back for want of memory, of which the device will hear */
-	bool looked;  /* ... and looked at the ring after that, behind a fence */
 	bool again;   /* it asked to be run again */
 };
 

@@ -95,25 +95,6 @@ static void suppressed_event_idx(void **state)
 	}
 }
 
-static void send_although_suppressed(struct feed *f)
-{
-	feed_request(f, 0);
-	feed_get(f, 0);
-	feed_status(f, FEED_STATUS, 1);
-	feed_use(f, 0, 0);
-	feed_show(f);
-	feed_want(f, false);
-	oracle_interrupt(f->oracle, 0);
-	assert_int_equal(oracle_wasted(f->oracle), 1);
-}
-
-static void sent_although_suppressed(void **state)
-{
-	struct feed *f = *state;
-	send_although_suppressed(f);
-	feed_expect(f, ORACLE_NOTIFICATION, f->packed ? "" : "split.usednotif.2");
-}
-
 static void never_completed(void **state)
 {
 	struct feed *f = *state;
@@ -195,7 +176,6 @@ int main(void)
 		FEED_BOTH(published_without_a_look, 0),
 		FEED_BOTH(suppressed, 0),
 		FEED_TEST(suppressed_event_idx, FEED_EVENT_IDX),
-		FEED_BOTH(sent_although_suppressed, 0),
 		FEED_BOTH(never_completed, 0),
 		FEED_BOTH(never_taken, 0),
 		FEED_BOTH(never_published, 0),
