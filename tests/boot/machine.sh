@@ -138,9 +138,10 @@ level1() {
 	kill $! 2>/dev/null || true
 }
 # QEMU's interpreter now and then goes on with old code after a kernel has patched its own, or walks its page tables wrongly. One
-# start in some hundreds then hangs before the first program runs, or level 1 is gone at once, without a word of its kernel, or a
-# guest of level 2 ends in a triple fault. So the script is begun anew, twice at most, and each time is told. A script that hangs is
-# none of these: it has used up its time. A triple fault alone could be a fault of ours: one that comes for a reason comes again.
+# start in some hundreds then hangs, before the first program runs or later, or level 1 is gone at once, without a word of its kernel,
+# or a guest of level 2 ends in a triple fault. So the script is begun anew, twice at most, and each time is told. What hangs of ours
+# is ended by the script's own time-outs, which are shorter. A triple fault alone could be a fault of ours: one that comes for a
+# reason comes again.
 for try in 1 2 3; do
 	begun=$SECONDS
 	level1
@@ -150,6 +151,8 @@ for try in 1 2 3; do
 		why="level 1 did not come up in $up_max s"
 	elif [ ! -s "$out/status" ] && [ $took -lt "$timeout" ]; then
 		why="level 1 was gone after $took s, without a word"
+	elif [ ! -s "$out/status" ]; then
+		why="level 1 hung: nothing ended the script in $timeout s"
 	elif why=$(grep -rahom 1 'the guest ended in a triple fault.*' "$out"); then
 		why="level 2: ${why%%$'\n'*}"
 	else

@@ -16,7 +16,7 @@ vmm() {
 	local console=$1 cmdline=$2
 	shift 2
 	{
-		timeout 150 ringside-vmm --kernel "${KERNEL:-$IN/vmlinuz}" --initrd "$IN/guest.cpio" --memory 256M \
+		timeout -k 10 150 ringside-vmm --kernel "${KERNEL:-$IN/vmlinuz}" --initrd "$IN/guest.cpio" --memory 256M \
 			--cmdline "$quiet $cmdline" "$@" </dev/null 2>&1
 		echo $? >"$OUT/$console.status"
 	} | tee "$OUT/$console.raw"
